@@ -1,0 +1,87 @@
+"""Exams: experiments made on a model on purpose. They cost passes, so they are ordered only where they decide something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvet.discovery import load_leaves
+from netvet.page import page, title
+from netvet.recipe import Recipe
+from netvet.trace import TraceWriter
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What an exam may use: the recorded run's folder, its recipe and images. `record` takes the exam's observations."""
+
+    run: Path
+    recipe: Recipe
+    images: ImageSet
+    record: TraceWriter
+
+
+Take = Callable[[Patient], str]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """An exam as registered: see `exam`."""
+
+    name: str
+    take: Take
+    gives: tuple[str, ...]
+    cost: str
+    module: str
+
+    @property
+    def title(self) -> str:
+        """The first line of the page."""
+        return title(self.module, self.name)
+
+    @property
+    def page(self) -> str:
+        """The page, as `netvet explain` prints it."""
+        return page(self.module, self.name)
+
+
+_registry: dict[str, Exam] = {}
+
+
+def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Take], Take]:
+    """Register an exam.
+
+    `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment, records what
+    it measured, and returns one sentence that says what it decided. It must not change the run's own files.
+    """
+
+    def register(take: Take) -> Take:
+        _registry[name] = Exam(name, take, tuple(gives), cost, take.__module__)
+        return take
+
+    return register
+
+
+def exams() -> dict[str, Exam]:
+    """Every exam by name, found by walking `netvet.exams`."""
+    load_leaves("netvet.exams")
+    return dict(sorted(_registry.items()))
+
+
+def take(name: str, patient: Patient) -> str:
+    """Take one exam: earlier answers are replaced; the sentence it returns is kept in the trace under `exams`."""
+    from netvet.trace import Trace
+
+    chosen = exams()[name]
+    for given in chosen.gives:
+        patient.record.forget(given)
+    answer = chosen.take(patient)
+    patient.record.flush()
+    answers = {**Trace.open(patient.run).meta.get("exams", {}), name: answer}
+    patient.record.meta("exams", answers)
+    return answer

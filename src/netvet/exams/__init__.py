@@ -1,0 +1,1 @@
+"""Exams, one file an experiment."""

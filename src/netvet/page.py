@@ -1,0 +1,22 @@
+"""The page of a rule, probe, exam or remedy: its module's docstring, in either language."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from netvet import locale
+
+
+def page(module: str, name: str) -> str:
+    """The text of a leaf's page in the language in force; English where there is no translation."""
+    translated = Path(__file__).parent / "locale" / locale.language() / "pages" / f"{name}.md"
+    if locale.language() != "en" and translated.is_file():
+        return translated.read_text(encoding="utf-8").strip()
+    return inspect.cleandoc(sys.modules[module].__doc__ or "")
+
+
+def title(module: str, name: str) -> str:
+    """The first sentence of the page."""
+    return page(module, name).splitlines()[0].lstrip("# ").strip()

@@ -1,0 +1,313 @@
+"""The recipe: all that determines a run. Frozen and validated; YAML in and out.
+
+A remedy is a function from recipe to recipe, so a cure is a difference between two of these files and can be replayed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from netvet.errors import BadInput
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Data(_Part):
+    """Where the images come from and how they are split.
+
+    `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
+    `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
+    groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
+    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the training
+    images; `none` leaves pixels in 0..1. `split_seed`: the split depends on it alone, so that seeds can be compared.
+    """
+
+    source: str = "reef"
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 64
+    val: Share = 0.15
+    test: Share = 0.15
+    group: str = "auto"
+    exclude: str | None = None
+    relabel: str | None = None
+    normalise: Literal["auto", "none"] = "auto"
+    split_seed: int = 0
+
+
+class Model(_Part):
+    """The network.
+
+    `name`: `cnn` (a plain stack of `depth` 3x3 convolutions), `resnet` and `preact-resnet` (`depth` 3x3 convolutions in
+    blocks of two, He et al. 2016), or any timm model by its name. `width`: channels of the first convolution; they double
+    at every pooling, up to 16 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`, `early` (the
+    first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which stop at a map of 4
+    pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling (Tompson et al. 2015).
+    `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
+    """
+
+    name: str = "cnn"
+    depth: Annotated[int, Field(ge=1, le=200)] = 5
+    width: Annotated[int, Field(ge=1, le=2048)] = 32
+    norm: Literal["batch", "group", "layer", "instance"] = "batch"
+    norm_after: Literal["all", "none", "early", "late"] | tuple[Count, ...] = "all"
+    activation: Literal["relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
+    init: Literal["he", "xavier", "orthogonal", "default", "small", "large", "constant"] = "he"
+    shortcut: Literal["none", "residual"] = "none"
+    pool_every: Annotated[int, Field(ge=1)] = 1
+    pooling: Literal["max", "average", "stride"] = "max"
+    dropout: Share = 0.0
+    spatial_dropout: Share = 0.0
+    weights: str | None = None
+
+
+class Optimizer(_Part):
+    """`sgd` (momentum, Nesterov), `adam`, `adamw`; `lr` is the peak of the schedule; `clip` bounds the gradient's L2 norm."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: Positive = 0.05
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegative = 0.0005
+    clip: Positive | None = None
+
+
+class Schedule(_Part):
+    """The learning rate over the run, by torch's own schedulers.
+
+    `warmup`: share of a `one-cycle` run that rises, 0..1. `step_size` (epochs) and `gamma`: for `step`; `gamma` and `patience`
+    (epochs): for `plateau`, on the validation loss. `cycle`: epochs of one `cyclic` triangle, which starts at lr / 10.
+    """
+
+    name: Literal["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"] = "one-cycle"
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    step_size: Count = 8
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    patience: Count = 3
+    cycle: Count = 4
+
+
+class Loss(_Part):
+    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al. 2017)."""
+
+    name: Literal["cross-entropy", "focal"] = "cross-entropy"
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Share = 0.0
+    gamma: NonNegative = 2.0
+
+
+class Sampler(_Part):
+    """`shuffle`: every image once an epoch. `oversample`: as many draws, every class equally likely, with replacement."""
+
+    name: Literal["shuffle", "oversample"] = "shuffle"
+
+
+class Transforms(_Part):
+    """Random changes of a training image.
+
+    `flip`: left to right, half the time. `rotate`: up to so many degrees. `scale`: side lengths by 1 +- so much. `crop`: shifts
+    by up to so much of the side. `light`: brightness and contrast by 1 +- so much. `colour`: each channel by 1 +- so much.
+    `erase`: the chance that a rectangle is blanked (Zhong et al. 2020).
+    """
+
+    flip: bool = True
+    rotate: Annotated[float, Field(ge=0, le=180)] = 15.0
+    scale: Share = 0.2
+    crop: Share = 0.0
+    light: Share = 0.2
+    colour: Share = 0.1
+    erase: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Augment(Transforms):
+    """`Transforms` for all, `per_class` for the classes it names, and `mixup` (alpha of Zhang et al. 2018; 0: off)."""
+
+    mixup: NonNegative = 0.0
+    per_class: dict[str, Transforms] = Field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self != NO_AUGMENT
+
+
+NO_AUGMENT = Augment(flip=False, rotate=0, scale=0, crop=0, light=0, colour=0, erase=0)
+
+
+class Stop(_Part):
+    """When to end: `epochs` at most; `early_stopping`: after so many epochs without a better `metric` on validation."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 24
+    early_stopping: Count | None = None
+    metric: Literal["balanced_accuracy", "accuracy", "loss"] = "balanced_accuracy"
+
+
+class Recipe(_Part):
+    """All that determines a run. Defaults train a small CNN that is healthy on a few thousand small photographs.
+
+    >>> Recipe().change({"optimizer.lr": 0.1}).optimizer.lr
+    0.1
+    >>> Recipe().change({"optimizer.name": "sdg"})
+    Traceback (most recent call last):
+        ...
+    netvet.errors.BadInput: The recipe's optimizer.name is 'sdg'; allowed: sgd, adam, adamw.
+    """
+
+    data: Data = Data()
+    model: Model = Model()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    loss: Loss = Loss()
+    sampler: Sampler = Sampler()
+    augment: Augment = Augment()
+    stop: Stop = Stop()
+    seed: int = 0
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    surgery: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+
+    def change(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with some fields replaced, named by dotted path: `{"optimizer.lr": 0.1}`. Raises BadInput."""
+        tree = self.model_dump(mode="json")
+        for path, value in changes.items():
+            *parents, last = path.split(".")
+            node: Any = tree
+            for name in parents:
+                if not isinstance(node, dict) or name not in node:
+                    raise BadInput(
+                        f"The recipe has no field {path!r}; {_allowed_here(parents[: parents.index(name)])}."
+                    )
+                node = node[name]
+            if not isinstance(node, dict) or (last not in node and parents != ["augment", "per_class"]):
+                raise BadInput(f"The recipe has no field {path!r}; {_allowed_here(parents)}.")
+            node[last] = value
+        return parse(tree)
+
+    def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
+        """The fields in which two recipes differ: dotted path -> (mine, the other's)."""
+        return _differences(self.model_dump(mode="json"), other.model_dump(mode="json"), "")
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, in the order of the fields."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def parse(tree: object, origin: str = "The recipe") -> Recipe:
+    """A recipe from a tree of plain values. Raises BadInput with one sentence that names the field and what it allows."""
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise BadInput(
+            f"{origin} must be a YAML mapping of fields such as 'optimizer:', and is a {type(tree).__name__}."
+        )
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise BadInput(_sentence(error, origin)) from None
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes that come with the package: name -> file."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.yaml"))}
+
+
+def load(name: str | Path) -> Recipe:
+    """A recipe from a YAML file, or a shipped one by name (such as `transfer`). Raises BadInput."""
+    path = shipped().get(str(name), Path(name))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        names = ", ".join(shipped())
+        raise BadInput(f"The recipe {name} cannot be read: give a YAML file, or one of: {names}.") from None
+    try:
+        return parse(yaml.safe_load(text), f"The recipe {name}")
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise BadInput(f"The recipe {name} is not valid YAML, line {line}: mend that line.") from None
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["a.b=c"]` -> `{"a.b": c}` with values read as YAML. Raises BadInput where there is no `=`."""
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        path, sign, value = text.partition("=")
+        if not sign or not path.strip():
+            raise BadInput(f"--set {text!r} is not of the form field=value; write for example --set optimizer.lr=0.1.")
+        try:
+            read = yaml.safe_load(value)
+            if isinstance(read, str):  # YAML 1.1 reads 1e-3 as a string
+                try:
+                    read = float(read)
+                except ValueError:
+                    pass
+            changes[path.strip()] = read
+        except yaml.YAMLError:
+            raise BadInput(f"--set {text!r}: the value is not valid YAML; quote it.") from None
+    return changes
+
+
+def _allowed_here(parents: Sequence[str]) -> str:
+    part: Any = Recipe
+    for name in parents:
+        part = part.model_fields[name].annotation if name in getattr(part, "model_fields", {}) else part
+    fields = ", ".join(getattr(part, "model_fields", Recipe.model_fields))
+    return f"{'.'.join(parents) if parents else 'it'} has {fields}"
+
+
+def _sentence(error: ValidationError, origin: str) -> str:
+    first = error.errors()[0]
+    place = [str(p) for p in first["loc"]]
+    names = [p for p in place if not p.startswith(("literal[", "tuple[", "constrained", "function"))]
+    where = ".".join(names)
+    subject = f"{origin}'s {where}"
+    match first["type"]:
+        case "extra_forbidden":
+            allowed = _allowed_here(names[:-1])
+            close = difflib.get_close_matches(names[-1], allowed.replace(",", "").split(), n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            return f"{origin} has no field {where!r}{hint}; {allowed}."
+        case "literal_error":
+            allowed = _literals(names)
+            return f"{subject} is {first['input']!r}; allowed: {allowed}."
+        case _:
+            message = first["msg"].replace("Input should", "it should")
+            return f"{subject} is {first['input']!r}: {message[0].lower() + message[1:]}."
+
+
+def _literals(names: Sequence[str]) -> str:
+    part: Any = Recipe
+    annotation: Any = Recipe
+    for name in names:
+        if name in getattr(part, "model_fields", {}):
+            annotation = part.model_fields[name].annotation
+            part = annotation
+    values: list[str] = []
+    for option in (annotation, *get_args(annotation)):
+        found = get_args(option)
+        if found and all(isinstance(v, str) for v in found):
+            values += [v for v in found if v not in values]
+        elif getattr(option, "__origin__", None) is tuple:
+            values.append("a list of numbers")
+    return ", ".join(values)
+
+
+def _differences(mine: dict[str, Any], other: dict[str, Any], prefix: str) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in mine | other:
+        a, b = mine.get(name), other.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found |= _differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            found[prefix + name] = (a, b)
+    return found

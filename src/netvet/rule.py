@@ -1,0 +1,296 @@
+"""Rules: pure functions of a trace, each of which finds one pathology; and the diagnosis that weighs what they found.
+
+A *symptom* says that the run fails, a *cause* says why. With no symptom the run is healthy, and a cause that still shows
+is a note. One root cause comes first: causes that another found cause explains fold under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from netvet.discovery import load_leaves
+from netvet.page import page, title
+from netvet.trace import Series, Trace
+
+Kind = Literal["cause", "symptom"]
+Verdict = Literal["healthy", "sick", "undecided"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One pathology at one place.
+
+    `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve is held
+    against. `confidence`: 0..1, how sure the rule is that this is what it names. The other fields are the rule's, filled in
+    by `diagnose`.
+    """
+
+    message: str
+    where: str = ""
+    evidence: tuple[Series, ...] = ()
+    limit: float | None = None
+    confidence: float = 0.9
+    rule: str = ""
+    kind: Kind = "cause"
+    severity: Literal["illness", "note"] = "illness"
+    explains: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as the design's JSON object."""
+        return {
+            "rule": self.rule,
+            "kind": self.kind,
+            "severity": self.severity,
+            "where": self.where,
+            "message": self.message,
+            "confidence": round(self.confidence, 3),
+            "explains": list(self.explains),
+            "evidence": [
+                {
+                    "name": s.name,
+                    "where": s.where,
+                    "value": _plain(s.last),
+                    "limit": _plain(self.limit) if s is self.evidence[0] else None,
+                    "unit": s.unit,
+                }
+                for s in self.evidence
+            ],
+            "remedies": list(self.remedies),
+        }
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    """A cause that was looked for and is not there, with the number that says so. `rule` is filled in by `diagnose`."""
+
+    message: str
+    evidence: tuple[Series, ...] = ()
+    rule: str = ""
+
+
+Answer = Finding | RuledOut
+Check = Callable[..., Iterable[Answer]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as registered: see `rule`."""
+
+    name: str
+    check: Check
+    kind: Kind
+    needs: tuple[str, ...]
+    exams: tuple[str, ...]
+    explains: tuple[str, ...]
+    remedies: tuple[str, ...]
+    invalidates: bool
+    module: str
+
+    @property
+    def title(self) -> str:
+        """The first line of the page."""
+        return title(self.module, self.name)
+
+    @property
+    def page(self) -> str:
+        """The page, as `netvet explain` prints it."""
+        return page(self.module, self.name)
+
+    @property
+    def family(self) -> str:
+        """The folder it lives in: signal, optimisation, capacity, classes, data or symptoms."""
+        return self.module.split(".")[-2]
+
+
+_registry: dict[str, Rule] = {}
+
+
+def rule(
+    name: str,
+    *,
+    needs: Sequence[str],
+    kind: Kind = "cause",
+    exams: Sequence[str] = (),
+    explains: Sequence[str] = (),
+    remedies: Sequence[str] = (),
+    invalidates: bool = False,
+) -> Callable[[Check], Check]:
+    """Register a rule.
+
+    `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose answer it weighs; they are
+    ordered when a symptom that it explains shows. `explains`: symptoms, and other causes, that this cause brings about.
+    `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue (leakage), so
+    it is an illness even where no symptom shows.
+    """
+
+    def register(check: Check) -> Check:
+        _registry[name] = Rule(
+            name,
+            check,
+            kind,
+            tuple(needs),
+            tuple(exams),
+            tuple(explains),
+            tuple(remedies),
+            invalidates,
+            check.__module__,
+        )
+        return check
+
+    return register
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule by name, found by walking `netvet.rules`."""
+    load_leaves("netvet.rules")
+    return dict(sorted(_registry.items()))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found, root cause first.
+
+    `not_assessed`: rule -> the observations it lacks. `ruled_out`: causes that were looked for and are not there.
+    `exams`: experiments that would tell apart what is still open.
+    """
+
+    findings: tuple[Finding, ...]
+    not_assessed: Mapping[str, tuple[str, ...]]
+    verdict: Verdict
+    ruled_out: tuple[RuledOut, ...] = ()
+    exams: tuple[str, ...] = ()
+    run: str = field(default="", compare=False)
+
+    @property
+    def root(self) -> Finding | None:
+        """The root cause; None where no cause was found."""
+        return next((f for f in self.findings if f.kind == "cause" and f.severity == "illness"), None)
+
+    @property
+    def symptoms(self) -> tuple[Finding, ...]:
+        """The symptoms that were found."""
+        return tuple(f for f in self.findings if f.kind == "symptom")
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Causes that show without a symptom."""
+        return tuple(f for f in self.findings if f.severity == "note")
+
+    def to_json(self) -> dict[str, Any]:
+        """The diagnosis as the design's JSON object, schema 1."""
+        return {
+            "schema": 1,
+            "run": self.run,
+            "verdict": self.verdict,
+            "findings": [f.to_json() for f in self.findings],
+            "ruled_out": [{"rule": r.rule, "message": r.message} for r in self.ruled_out],
+            "not_assessed": [{"rule": name, "needs": list(needs)} for name, needs in self.not_assessed.items()],
+        }
+
+    def __str__(self) -> str:
+        from netvet.report.text import diagnosis_text
+
+        return diagnosis_text(self)
+
+
+def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagnosis:
+    """What ails a recorded run.
+
+    `taken`: exams that have been tried already, whether or not they gave an answer, so that they are not ordered twice.
+    """
+    found: list[Finding] = []
+    ruled_out: list[RuledOut] = []
+    not_assessed: dict[str, tuple[str, ...]] = {}
+    known = rules()
+    for each in known.values():
+        missing = tuple(name for name in each.needs if not _measured(trace, name))
+        if missing:
+            not_assessed[each.name] = missing
+            continue
+        for answer in each.check(trace):
+            if isinstance(answer, RuledOut):
+                ruled_out.append(replace(answer, rule=each.name))
+            else:
+                found.append(
+                    replace(answer, rule=each.name, kind=each.kind, explains=each.explains, remedies=each.remedies)
+                )
+    symptoms = [f for f in found if f.kind == "symptom"]
+    present = {f.rule for f in symptoms}
+    causes = list(_causes([f for f in found if f.kind == "cause"], present, known))
+    illnesses = [f for f in causes if f.severity == "illness"]
+    wanted = _exams(known, present, trace, taken)
+    verdict: Verdict
+    if illnesses:
+        verdict = "sick"
+    elif symptoms or not any(name for name, r in known.items() if r.kind == "symptom" and name not in not_assessed):
+        verdict = "undecided"
+    else:
+        verdict = "healthy"
+    ordered = [*illnesses, *_by_confidence(symptoms), *(f for f in causes if f.severity == "note")]
+    if not present:
+        ruled_out = []
+    return Diagnosis(tuple(ordered), not_assessed, verdict, tuple(ruled_out), wanted, run)
+
+
+def _measured(trace: Trace, name: str) -> bool:
+    return trace.recipe is not None if name == "recipe" else bool(trace.places(name))
+
+
+def _causes(causes: list[Finding], present: set[str], known: Mapping[str, Rule]) -> Iterator[Finding]:
+    """Causes, the root first, each explaining only what is there; those that explain no symptom become notes."""
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in _by_confidence(causes):
+        by_rule.setdefault(finding.rule, []).append(finding)
+    names = list(by_rule)
+    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, set(names))}
+    order = sorted(names, key=lambda name: (name not in ill, _depth(name, ill, known), -by_rule[name][0].confidence))
+    for name in order:
+        first, *more = by_rule[name]
+        explains = tuple(x for x in first.explains if x in present or x in by_rule)
+        severity: Literal["illness", "note"] = "illness" if name in ill else "note"
+        yield replace(first, severity=severity, explains=explains if severity == "illness" else ())
+        for other in more if severity == "illness" else ():
+            yield replace(other, severity="note", explains=())
+
+
+def _reach(name: str, known: Mapping[str, Rule], found: set[str]) -> set[str]:
+    """Everything that a cause explains, directly or through other causes that were found."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for effect in known[waiting.pop()].explains:
+            if effect not in reached:
+                reached.add(effect)
+                if effect in found:
+                    waiting.append(effect)
+    return reached
+
+
+def _depth(name: str, found: set[str], known: Mapping[str, Rule]) -> int:
+    """How many found causes explain this one (0: a root); a pair that explains each other counts for neither."""
+    return sum(
+        1 for other in found if other != name and name in known[other].explains and other not in known[name].explains
+    )
+
+
+def _by_confidence(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: -f.confidence)
+
+
+def _exams(known: Mapping[str, Rule], present: set[str], trace: Trace, taken: Sequence[str]) -> tuple[str, ...]:
+    """The exams of rules that explain a symptom which shows, less those that have been taken."""
+    done = {*taken, *trace.meta.get("exams", ())}
+    wanted = [
+        exam for each in known.values() if present & set(each.explains) for exam in each.exams if exam not in done
+    ]
+    return tuple(dict.fromkeys(wanted))
+
+
+def _plain(value: float | None) -> float | None:
+    """A number that JSON can hold; None for nan and the infinities."""
+    if value is None or value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+        return None
+    return float(value)

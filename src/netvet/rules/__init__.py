@@ -1,0 +1,1 @@
+"""Rules, one file a pathology, in folders by family."""
