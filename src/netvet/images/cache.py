@@ -1,10 +1,11 @@
 """The cache of decoded images: one memory-mapped `.npy` file, (n, size, size, 3) uint8, for each set and size.
 
-A pack is named by the content of the files that are in it (blake2b of the bytes), the image size and the decoder's version.
-An index for each source remembers the hash of each (path, size, modification time), so that a second run reads no file. Of
-what is new or changed, rows that the source's last pack holds are copied, and the rest is decoded. Packs are written through
-a plain file, chunk by chunk (a full disk is then an error and not a signal, and memory stays flat), under a temporary name,
-and renamed when they are whole: two runs at once, a kill or Ctrl-C leave no broken pack.
+A pack is named by the content of the files that are in it (blake2b of the bytes), the image size and the decoder's
+version. An index for each source remembers the hash of each (path, size, modification time), so that a second run
+reads no file. Of what is new or changed, rows that the source's last pack holds are copied, and the rest is decoded.
+Packs are written through a plain file, chunk by chunk (a full disk is then an error and not a signal, and memory
+stays flat), under a temporary name, and renamed when they are whole: two runs at once, a kill or Ctrl-C leave no
+broken pack.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.errors import BadInput
 from netvet.images.decode import Undecodable, decode, read, strictly
 from netvet.images.store import Images, Index, Store, folder
 
@@ -70,21 +73,23 @@ def open_pack(source: str, files: Sequence[str], image_size: int, *, progress: b
         if found is not None:
             images, rejects = found
             if new or len(index.files) != len(known):
-                store.write_index(source, _index(store, index, files, stamps, digests, image_size))
+                with suppress(BadInput):  # all that was wanted is there
+                    store.write_index(source, _index(store, index, files, stamps, digests, image_size))
             return _pack(images, files, digests, rejects)
 
     rows = store.rows(index, image_size)
     rejects = {}
     with store.writer(len(files), image_size) as writer, _bar(len(files), progress) as advance, strictly():
         done = 0
-        for array, outcomes in _in_order(files, digests, image_size, rows):
-            writer.write(array)
-            for digest, reason in outcomes:
-                digests[done] = digest
-                if digest is not None and reason is not None:
-                    rejects[digest] = reason
-                done += 1
-            advance(len(outcomes))
+        with closing(_in_order(files, tuple(digests), image_size, rows)) as units:
+            for array, outcomes in units:
+                writer.write(array)
+                for digest, reason in outcomes:
+                    digests[done] = digest
+                    if digest is not None and reason is not None:
+                        rejects[digest] = reason
+                    done += 1
+                advance(len(outcomes))
         known = [digest for digest in digests if digest is not None]
         images = writer.finish(known, rejects)
     store.write_index(source, _index(store, index, files, stamps, digests, image_size))
@@ -140,7 +145,7 @@ def _index(
 def _stamp(file: str) -> tuple[int, int] | None:
     """Size and modification time in ns; None where there is no such file."""
     try:
-        found = os.stat(file)
+        found = Path(file).stat()
     except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
@@ -186,7 +191,7 @@ _Outcome = tuple[str | None, str | None]  # hash of the bytes (None: not read), 
 
 def _in_order(
     files: Sequence[str], digests: Sequence[str | None], image_size: int, rows: Mapping[str, NDArray[np.uint8]]
-) -> Iterator[tuple[NDArray[np.uint8], list[_Outcome]]]:
+) -> Generator[tuple[NDArray[np.uint8], list[_Outcome]]]:
     """Decoded units, in the order of the files, by threads that run a few units ahead (Pillow lets go of the GIL)."""
     size = _unit(image_size)
 

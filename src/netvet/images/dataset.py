@@ -13,21 +13,10 @@ from numpy.typing import NDArray
 from netvet.errors import BadInput
 from netvet.images import cache, sources, splits
 from netvet.images.decode import VERSION
+from netvet.images.reading import Raw, Rejected, read_source
 from netvet.locale import _
 
-
-@dataclass(frozen=True)
-class Rejected:
-    """A file that is left out.
-
-    Attributes:
-        path: as in the source.
-        reason: a short plain phrase: "zero bytes", "truncated", "not an image", "missing", "image bomb: 50000 x 50000
-            pixels declared".
-    """
-
-    path: str
-    reason: str
+__all__ = ["ImageSet", "Rejected", "load"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +25,10 @@ class ImageSet:
 
     Attributes:
         classes: sorted names; a class without a usable image is not among them.
-        images: (n, size, size, 3) RGB, 0..255, height and width equal; read-only, memory-mapped where it comes from files.
+        images: (n, size, size, 3) RGB, 0..255; read-only and memory-mapped where they come from files.
         labels: index into `classes`, (n,).
         groups: (n,) names; images of one group are never split apart. None where none are given or asked for.
-        known_groups: (n,) the source's groups, also where the split was told not to heed them; None where there are none.
+        known_groups: (n,) the source's groups, also where the split does not heed them; None where there are none.
         paths: as in the source, relative to it.
         split: (n,) 0 train, 1 val, 2 test.
         rejected: files that could not be used, with the reason.
@@ -63,21 +52,6 @@ class ImageSet:
         return np.flatnonzero(self.split == splits.NAMES.index(name)).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class _Raw:
-    """A source with its decoded images, before it is split. `columns` holds the group columns."""
-
-    images: NDArray[np.uint8]
-    labels: tuple[str, ...]
-    paths: tuple[str, ...]
-    digests: tuple[str, ...]
-    columns: dict[str, tuple[str, ...]]
-    split: NDArray[np.int8] | None
-    rejected: tuple[Rejected, ...]
-    notes: tuple[str, ...]
-    pack: cache.Pack | None
-
-
 def load(
     source: str,
     *,
@@ -93,13 +67,13 @@ def load(
     """Read labelled images, decode them into the cache (or find them there) and split them.
 
     Args:
-        source: a folder of class folders; one with train/val/test folders of class folders, or with a manifest.csv; a CSV
-            `path,label[,group][,split]`; or `reef[:options]`, the painted fish.
+        source: a folder of class folders; one with train/val/test folders of class folders, or with a manifest.csv;
+            a CSV `path,label[,group][,split]`; or `reef[:options]`, the painted fish.
         image_size: pixels a side.
-        val: share of each class for val, 0..1. Where the source gives the split it is taken as given, and a part that it
-            lacks is taken from train.
+        val: share of each class for val, 0..1. Where the source gives the split it is taken as given, and a part
+            that it lacks is taken from train.
         test: share for test.
-        group: "auto" (the group column where there is one), "none" (images are split one by one) or the name of a column.
+        group: "auto" (the group column where there is one), "none" (images are split one by one) or a column's name.
         exclude: CSV with a path column: images to leave out. The split of the others stays as it is without.
         relabel: CSV path,label: labels that replace those of the source, after the split.
         seed: of the split.
@@ -116,7 +90,7 @@ def load(
                 val=val, test=test
             )
         )
-    raw = _read(source, image_size, progress)
+    raw = read_source(source, image_size, progress)
     names = np.array(raw.labels, dtype=np.str_)
     known = _known_groups(source, raw, group)
     groups = None if group == "none" else known
@@ -162,64 +136,7 @@ def load(
     )
 
 
-def _read(source: str, image_size: int, progress: bool) -> _Raw:
-    if source.startswith("hf:"):
-        raise BadInput(
-            _(
-                "{source}: sets of the Hugging Face hub are not read yet; save it as a folder of class folders, "
-                "or as images with a CSV path,label, and give that."
-            ).format(source=source)
-        )
-    if source == "reef" or source.startswith("reef:"):
-        return _read_reef(source.partition(":")[2], image_size)
-    listing = sources.list_source(source)
-    pack = cache.open_pack(listing.name, listing.files, image_size, progress=progress)
-    rejected = tuple(Rejected(path, reason) for path, reason in listing.rejected.items()) + tuple(
-        Rejected(listing.paths[i], reason) for i, reason in pack.reasons.items()
-    )
-    kept = pack.kept.tolist()
-    if not kept:
-        first = rejected[-1]
-        raise BadInput(
-            _("{source} holds no readable image: all {n} files were left out, {path} for one ({reason}).").format(
-                source=source, n=len(rejected), path=first.path, reason=first.reason
-            )
-        )
-    notes = list(listing.notes)
-    empty = sorted(set(listing.labels) - {listing.labels[i] for i in kept})
-    if empty:
-        notes.append(_("Without a readable image and therefore left out: {names}.").format(names=", ".join(empty)))
-    return _Raw(
-        images=pack.images,
-        labels=tuple(listing.labels[i] for i in kept),
-        paths=tuple(listing.paths[i] for i in kept),
-        digests=pack.digests,
-        columns={name: tuple(column[i] for i in kept) for name, column in listing.columns.items()},
-        split=None if listing.split is None else np.array([listing.split[i] for i in kept], dtype=np.int8),
-        rejected=rejected,
-        notes=tuple(notes),
-        pack=pack,
-    )
-
-
-def _read_reef(options: str, image_size: int) -> _Raw:
-    from netvet.images.reef import load_reef
-
-    images, labels, classes, groups, split = load_reef(options, image_size)
-    return _Raw(
-        images=images,
-        labels=tuple(str(classes[label]) for label in labels.tolist()),
-        paths=tuple(f"reef/{i:06d}.png" for i in range(len(images))),
-        digests=tuple(blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images),
-        columns={} if groups is None else {"group": tuple(str(name) for name in groups)},
-        split=None if split is None else np.asarray(split, dtype=np.int8),
-        rejected=(),
-        notes=(),
-        pack=None,
-    )
-
-
-def _known_groups(source: str, raw: _Raw, group: str) -> NDArray[np.str_] | None:
+def _known_groups(source: str, raw: Raw, group: str) -> NDArray[np.str_] | None:
     name = "group" if group in ("auto", "none") else group.lower()
     column = raw.columns.get(name)
     if column is None:
@@ -271,14 +188,14 @@ def _split(
     return split, notes
 
 
-def _kept(exclude: str, raw: _Raw) -> NDArray[np.int64]:
+def _kept(exclude: str, raw: Raw) -> NDArray[np.int64]:
     """Positions of the images that a CSV does not exclude."""
     out = sources.read_paths(exclude)
     _check_known(exclude, out, raw)
-    return np.array([i for i, path in enumerate(raw.paths) if path.removeprefix("./") not in out], dtype=np.int64)
+    return np.array([i for i, path in enumerate(raw.paths) if path not in out], dtype=np.int64)
 
 
-def _relabelled(relabel: str, names: NDArray[np.str_], raw: _Raw) -> NDArray[np.str_]:
+def _relabelled(relabel: str, names: NDArray[np.str_], raw: Raw) -> NDArray[np.str_]:
     new = sources.read_paths(relabel, label=True)
     _check_known(relabel, new, raw)
     known = set(names.tolist())
@@ -290,11 +207,11 @@ def _relabelled(relabel: str, names: NDArray[np.str_], raw: _Raw) -> NDArray[np.
                 )
             )
     old = names.tolist()
-    return np.array([new.get(path.removeprefix("./"), old[i]) for i, path in enumerate(raw.paths)], dtype=np.str_)
+    return np.array([new.get(path, old[i]) for i, path in enumerate(raw.paths)], dtype=np.str_)
 
 
-def _check_known(file: str, wanted: dict[str, str], raw: _Raw) -> None:
-    known = {path.removeprefix("./") for path in raw.paths} | {each.path.removeprefix("./") for each in raw.rejected}
+def _check_known(file: str, wanted: dict[str, str], raw: Raw) -> None:
+    known = set(raw.paths) | {each.path for each in raw.rejected}
     unknown = [path for path in wanted if path not in known]
     if unknown:
         raise BadInput(

@@ -1,20 +1,22 @@
 """Decoding one image file to a square of 8-bit RGB, or saying in a short phrase why that cannot be done.
 
-Pillow alone does the work. On 4,179 JPEGs of about 160 px it is as fast as `torchvision.io` (1.37 s against 1.29 s on one
-core, 1.05 s against 1.2 s on two, read and resized to 64 px), it refuses a header that declares a huge picture before it
-allocates, and it raises on truncated files.
+Pillow alone does the work. On 4,179 JPEGs of about 160 px it is as fast as `torchvision.io` (1.37 s against 1.29 s on
+one core, 1.05 s against 1.2 s on two, read and resized to 64 px), it refuses a header that declares a huge picture
+before it allocates, and it raises on truncated files.
 
 What is decided here, once for all formats:
 
 - The size that the header declares is checked before any pixel is decoded: at most `MAX_PIXELS`.
 - Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size (libjpeg's own scaling), never below twice the wanted size.
 - Several frames or pages: the first one.
-- Transparency is laid over mid-grey (128): nearest to zero after normalisation, so that a cut-out fish brings neither a
-  white nor a black frame that could be learnt in its place.
-- Samples of 16 bits are scaled by their full range (65535 becomes 255), not clipped. Floats are read as 0..1, or as 0..255.
+- Transparency is laid over mid-grey (128): nearest to zero after normalisation, so that a cut-out fish brings neither
+  a white nor a black frame that could be learnt in its place.
+- Samples of 16 bits are scaled by their full range (65535 becomes 255), not clipped. Floats are read as 0..1, 0..255
+  or 0..65535, the smallest range that holds them.
 - Colour profiles are not applied; CMYK is converted by Pillow's plain formula.
-- The picture is stretched to a square with an antialiasing (triangle) filter. Images of animals are mostly tight boxes from a
-  detector: cutting a square out would lose head or tail, and padding would show the aspect ratio as bars of a constant colour.
+- The picture is stretched to a square with an antialiasing (triangle) filter. Images of animals are mostly tight
+  boxes from a detector: cutting a square out would lose head or tail, and padding would show the aspect ratio as bars
+  of a constant colour.
 - The EXIF orientation is applied.
 """
 
@@ -81,7 +83,7 @@ _TURNS = {
 }
 
 
-class Undecodable(Exception):
+class Undecodable(Exception):  # noqa: N818 - a state of a file more than an error
     """A file that is no usable image: the message is a short plain phrase, "truncated" for one."""
 
 
@@ -166,10 +168,8 @@ def _rgb(image: Image.Image) -> Image.Image:
         low, high = float(samples.min()), float(samples.max())
         if not (low >= 0 and high <= 65535):  # NaN fails too
             raise Undecodable("samples outside 0..65535")
-        if image.mode == "I":
-            full = 65535.0
-        else:
-            full = next(full for full in (1.0, 255.0, 65535.0) if high <= full)
+        ranges = (65535.0,) if image.mode == "I" else (1.0, 255.0, 65535.0)
+        full = next(full for full in ranges if high <= full)
         return Image.fromarray(_to_eight_bits(samples, full)).convert("RGB")
     if image.has_transparency_data:
         picture = image.convert("RGBA")
@@ -180,11 +180,12 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _to_eight_bits(samples: NDArray[np.generic], full: float) -> NDArray[np.uint8]:
     """Samples of 0..full as 0..255, rounded."""
-    return np.rint(samples.astype(np.float32) * np.float32(255 / full)).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.rint(samples.astype(np.float32) * np.float32(255 / full)).astype(np.uint8)
+    return scaled
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation (1..8) that is still to be applied to a loaded image; 1 where the tag is absent or damaged."""
+    """The EXIF orientation (1..8) still to be applied to a loaded image; 1 where the tag is absent or damaged."""
     if not {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"} & image.info.keys():
         return 1  # a TIFF is turned by Pillow when it is loaded
     try:
@@ -201,7 +202,7 @@ def _bomb(data: bytes) -> str:
             try:
                 with factory(BytesIO(data), "") as image:
                     return f"image bomb: {image.width} x {image.height} pixels declared"
-            except Exception:  # not of this format after all
+            except Exception:  # noqa: S112 - not of this format after all
                 continue
     return f"image bomb: more than {MAX_PIXELS} pixels declared"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import posixpath
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,15 +24,19 @@ SPLIT_NAMES = {
     "testing": TEST,
 }
 
-# Files beside the images of a class that nobody means as images. Any other file is tried, whatever its name ends in.
+# Files beside the images of a class that nobody means as images; any other is tried, whatever its name.
 _NOT_IMAGES = frozenset(
-    ".txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .db .sqlite .html .htm .pdf .doc .docx .xls .xlsx "
-    ".py .ipynb .m .sh .bat .log .npy .npz .mat .pkl .h5 .pt .pth .zip .gz .tar .tgz .7z .rar .url .lnk .part .tmp .bak "
-    ".mp4 .avi .mov .flv .mkv .wav .mp3 .license .ds_store".split()
-)
+    {
+        ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini",
+        ".cfg", ".db", ".sqlite", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".py", ".ipynb",
+        ".m", ".sh", ".bat", ".log", ".npy", ".npz", ".mat", ".pkl", ".h5", ".pt", ".pth", ".zip", ".gz",
+        ".tar", ".tgz", ".7z", ".rar", ".url", ".lnk", ".part", ".tmp", ".bak", ".mp4", ".avi", ".mov", ".flv",
+        ".mkv", ".wav", ".mp3", ".license", ".ds_store",
+    }
+)  # fmt: skip
 _NOT_IMAGE_NAMES = frozenset({"thumbs.db", "desktop.ini", "license", "licence", "readme", "notice", "__macosx"})
 
-_ENDINGS = frozenset(".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff".split())
+_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def list_folder(root: Path) -> Listing:
     return Listing(
         name=str(root.resolve()),
         paths=tuple(_printable(path) for path, _label, _part in rows),
-        files=tuple(os.path.join(root, path) for path, _label, _part in rows),
+        files=tuple(str(root / path) for path, _label, _part in rows),
         labels=labels,
         split=tuple(part for _path, _label, part in rows) if given else None,
         notes=tuple(notes),
@@ -134,7 +139,7 @@ def list_folder(root: Path) -> Listing:
 
 
 def list_csv(path: Path) -> Listing:
-    """The rows of a CSV with the columns path and label, and perhaps group, split and others; paths are relative to it."""
+    """The rows of a CSV with the columns path, label, and perhaps group, split and others; paths are relative to it."""
     header, table = _read_csv(path, needed=("path", "label"))
     where, what = header.index("path"), header.index("label")
     at_split = header.index("split") if "split" in header else None
@@ -154,15 +159,16 @@ def list_csv(path: Path) -> Listing:
                     path=path, line=line, split=repr(row[at_split])
                 )
             )
+        shown = _printable(name)
         if not row[what]:
-            rejected[name] = "no label"
-        elif name in first:
+            rejected[shown] = "no label"
+        elif shown in first:
             repeated += 1
-            if first[name][what] != row[what]:
-                rejected[name] = "listed twice with different labels"
+            if first[shown][what] != row[what]:
+                rejected[shown] = "listed twice with different labels"
         else:
-            first[name] = row
-    rows = [row for name, row in first.items() if name not in rejected]
+            first[shown] = row
+    rows = [row for shown, row in first.items() if shown not in rejected]
     if not rows:
         raise BadInput(_("{path} lists no image with a label.").format(path=path))
     columns = {
@@ -171,7 +177,7 @@ def list_csv(path: Path) -> Listing:
         if name and name not in ("path", "label", "split")
     }
     split = tuple(SPLIT_NAMES.get(row[at_split].lower(), -1) for row in rows) if at_split is not None else None
-    notes = ()
+    notes: tuple[str, ...] = ()
     if repeated:
         notes = (_("{path} lists {n} images more than once; each counts once.").format(path=path, n=repeated),)
     return Listing(
@@ -181,13 +187,13 @@ def list_csv(path: Path) -> Listing:
         labels=tuple(_class_name(row[what]) for row in rows),
         columns=columns,
         split=split if split is not None and any(part >= 0 for part in split) else None,
-        rejected={_printable(name): reason for name, reason in rejected.items()},
+        rejected=rejected,
         notes=notes,
     )
 
 
 def read_paths(path: str, *, label: bool = False) -> dict[str, str]:
-    """path -> label (or "") of a CSV that names images of a source to leave out or to give another label."""
+    """Reads path -> label (or "") of a CSV that names images of a source to leave out or to give another label."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise BadInput(_("{path} does not exist: give a CSV file with a path column.").format(path=path))
@@ -199,7 +205,7 @@ def read_paths(path: str, *, label: bool = False) -> dict[str, str]:
         value = _class_name(row[header.index("label")]) if label else ""
         if not name or (label and not value):
             raise BadInput(_("{path}, line {line}: an entry is empty.").format(path=path, line=line))
-        found[_printable(name).removeprefix("./")] = value
+        found[_printable(name)] = value
     return found
 
 
@@ -230,10 +236,10 @@ def _read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[tuple[
 
 
 def _file(base: Path, name: str) -> str:
-    file = os.path.join(base, name)
-    if "\\" in name and not os.path.lexists(file):
-        return os.path.join(base, name.replace("\\", "/"))
-    return file
+    file = base / name
+    if "\\" in name and not file.exists():
+        file = base / name.replace("\\", "/")
+    return str(file)
 
 
 def _children(folder: Path) -> tuple[list[str], list[str]]:
@@ -242,7 +248,7 @@ def _children(folder: Path) -> tuple[list[str], list[str]]:
     for name, is_folder in _entries(folder):
         if is_folder:
             folders.append(name)
-        elif os.path.splitext(name)[1].lower() in _ENDINGS:
+        elif Path(name).suffix.lower() in _ENDINGS:
             files.append(name)
     return folders, files
 
@@ -259,14 +265,14 @@ def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _images(folder: Path, prefix: str = "", above: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Paths, relative to a class folder, of all files in it that may be images; links are followed, but in no circle."""
+    """Paths, relative to a class folder, of all files in it that may be images; links are followed, in no circle."""
     real = os.path.realpath(folder)
     if real in above:
         return
     for name, is_folder in _entries(folder):
         if is_folder:
             yield from _images(folder / name, f"{prefix}{name}/", above | {real})
-        elif os.path.splitext(name)[1].lower() not in _NOT_IMAGES:
+        elif Path(name).suffix.lower() not in _NOT_IMAGES:
             yield prefix + name
 
 
@@ -279,14 +285,15 @@ def _no_images(root: Path, loose: Sequence[str]) -> str:
 
 
 def _printable(path: str) -> str:
-    """A path as text that any terminal or file takes: bytes that are no UTF-8 become a replacement mark."""
-    return os.fsencode(path).decode("utf-8", "replace").replace("\\", "/")
+    """A path as text that any terminal or file takes, in one spelling: `a/b`, not `./a/b`, with forward slashes."""
+    return posixpath.normpath(_text(path).replace("\\", "/"))
 
 
 def _class_name(name: str) -> str:
     """One spelling for a name, however the file system composes its accents."""
-    return unicodedata.normalize("NFC", _printable_label(name))
+    return unicodedata.normalize("NFC", _text(name))
 
 
-def _printable_label(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")
+def _text(name: str) -> str:
+    """What is no text (bytes of another encoding) becomes a replacement mark."""
+    return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in name)

@@ -1,12 +1,12 @@
 """Splits into train, val and test: stratified by class, and no group in two of them.
 
-scikit-learn's `StratifiedGroupKFold` makes k equal folds and does not promise each class a group in each of them, which
-matters where a class has five groups of very different sizes. Here each class is dealt out by itself, those with the fewest
-groups first: a group goes where it brings a split nearer to its share, and a class with enough groups is given one in train,
-then in val, then in test.
+scikit-learn's `StratifiedGroupKFold` makes k equal folds and does not promise each class a group in each of them,
+which matters where a class has five groups of very different sizes. Here each class is dealt out by itself, those
+with the fewest groups first: a group goes where it brings a split nearer to its share, and a class with enough groups
+is given one in train, then in val, then in test.
 
-The order of dealing is a hash of seed and group name, not a random permutation: the order of the input does not matter, and
-adding or leaving out an image leaves most others where they were.
+The order of dealing is a hash of seed and group name, not a random permutation: the order of the input does not
+matter, and adding or leaving out an image leaves most others where they were.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from netvet.locale import _
 TRAIN, VAL, TEST = 0, 1, 2
 NAMES = ("train", "val", "test")
 
-_DEALS = 20  # orders tried a class; the one whose shares come nearest is kept
-_NEAR = 0.01  # an order whose shares are this near is taken at once
+_DEALS = 20  # orders tried a class; the cheapest is kept
+_FEW = 0.05  # price of a val or test split that rests on one group, in share of images; half of it for two, and so on
+_CHEAP = 0.02  # an order at this price or below is taken at once
 
 
 def assign(
@@ -68,16 +69,18 @@ def _deal(
         return part
     total = sum(sizes)
     targets = [share * total for share in shares]
-    best, best_error = part, np.inf
+    best, best_price = part, np.inf
     for deal in range(_DEALS):
         # an odd factor permutes the 64-bit numbers: the first order is the hash's own
         order = free[np.argsort(shuffle[free] * np.uint64(1 + 0x9E3779B97F4A7C14 * deal % 2**64), kind="stable")]
         dealt = _deal_once(sizes, part.tolist(), order.tolist(), targets)
         have = np.bincount(dealt, weights=sizes, minlength=3)
-        error = float(np.abs(have - targets)[1:].max()) / total
-        if error < best_error:
-            best, best_error = np.array(dealt, dtype=np.int8), error
-        if error <= _NEAR:
+        groups = np.bincount(dealt, minlength=3)
+        price = float(np.abs(have - targets)[1:].max()) / total
+        price += sum(_FEW / max(1, int(groups[k])) for k in (VAL, TEST) if targets[k] > 0)
+        if price < best_price:
+            best, best_price = np.array(dealt, dtype=np.int8), price
+        if price <= _CHEAP:
             break
     return best
 

@@ -97,7 +97,7 @@ class Store:
         return images, rejects
 
     def rows(self, index: Index, image_size: int) -> dict[str, Images]:
-        """hash -> image, of the pack that the source had last at this size."""
+        """The images by hash, of the pack that the source had last at this size."""
         key = index.packs.get(str(image_size))
         if key is None:
             return {}
@@ -157,7 +157,7 @@ class Store:
         temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
             temporary.write_text(text)
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -167,7 +167,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
                 raise BadInput(
                     _(
                         "The disk of {folder} is full: the decoded images need {megabytes:.0f} MB there; "
@@ -210,7 +210,7 @@ class Writer:
         os.fsync(self._stream.fileno())
         self._stream.close()
         key = self._store.key(digests, self._image_size)
-        os.replace(self._path, self._store._pack(key, "npy"))
+        self._path.replace(self._store._pack(key, "npy"))
         rows = [digest for digest in digests if digest not in rejects]
         self._store._replace(self._store._pack(key, "json"), json.dumps({"rows": rows, "rejects": dict(rejects)}))
         return self._store._map(key, self._count, self._image_size)
