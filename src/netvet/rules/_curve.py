@@ -1,0 +1,59 @@
+"""Reading curves: the epoch that a run yields, ends and trends. Shared by the rules."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvet.trace import Series, Trace
+
+
+def kept(trace: Trace) -> int:
+    """Index of the epoch whose model the run yields: the last, or with early stopping the best on validation."""
+    count = len(trace.series("val_accuracy"))
+    stop = trace.recipe.stop if trace.recipe else None
+    if stop is None or stop.early_stopping is None:
+        return count - 1
+    values = trace.series(f"val_{stop.metric}").values[:count]
+    if not len(values) or np.isnan(values).all():
+        return count - 1
+    return int(np.nanargmin(values) if stop.metric == "loss" else np.nanargmax(values))
+
+
+def upto(series: Series, index: int) -> Series:
+    """The series as it stood at an index."""
+    return Series(series.name, series.where, series.steps[: index + 1], series.values[: index + 1], series.unit)
+
+
+def smooth(values: NDArray[np.float64], window: int = 3) -> NDArray[np.float64]:
+    """Moving mean, (n - window + 1,); the mean alone where there are fewer values than that."""
+    window = max(1, min(window, len(values)))
+    return np.convolve(values, np.ones(window) / window, mode="valid")
+
+
+def last_third(series: Series) -> NDArray[np.float64]:
+    """The values of the last third, at least two where there are two."""
+    return series.values[-max(2, math.ceil(len(series) / 3)) :]
+
+
+def rise(values: NDArray[np.float64]) -> float:
+    """How far the least-squares line through the values rises from the first to the last."""
+    if len(values) < 2:
+        return 0.0
+    slope = np.polyfit(np.arange(len(values)), values, 1)[0]
+    return float(slope * (len(values) - 1))
+
+
+def work(trace: Trace, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum of the learning rate up to each of these steps over its sum over the run, 0..1.
+
+    A schedule that ends near 0 flattens every curve; against this axis a curve flattens only where learning does.
+    """
+    rate = trace.series("learning_rate")
+    if not len(rate) or rate.values.sum() <= 0:
+        return np.asarray(steps / max(steps[-1], 1), dtype=np.float64)
+    total = np.concatenate([[0.0], np.cumsum(rate.values)])
+    done = np.searchsorted(rate.steps, steps, side="left")
+    return np.asarray(total[done] / total[-1], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Causes in the capacity: the network against its data and its restraints."""

@@ -1,0 +1,72 @@
+"""Training went on after the network was at its best.
+
+## Symptom
+Validation accuracy peaks early and then sinks while training accuracy still rises.
+
+## Evidence
+`val_accuracy` and `val_loss`, moving means over 3 epochs. Fires when the run's end lies more than `fall` (0..1) below
+its best accuracy, and by more than twice the standard error of an accuracy on that many images; or, with less
+confidence, when the lowest validation loss lay in the first `early` of the run, has since risen by more than `rise`
+times, and accuracy has not gained anything since.
+
+## Why it happens
+Once the training images are fitted, the remaining gradient comes from making the network surer of them, right or
+wrong. With early stopping the run would yield its best epoch instead of its last.
+
+## Not to be confused with
+The zigzag of validation accuracy from one epoch to the next. A validation loss that rises while accuracy rises too:
+the network grows too sure of itself, but it does not get worse at telling species apart.
+
+## Remedies
+early-stopping, and whatever postpones the peak: augment, weight-decay.
+
+## References
+Prechelt 1998, Early stopping - but when?, https://doi.org/10.1007/3-540-49430-8_3
+Guo et al. 2017, On calibration of modern neural networks, https://arxiv.org/abs/1706.04599
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules._chance import seen
+from netvet.rules._curve import smooth
+from netvet.trace import Trace
+
+
+@rule(
+    "late-stopping",
+    needs=["val_accuracy", "val_loss", "train_accuracy"],
+    explains=["generalisation-gap"],
+    remedies=["early-stopping", "augment", "weight-decay"],
+)
+def check(trace: Trace, *, fall: float = 0.03, early: float = 0.5, rise: float = 1.5) -> Iterator[Finding]:
+    """`fall`: accuracy, 0..1; `early`: share of the run; `rise`: multiple of the lowest loss."""
+    accuracy, loss = trace.series("val_accuracy"), trace.series("val_loss")
+    if len(accuracy) < 6 or (trace.recipe is not None and trace.recipe.stop.early_stopping is not None):
+        return
+    means, losses = smooth(accuracy.values), smooth(loss.values)
+    best, lowest = int(np.argmax(means)) + 1, int(np.argmin(losses)) + 1
+    lost = float(means.max() - means[-1])
+    error = math.sqrt(means.max() * (1 - means.max()) / seen(trace, "val"))
+    if lost > max(fall, 2 * error):
+        text = _(
+            "Validation accuracy was at its best around epoch {best} of {epochs} ({high:.1%}) and fell to "
+            "{last:.1%} by the end."
+        )
+        message = text.format(best=best + 1, epochs=len(accuracy), high=means.max(), last=means[-1])
+        yield Finding(
+            message, evidence=(accuracy, loss), limit=float(means.max()) - fall, confidence=min(0.95, 0.75 + 2 * lost)
+        )
+    elif lowest < early * len(loss) and losses[-1] > rise * losses.min() and means[-1] <= means[lowest - 1] + error:
+        text = _(
+            "Validation loss was lowest around epoch {lowest} of {epochs} ({low:.2f}) and rose to {last:.2f}; "
+            "accuracy gained nothing more."
+        )
+        message = text.format(lowest=lowest + 1, epochs=len(loss), low=losses.min(), last=losses[-1])
+        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses.min()), confidence=0.5)

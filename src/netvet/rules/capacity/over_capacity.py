@@ -1,0 +1,62 @@
+"""The network has far more weights than its images can pin down.
+
+## Symptom
+Training accuracy reaches 100 % within a few epochs; validation accuracy stays behind, with augmentation too.
+
+## Evidence
+`parameters` (trainable) over `train_images`. Fires above `limit` weights an image when the network fits its training
+images (accuracy above `fits`). A network that starts from pretrained weights is left alone: what it can do was learnt
+on other images.
+
+## Why it happens
+With so many weights an image, the network can store the training set instead of finding what tells the species apart.
+
+## Not to be confused with
+Weak regularisation: a large network with strong augmentation often does well, and that is the cheaper cure to try.
+Late stopping: there the same network was better some epochs earlier.
+
+## Remedies
+smaller-model, dropout, weight-decay, augment.
+
+## References
+Zhang et al. 2017, Understanding deep learning requires rethinking generalization, https://arxiv.org/abs/1611.03530
+Belkin et al. 2019, Reconciling modern machine-learning practice and the classical bias-variance trade-off,
+https://arxiv.org/abs/1812.11118 (why size alone is no illness)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.trace import Trace
+
+
+@rule(
+    "over-capacity",
+    needs=["parameters", "train_images", "train_accuracy"],
+    explains=["generalisation-gap"],
+    remedies=["smaller-model", "dropout", "weight-decay", "augment"],
+)
+def check(trace: Trace, *, limit: float = 3000.0, fits: float = 0.9) -> Iterator[Finding]:
+    """`limit`: trainable weights for each training image; `fits`: training accuracy, 0..1."""
+    weights, images = trace.last("parameters"), trace.last("train_images")
+    accuracy = trace.series("train_accuracy")
+    pretrained = trace.recipe is not None and trace.recipe.model.weights is not None
+    if pretrained or weights <= limit * images or not np.nanmax(accuracy.values, initial=0.0) > fits:
+        return
+    epoch = int(np.argmax(accuracy.values > fits)) + 1
+    yield Finding(
+        _(
+            "{weights:,.0f} weights learn from {images:,.0f} images, {each:,.0f} for each; "
+            "the training images were fitted ({accuracy:.0%}) by epoch {epoch}."
+        ).format(
+            weights=weights, images=images, each=weights / images, accuracy=accuracy.values[epoch - 1], epoch=epoch
+        ),
+        evidence=(trace.series("parameters"), accuracy),
+        limit=limit * images,
+        confidence=min(0.95, 0.5 + 0.4 * float(np.log10(weights / images / limit))),
+    )

@@ -1,0 +1,1 @@
+"""Causes in the classes: how many images each has, and how alike they are."""

@@ -1,0 +1,56 @@
+"""Validation or test images have twins in training, so the measured accuracy is not true.
+
+## Symptom
+Validation accuracy is excellent and nearly equal to training accuracy; on new fish the network is far worse.
+
+## Evidence
+`leaked_share` (0..1), by split: images that share a known group (a trajectory, an animal) with a training image,
+`leaked_by_group`, or are near-duplicates of one, `leaked_by_look`. Fires when more than `group` of a split is leaked
+by group, or more than `look` by look: a few fish do look alike without being the same.
+
+## Why it happens
+Frames of one video, photographs of one animal or copies of one file were split at random, one into training and its
+neighbour into validation.
+
+## Not to be confused with
+An easy data set: there the twins are missing. It needs no symptom: leakage hides the symptoms.
+
+## Remedies
+group-split (keep every group in one split). The accuracy will fall, to what it always was.
+
+## References
+Kapoor, Narayanan 2023, Leakage and the reproducibility crisis in machine-learning-based science,
+https://doi.org/10.1016/j.patter.2023.100804
+Barz, Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, https://arxiv.org/abs/1902.00423
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.trace import Trace
+
+
+@rule("split-leakage", needs=["leaked_share"], remedies=["group-split"], invalidates=True)
+def check(trace: Trace, *, group: float = 0.01, look: float = 0.05) -> Iterator[Finding]:
+    """`group`, `look`: shares of a split's images, 0..1."""
+    splits = trace.places("leaked_share")
+    leaked = [s for s in splits if trace.last("leaked_by_group", s) > group or trace.last("leaked_by_look", s) > look]
+    if not leaked:
+        return
+    worst = max(leaked, key=lambda s: trace.last("leaked_share", s))
+    by_group = trace.last("leaked_by_group", worst) > group
+    text = _("{share:.0%} of the {split} images have a twin in training ({how}), so the measured accuracy is too high")
+    how = _("the same group, such as one fish's video") if by_group else _("nearly the same picture")
+    named = {"val": _("validation"), "test": _("test")}
+    pairs = len(trace.meta.get("examples", {}).get("leaked", ()))
+    end = _("; the report shows {pairs} pairs.").format(pairs=pairs) if pairs else "."
+    yield Finding(
+        text.format(share=trace.last("leaked_share", worst), split=named.get(worst, worst), how=how) + end,
+        where=worst,
+        evidence=tuple(trace.series("leaked_share", s) for s in [worst, *(s for s in leaked if s != worst)]),
+        limit=group if by_group else look,
+        confidence=0.97 if by_group else 0.85,
+    )

@@ -1,0 +1,1 @@
+"""Causes in the optimisation: how far each step goes."""

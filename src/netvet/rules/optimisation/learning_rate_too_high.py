@@ -1,0 +1,66 @@
+"""The learning rate is too high: the steps overshoot.
+
+## Symptom
+The loss jumps up and down, blows up, or settles at what guessing costs; units die.
+
+## Evidence
+With the `lr-range` exam: the run's highest learning rate lies above the range in which the loss falls. Without it, at
+lower confidence: a batch loss more than `wild` times that of guessing after the first hundredth of the run, a loss
+that is not finite, or an `update_ratio` (one update over the weight, RMS) above `fast` in the median layer.
+
+## Why it happens
+A step is safe only up to about 2 over the sharpest curvature of the loss; beyond it every step makes things worse.
+Without normalisation, with little warm-up and with deeper networks that bound is lower.
+
+## Not to be confused with
+A rate that is too low: the loss plateaus too, but smoothly. A single bad batch. Noise from a small batch that
+averages out.
+
+## Remedies
+lower-learning-rate (to the exam's best), one-cycle (starts and ends low), early-batch-norm (makes larger steps safe).
+
+## References
+Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
+Cohen et al. 2021, Gradient descent on neural networks typically occurs at the edge of stability, https://arxiv.org/abs/2103.00065
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Answer, Finding, rule
+from netvet.rules.optimisation._rate import judge
+from netvet.trace import Trace
+
+
+@rule(
+    "learning-rate-too-high",
+    needs=["learning_rate", "loss"],
+    exams=["lr-range"],
+    explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient"],
+    remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
+)
+def check(trace: Trace, *, slow: float = 1e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+    """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
+    found = judge(trace, slow=slow, fast=fast, wild=wild)
+    if found.side != "high":
+        return
+    if found.exam:
+        text = _(
+            "The learning rate peaks at {peak:.2g}, but on this model the loss only falls between {low:.2g} and "
+            "{high:.2g}."
+        )
+        message = text.format(peak=found.peak, low=found.low, high=found.high)
+        evidence, limit = (trace.series("learning_rate"), *found.evidence), found.high
+    elif found.evidence[0].name == "loss":
+        text = _("With a learning rate of {peak:.2g} the loss shot up to {value:.3g} in the midst of training.")
+        message, evidence, limit = text.format(peak=found.peak, value=found.value), found.evidence, wild
+    else:
+        text = _(
+            "With a learning rate of {peak:.2g} a single step changes the weights of {layer} by {value:.0%} of "
+            "their size."
+        )
+        message = text.format(peak=found.peak, layer=found.evidence[0].where, value=found.value)
+        evidence, limit = found.evidence, fast
+    yield Finding(message, evidence=evidence, limit=limit, confidence=found.confidence)

@@ -1,0 +1,69 @@
+"""The learning rate is too low: the steps are too short to get anywhere.
+
+## Symptom
+The loss falls smoothly, without noise, and is still high when the run ends.
+
+## Evidence
+With the `lr-range` exam: the run's highest learning rate lies below the range in which the loss falls. Without it, at
+lower confidence: `update_ratio` (one update over the weight, RMS) stays below `slow` in every layer.
+
+## Why it happens
+A rate taken over from another optimiser (Adam's 1e-3 is slow for SGD), another batch size, or chosen out of caution.
+
+## Not to be confused with
+A rate that is too high: the loss plateaus too, but it is noisy, and the exam tells the two apart. A vanishing
+gradient: there only the early layers stand still. A run that was merely too short.
+
+## Remedies
+raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down).
+
+## References
+Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
+Li et al. 2019, Towards explaining the regularization effect of initial large learning rate, https://arxiv.org/abs/1907.04595
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules.optimisation._rate import judge
+from netvet.trace import Trace
+
+
+@rule(
+    "learning-rate-too-low",
+    needs=["learning_rate", "loss"],
+    exams=["lr-range"],
+    explains=["loss-plateau", "accuracy-plateau"],
+    remedies=["raise-learning-rate", "one-cycle"],
+)
+def check(trace: Trace, *, slow: float = 1e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+    """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
+    found = judge(trace, slow=slow, fast=fast, wild=wild)
+    if found.side == "low" and found.exam:
+        text = _(
+            "The learning rate peaks at {peak:.2g}, but on this model the loss only falls in earnest between "
+            "{low:.2g} and {high:.2g}."
+        )
+        message = text.format(peak=found.peak, low=found.low, high=found.high)
+        yield Finding(
+            message,
+            evidence=(trace.series("learning_rate"), *found.evidence),
+            limit=found.low,
+            confidence=found.confidence,
+        )
+    elif found.side == "low":
+        text = _(
+            "With a learning rate of at most {peak:.2g} a step changes no layer's weights by more than "
+            "{value:.1g} of their size."
+        )
+        message = text.format(peak=found.peak, value=found.value)
+        yield Finding(message, evidence=found.evidence, limit=slow, confidence=found.confidence)
+    elif found.side == "right" and found.best == found.best:  # not nan
+        text = _(
+            "The learning rate is not too low: it peaks at {peak:.2g}, and the loss falls between {low:.2g} and "
+            "{high:.2g}."
+        )
+        yield RuledOut(text.format(peak=found.peak, low=found.low, high=found.high), found.evidence)

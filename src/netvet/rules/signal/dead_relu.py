@@ -1,0 +1,80 @@
+"""Most units of a ReLU layer never fire.
+
+## Symptom
+Training accuracy stalls early, and a wider layer does not help.
+
+## Evidence
+`dead_fraction` (0..1): the share of a layer's units (channels) whose output is 0 at every position of every image of
+the batch. Fires when it stays above `limit` for `patience` measurements: one high value may be chance, a plateau is
+not. Dead from the first measurement: the initialisation or the input did it. Dead from a later step on: the optimiser
+did.
+
+## Why it happens
+A ReLU passes no gradient where its input is negative. A unit that is negative for every image gets no gradient at all
+and can never come back. One step that is too large pushes many there at once; a constant or badly scaled
+initialisation starts there.
+
+## Not to be confused with
+Sparse activation: most units are 0 on most images, and that is healthy; dead is 0 on all. A class of images without
+which a unit stays quiet: then it fires in other batches.
+
+## Remedies
+leaky-relu (a slope for negative inputs brings units back), he-init, early-batch-norm (centres the inputs),
+lower-learning-rate (when they were killed in training).
+
+## References
+Glorot, Bordes, Bengio 2011, Deep sparse rectifier neural networks, https://proceedings.mlr.press/v15/glorot11a.html
+Lu et al. 2020, Dying ReLU and initialization: theory and numerical examples, https://arxiv.org/abs/1903.06733
+Maas, Hannun, Ng 2013, Rectifier nonlinearities improve neural network acoustic models,
+https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from netvet.locale import _, ngettext
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.trace import Series, Trace
+
+
+@rule(
+    "dead-relu",
+    needs=["dead_fraction"],
+    explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient"],
+    remedies=["leaky-relu", "he-init", "early-batch-norm", "lower-learning-rate"],
+)
+def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0.1) -> Iterator[Answer]:
+    """`limit`, `few`: shares of a layer's units, 0..1; `patience`: measurements."""
+    curves = [trace.series("dead_fraction", layer) for layer in trace.places("dead_fraction")]
+    curves = [curve for curve in curves if len(curve) >= patience]
+    dead = sorted((c for c in curves if c.values[-patience:].min() > limit), key=lambda c: -c.last)
+    worst = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
+    if worst < few:
+        text = _(
+            "No layer has dead units to speak of: at most {worst:.0%} of a layer's units are 0 on every image of "
+            "a batch."
+        )
+        yield RuledOut(text.format(worst=worst), tuple(curves))
+    if not dead:
+        return
+    curve, step = dead[0], _since(dead[0], limit)
+    text = _("{share:.0%} of the units in {layer} are 0 on every image of the batch")
+    since = _(", from the first step on") if step == curve.steps[0] else _(", since step {step}").format(step=step)
+    more = (
+        ngettext("; {n} more layer is like it.", "; {n} more layers are like it.", len(dead) - 1) if dead[1:] else "."
+    )
+    yield Finding(
+        text.format(share=curve.last, layer=curve.where) + since + more.format(n=len(dead) - 1),
+        where=curve.where,
+        evidence=tuple(dead[:4]),
+        limit=limit,
+        confidence=min(0.95, 0.5 + 0.9 * (curve.last - limit)),
+    )
+
+
+def _since(curve: Series, limit: float) -> int:
+    """The step from which on the curve stays above the limit."""
+    return int(curve.steps[np.flatnonzero(curve.values <= limit).max(initial=-1) + 1])

@@ -1,0 +1,1 @@
+"""Symptoms: what a failing run looks like."""

@@ -1,0 +1,56 @@
+"""Accuracy stays low, in training and in validation alike, and no longer rises.
+
+## Symptom
+The network is wrong on most images, those it trains on included, and further epochs do not help.
+
+## Evidence
+`train_accuracy` and `val_accuracy`, each as the share of the way from guessing (always the largest class) to always
+right. Fires when both lie below `limit` and rose by less than `still` (0..1) over the last third of the run.
+
+## Why it happens
+The network does not learn to tell the classes apart: training does not work (see loss-plateau), or it has found that
+naming the largest classes is enough for a low loss.
+
+## Not to be confused with
+Hard data at its honest ceiling: 60 % of ten classes is far above guessing. A generalisation-gap: there training
+accuracy is high.
+
+## Remedies
+See the cause that explains it: learning-rate-too-low, learning-rate-too-high, vanishing-gradient, dead-relu,
+class-imbalance.
+
+## References
+Cohen 1960, A coefficient of agreement for nominal scales, https://doi.org/10.1177/001316446002000104
+Glorot, Bengio 2010, Understanding the difficulty of training deep feedforward neural networks,
+https://proceedings.mlr.press/v9/glorot10a.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules._chance import chance_accuracy, skill
+from netvet.rules._curve import last_third, rise
+from netvet.trace import Trace
+
+
+@rule("accuracy-plateau", kind="symptom", needs=["train_accuracy", "val_accuracy"])
+def check(trace: Trace, *, limit: float = 0.4, still: float = 0.05) -> Iterator[Finding]:
+    """`limit`: share of the way from guessing to always right; `still`: accuracy, 0..1."""
+    train, val = trace.series("train_accuracy"), trace.series("val_accuracy")
+    if len(val) < 3 or skill(train.last, trace) >= limit or skill(val.last, trace) >= limit:
+        return
+    if max(rise(last_third(train)), rise(last_third(val))) >= still:
+        return
+    chance = chance_accuracy(trace)
+    yield Finding(
+        _(
+            "Accuracy has stopped at {train:.1%} in training and {val:.1%} in validation; "
+            "always naming the largest class would give {chance:.1%}."
+        ).format(train=train.last, val=val.last, chance=chance),
+        evidence=(train, val),
+        limit=chance + limit * (1 - chance),
+        confidence=0.95,
+    )

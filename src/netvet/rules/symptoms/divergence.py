@@ -1,0 +1,66 @@
+"""The loss blows up, and what was learnt is lost.
+
+## Symptom
+The loss becomes NaN or infinite, or rises far above where it began and stays there.
+
+## Evidence
+`loss` of every batch (nats). Fires at once when a value is not finite. Otherwise the median of the last twentieth of
+the run is held against two limits: `above` times the loss of guessing, or, when the run had come below half of it,
+back at guessing. The step named is the one after which the loss never came back.
+
+## Why it happens
+A step so large that it lands where the gradient is larger still; an overflow in low precision; a broken image or
+label.
+
+## Not to be confused with
+A spike from which the run recovers: one bad batch, or the top of a learning-rate cycle. A high first loss because of
+a large initialisation, which then falls.
+
+## Remedies
+See the cause that explains it: learning-rate-too-high.
+
+## References
+Pascanu, Mikolov, Bengio 2013, On the difficulty of training recurrent neural networks, https://arxiv.org/abs/1211.5063
+Gilmer et al. 2021, A loss curvature perspective on training instability in deep learning, https://arxiv.org/abs/2110.04369
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules._chance import chance_loss
+from netvet.trace import Trace
+
+
+@rule("divergence", kind="symptom", needs=["loss"])
+def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
+    """`above`: multiple of the loss of guessing."""
+    loss, chance = trace.series("loss"), chance_loss(trace)
+    broken = np.flatnonzero(~np.isfinite(loss.values))
+    if len(broken):
+        step = int(loss.steps[broken[0]])
+        text = _("The loss is no longer a finite number from step {step} on.")
+        yield Finding(text.format(step=step), evidence=(loss,), limit=chance, confidence=1.0)
+        return
+    window = max(5, len(loss) // 20)
+    if len(loss) < 2 * window:
+        return
+    medians = np.array([np.median(block) for block in np.array_split(loss.values, len(loss) // window)])
+    forgotten = medians.min() < 0.5 * chance and medians[-1] > 0.9 * chance
+    limit = 0.9 * chance if forgotten else above * chance
+    if medians[-1] <= limit or medians[-1] < 1.2 * medians.min():
+        return
+    step = int(loss.steps[np.flatnonzero(loss.values <= limit).max(initial=-1) + 1])
+    yield Finding(
+        _(
+            "The loss rose for good at step {step} and ends at {last:.3g}; its lowest was {low:.3g}, and "
+            "guessing costs {chance:.2f}."
+        ).format(step=step, last=medians[-1], low=medians.min(), chance=chance),
+        evidence=(loss,),
+        limit=limit,
+        confidence=0.95,
+    )

@@ -1,0 +1,58 @@
+"""The network is much better on its training images than on new ones.
+
+## Symptom
+Training accuracy is high and goes on rising; validation accuracy stays far below it.
+
+## Evidence
+`train_accuracy` less `val_accuracy` (0..1) of the model that the run yields: the last one, or with early stopping the
+best. Fires when the lower end of the gap's 95 % interval (Newcombe 1998: the two splits' sizes count) lies above
+`limit`. Accuracy rather than balanced accuracy, because a class of three validation images would decide the latter.
+
+## Why it happens
+The network has learnt what tells these images apart (a background, noise, a single fish) rather than what tells the
+species apart. Nothing in training rewards it for stopping.
+
+## Not to be confused with
+A validation split of other fish, light or camera than the training split: then more regularisation does not close the
+gap. A gap of a few points is the rule: every network is a little better on what it has seen.
+
+## Remedies
+See the cause that explains it: late-stopping, weak-regularisation, over-capacity, class-imbalance.
+
+## References
+Zhang et al. 2017, Understanding deep learning requires rethinking generalization, https://arxiv.org/abs/1611.03530
+Newcombe 1998, Interval estimation for the difference between independent proportions,
+https://pubmed.ncbi.nlm.nih.gov/9595617/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules._chance import seen, surely_more
+from netvet.rules._curve import kept, upto
+from netvet.trace import Series, Trace
+
+
+@rule("generalisation-gap", kind="symptom", needs=["train_accuracy", "val_accuracy"])
+def check(trace: Trace, *, limit: float = 0.15) -> Iterator[Finding]:
+    """`limit`: of the gap's lower bound, 0..1."""
+    at = kept(trace)
+    train, val = upto(trace.series("train_accuracy"), at), upto(trace.series("val_accuracy"), at)
+    low = surely_more(train.last, seen(trace, "train"), val.last, seen(trace, "val"))
+    if low <= limit:
+        return
+    n = min(len(train), len(val))
+    gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], "0..1")
+    yield Finding(
+        _(
+            "The network is right on {train:.1%} of its training images but on only {val:.1%} of the validation "
+            "images: "
+            "a gap of {gap:.0f} points, and surely more than {low:.0f}."
+        ).format(train=train.last, val=val.last, gap=100 * (train.last - val.last), low=100 * low),
+        evidence=(gap, train, val),
+        limit=limit,
+        confidence=0.95,
+    )
