@@ -191,6 +191,11 @@ class TraceWriter:
         """Keep a plain value (anything JSON holds) for the whole run, at once."""
         self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
+    def get_meta(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON held
+        """A plain value kept earlier; None where there is none."""
+        row = self._base.execute("SELECT json FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
     def recipe(self, recipe: Recipe) -> None:
         """Keep the recipe that is run."""
         self.meta("recipe", recipe.model_dump(mode="json"))

@@ -1,0 +1,95 @@
+"""Batches of a memory-mapped image set: order, augmentation and noise are functions of (seed, epoch, batch) alone.
+
+That is what lets a killed run go on exactly: nothing but the position has to be remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netvet.images.dataset import ImageSet
+from netvet.recipe import Recipe
+
+EVALUATION_BATCH = 256
+ORDER, AUGMENT, DROPOUT = 1, 2, 3  # which stream of random numbers
+
+
+def stream(seed: int, purpose: int, epoch: int, batch: int = 0) -> int:
+    """A 63-bit seed for one use of random numbers, independent of every other."""
+    state = np.random.SeedSequence([seed & 0xFFFFFFFF, purpose, epoch, batch]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What pixels are normalised by: per channel, in 0..1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """`images` (batch, 3, h, w) in 0..1, in place."""
+        mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1)
+        return images.sub_(mean).div_(std)
+
+
+RAW = Statistics((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def measure(images: ImageSet, limit: int = 2048) -> Statistics:
+    """Mean and standard deviation of the training images, on an evenly spaced sample of at most `limit`."""
+    train = images.indices("train")
+    chosen = train[:: max(1, len(train) // limit)]
+    pixels = images.images[chosen].reshape(-1, 3).astype(np.float32) / 255
+    mean, std = pixels.mean(0, dtype=np.float64), pixels.std(0, dtype=np.float64)
+    std = np.maximum(std, 1 / 255)  # a set of one colour
+    r, g, b = (float(x) for x in mean)
+    return Statistics((r, g, b), (float(std[0]), float(std[1]), float(std[2])))
+
+
+def pixels(images: ImageSet, rows: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Images as float32 (batch, 3, h, w) in 0..1, channels_last in memory (the cache holds them so)."""
+    batch = torch.from_numpy(images.images[rows]).permute(0, 3, 1, 2).to(device, non_blocking=True)
+    return batch.float().div_(255)
+
+
+def order(recipe: Recipe, images: ImageSet, epoch: int) -> NDArray[np.int64]:
+    """The training images of one epoch, in the order in which they are shown."""
+    train = images.indices("train")
+    generator = torch.Generator().manual_seed(stream(recipe.seed, ORDER, epoch))
+    if recipe.sampler.name == "shuffle":
+        return train[torch.randperm(len(train), generator=generator).numpy()]
+    labels = images.labels[train]
+    share = 1 / np.bincount(labels, minlength=len(images.classes)).clip(1)
+    chosen = torch.multinomial(torch.from_numpy(share[labels]), len(train), replacement=True, generator=generator)
+    return train[chosen.numpy()]
+
+
+def steps_per_epoch(recipe: Recipe, images: ImageSet) -> int:
+    """Optimiser steps an epoch. A last batch of a single image is left out: batch norm cannot use it."""
+    count = len(images.indices("train"))
+    full, rest = divmod(count, recipe.batch_size)
+    return max(1, full + (rest > 1))
+
+
+def evaluation(images: ImageSet, rows: NDArray[np.int64], device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Clean batches in order: images in 0..1 and labels (batch,) int64."""
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        part = rows[start : start + EVALUATION_BATCH]
+        yield pixels(images, part, device), torch.from_numpy(images.labels[part])
+
+
+def audience(images: ImageSet, limit: int = 4096) -> NDArray[np.int64]:
+    """The training images that are looked at after every epoch: all, or `limit` spread evenly over the classes."""
+    train = images.indices("train")
+    by_class = train[np.argsort(images.labels[train], kind="stable")]
+    if len(by_class) <= limit:
+        return by_class
+    return by_class[np.linspace(0, len(by_class) - 1, limit).astype(np.int64)]

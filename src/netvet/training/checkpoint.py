@@ -1,0 +1,39 @@
+"""Checkpoints: written beside, synced, renamed, so that a kill leaves the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netvet.errors import BadInput
+
+LAST = "last.pt"
+BEST = "best.pt"
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically. Raises BadInput where the disk is full or read-only; the earlier one stays."""
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"The checkpoint {path} cannot be written ({error}): free some space, then use --resume.") from None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; tensors and plain values only. Raises BadInput where there is none or it is damaged."""
+    if not path.is_file():
+        raise BadInput(f"There is no checkpoint {path}: train this run first.")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch raises many kinds for a damaged file
+        raise BadInput(f"The checkpoint {path} is damaged or not netvet's: train again.") from None
+    return state

@@ -1,0 +1,91 @@
+"""A trained run put to use: metrics on a split, and the class of new images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from netvet.errors import BadInput
+from netvet.images.dataset import ImageSet
+from netvet.images.decode import Undecodable, decode_file
+from netvet.recipe import Recipe
+from netvet.trace import Trace
+from netvet.training import checkpoint, models
+from netvet.training.batches import Statistics
+from netvet.training.device import Machine, choose
+from netvet.training.loop import predict as _logits
+from netvet.training.metrics import Summary, summarise
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`classes` and `probabilities` (0..1), the likeliest first; `problem` says why a file could not be read."""
+
+    path: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Trained:
+    model: nn.Module
+    statistics: Statistics
+    classes: tuple[str, ...]
+    recipe: Recipe
+    machine: Machine
+
+
+def evaluate(run: str | Path, images: ImageSet, split: str) -> Summary:
+    """Metrics of a run's final model on a split (`train`, `val` or `test`) of a set with the run's classes."""
+    trained = _load(Path(run))
+    if tuple(images.classes) != trained.classes:
+        raise BadInput(f"The classes of the images are not those that {run} was trained on.")
+    rows = images.indices(split)  # type: ignore[arg-type]
+    if not len(rows):
+        raise BadInput(f"The {split} split is empty: give data.{split} a share above 0 and train again.")
+    logits, labels = _logits(trained.model, trained.statistics, trained.machine, images, rows)
+    return summarise(logits, labels, images.classes)
+
+
+def predict(run: str | Path, paths: Sequence[Path], top: int = 3) -> list[Prediction]:
+    """The `top` classes of each image file. A file that cannot be read gets a `problem`, and the others go on."""
+    trained = _load(Path(run))
+    size = trained.recipe.data.image_size
+    answers: list[Prediction] = []
+    for path in paths:
+        try:
+            pixels: NDArray[np.uint8] = decode_file(path, size)
+        except (Undecodable, OSError) as error:
+            answers.append(Prediction(str(path), (), (), str(error)))
+            continue
+        batch = torch.from_numpy(pixels[None]).permute(0, 3, 1, 2).to(trained.machine.device).float().div_(255)
+        with torch.no_grad(), trained.machine.autocast():
+            logits = trained.model(trained.statistics.normalise(batch)).float()
+        probability, index = logits.softmax(1)[0].topk(min(top, len(trained.classes)))
+        names = tuple(trained.classes[i] for i in index.tolist())
+        answers.append(Prediction(str(path), names, tuple(float(p) for p in probability)))
+    return answers
+
+
+def _load(run: Path) -> _Trained:
+    """The final model of a run, in eval mode. Raises BadInput where the run has no checkpoint or no recipe."""
+    recipe = Trace.open(run).recipe
+    if recipe is None:
+        raise BadInput(f"{run} was not trained by netvet: its model is not known here.")
+    state = checkpoint.load(run / checkpoint.LAST)
+    machine = choose(recipe)
+    model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)
+    model.load_state_dict(state["model"])
+    model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    statistics = Statistics(tuple(state["mean"]), tuple(state["std"]))
+    return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)
+
+
+

@@ -1,0 +1,389 @@
+"""The loop: trains one recipe, watched, and can go on exactly after a kill."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor, nn
+
+from netvet.errors import BadInput
+from netvet.images.augment import augment
+from netvet.images.dataset import ImageSet, load
+from netvet.probe import watch
+from netvet.recipe import Recipe
+from netvet.trace import FILE, Trace, TraceWriter
+from netvet.training import batches, checkpoint, journal, losses, models, optimizers, schedules, weights
+from netvet.training.batches import Statistics
+from netvet.training.device import Machine, choose, environment
+from netvet.training.metrics import Summary
+
+CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
+STATE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of the run."""
+
+    epoch: int
+    epochs: int
+    train: Summary
+    val: Summary
+    seconds: float
+    left: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended. `best_epoch` counts from 1; `finished` is False after Ctrl-C."""
+
+    run: Path
+    epochs: int
+    steps: int
+    best_epoch: int
+    seconds: float
+    finished: bool
+
+
+@dataclass
+class _Progress:
+    """Where the run stands: everything beside weights that a resumed run needs."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    since_best: int = 0
+    seconds: float = 0.0
+
+
+def train(
+    recipe: Recipe,
+    *,
+    out: str | Path,
+    images: ImageSet | None = None,
+    resume: bool = False,
+    watched: bool = True,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Train a recipe in the folder `out`, watch it, and record everything in its trace.
+
+    `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same final weights
+    as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)` and `on_epoch` are told of
+    progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not finished.
+
+    Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
+    """
+    run = Path(out)
+    with _claim(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), _interruptible() as stop:
+        if resume:
+            recipe = recorded(run, recipe)
+        elif (run / FILE).exists():
+            raise BadInput(f"{run} holds a run already: add --resume to go on with it, or choose another --out.")
+        loaded = images if images is not None else load_images(recipe, progress=False)
+        session = _Session(recipe, run, loaded, watched=watched)
+        try:
+            return session.go(resume, stop, on_epoch, on_step)
+        finally:
+            session.close()
+
+
+def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
+    """The images of a recipe's `data` part."""
+    data = recipe.data
+    return load(
+        data.source,
+        image_size=data.image_size,
+        val=data.val,
+        test=data.test,
+        group=data.group,
+        exclude=data.exclude,
+        relabel=data.relabel,
+        seed=data.split_seed,
+        progress=progress,
+    )
+
+
+class _Session:
+    """One training: model, optimiser, schedule, trace and position."""
+
+    def __init__(self, recipe: Recipe, run: Path, images: ImageSet, *, watched: bool) -> None:
+        for split in ("train", "val"):
+            if len(images.indices(split)) < 2:  # type: ignore[arg-type]
+                raise BadInput(f"{recipe.data.source} has fewer than 2 {split} images: add images, or change data.val.")
+        self.recipe, self.run, self.images = recipe, run, images
+        self.machine = choose(recipe)
+        self.steps_per_epoch = batches.steps_per_epoch(recipe, images)
+        self.steps = self.steps_per_epoch * recipe.stop.epochs
+        self.model, self.statistics = build(recipe, images, self.machine)
+        self.optimizer = optimizers.build(recipe.optimizer, self.model)
+        self.schedule = schedules.build(
+            recipe.schedule, self.optimizer, recipe.stop.epochs, self.steps_per_epoch, recipe.optimizer.lr
+        )
+        counts = torch.bincount(torch.from_numpy(images.labels[images.indices("train")]), minlength=len(images.classes))
+        self.criterion = losses.build(recipe.loss, counts.to(self.machine.device))
+        self.at = _Progress()
+        self.writer = TraceWriter(run)
+        self.watcher = (
+            watch(
+                self.model, self.optimizer, out=run, classes=images.classes, recipe=recipe, writer=self.writer
+            )
+            if watched
+            else None
+        )
+        self.audience = batches.audience(images)
+        self.saved_at = time.monotonic()
+
+    def go(
+        self,
+        resume: bool,
+        stop: threading.Event,
+        on_epoch: Callable[[EpochReport], None] | None,
+        on_step: Callable[[int, int], None] | None,
+    ) -> Outcome:
+        if resume and (self.run / checkpoint.LAST).exists():
+            self._restore(checkpoint.load(self.run / checkpoint.LAST))
+        self.writer.forget_after(self.at.step)
+        if self.watcher is not None:
+            self.watcher.at = self.at.step
+        if self.at.step == 0:
+            (self.run / "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
+            journal.setup(self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch)
+        finished = Trace.open(self.run).meta.get("finished", False) if resume else False
+        while not finished and self.at.epoch < self.recipe.stop.epochs:
+            if not self._epoch(stop, on_epoch, on_step):
+                self._save()
+                return self._outcome(finished=False)
+            if self._over():
+                break
+        if not finished:
+            self._finish()
+        return self._outcome(finished=True)
+
+    def _epoch(
+        self,
+        stop: threading.Event,
+        on_epoch: Callable[[EpochReport], None] | None,
+        on_step: Callable[[int, int], None] | None,
+    ) -> bool:
+        """One epoch, or the rest of one. False when asked to stop in the middle."""
+        began, first = time.monotonic(), self.at.batch
+        rows = batches.order(self.recipe, self.images, self.at.epoch)
+        size = self.recipe.batch_size
+        for batch in range(first, self.steps_per_epoch):
+            self._step(rows[batch * size : (batch + 1) * size], batch)
+            self.at.batch, self.at.step = batch + 1, self.at.step + 1
+            if on_step is not None:
+                on_step(self.at.step, self.steps)
+            if stop.is_set() and self.at.batch < self.steps_per_epoch:
+                self.at.seconds += time.monotonic() - began
+                return False
+            if self.at.batch < self.steps_per_epoch and time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+                self._save()
+        trained = time.monotonic() - began
+        train_summary = self._summary(self.audience)
+        val_summary = self._summary(self.images.indices("val"))
+        best = self._judge(val_summary)
+        self.schedule.after_epoch(val_summary.numbers["loss"])
+        self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        seconds = time.monotonic() - began
+        self.at.seconds += seconds
+        journal.epoch(
+            self.writer, self.at.step - 1, self.at.epoch, train_summary, val_summary, seconds, trained
+        )
+        if best:
+            checkpoint.save(self.run / checkpoint.BEST, self._weights())
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self._save()
+        if on_epoch is not None:
+            left = (self.recipe.stop.epochs - self.at.epoch) * seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
+            on_epoch(
+                EpochReport(self.at.epoch, self.recipe.stop.epochs, train_summary, val_summary, seconds, left, best)
+            )
+        return not stop.is_set()
+
+    def _step(self, rows: Any, batch: int) -> None:  # noqa: ANN401 - an index array
+        seed, epoch = self.recipe.seed, self.at.epoch
+        images = batches.pixels(self.images, rows, self.machine.device)
+        labels = torch.from_numpy(self.images.labels[rows])
+        targets = labels
+        if self.recipe.augment.active:
+            generator = torch.Generator().manual_seed(batches.stream(seed, batches.AUGMENT, epoch, batch))
+            images, targets = augment(images, labels, self.recipe.augment, self.images.classes, generator)
+        images = self.statistics.normalise(images)
+        torch.manual_seed(batches.stream(seed, batches.DROPOUT, epoch, batch))
+        with self.machine.autocast():
+            logits = self.model(images)
+        loss: Tensor = self.criterion(logits.float(), targets.to(self.machine.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.recipe.optimizer.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimizer.clip)
+        self.optimizer.step()
+        if self.watcher is not None:
+            self.watcher.step(loss=loss, labels=labels)
+        self.schedule.after_step()
+
+    def _summary(self, rows: Any) -> Summary:  # noqa: ANN401 - an index array
+        from netvet.training.metrics import summarise
+
+        logits, labels = predict(self.model, self.statistics, self.machine, self.images, rows)
+        return summarise(logits, labels, self.images.classes)
+
+    def _judge(self, val: Summary) -> bool:
+        """Whether this epoch is the best so far, by the recipe's metric on validation."""
+        metric = self.recipe.stop.metric
+        value = -val.numbers["loss"] if metric == "loss" else val.numbers[metric]
+        better = value > self.at.best
+        if better:
+            self.at.best, self.at.best_epoch, self.at.since_best = value, self.at.epoch + 1, 0
+        else:
+            self.at.since_best += 1
+        self.diverged = not math.isfinite(val.numbers["loss"])
+        return better
+
+    def _over(self) -> bool:
+        """Whether to stop before the last epoch: nothing finite is left to train, or early stopping says so."""
+        patience = self.recipe.stop.early_stopping
+        return self.diverged or (patience is not None and self.at.since_best >= patience)
+
+    def _finish(self) -> None:
+        if self.recipe.stop.early_stopping is not None and (self.run / checkpoint.BEST).exists():
+            self.model.load_state_dict(checkpoint.load(self.run / checkpoint.BEST)["model"])
+        rows = self.images.indices("val")
+        logits, _ = predict(self.model, self.statistics, self.machine, self.images, rows)
+        if self.watcher is not None:
+            self.watcher.flush()
+        journal.finish(self.writer, self.at.step - 1, self.images, logits)
+        self._save(finished=True)
+        self.writer.meta("finished", True)
+
+    def _weights(self) -> dict[str, Any]:
+        return {
+            "format": STATE_FORMAT,
+            "model": self.model.state_dict(),
+            "classes": list(self.images.classes),
+            "mean": list(self.statistics.mean),
+            "std": list(self.statistics.std),
+        }
+
+    def _save(self, *, finished: bool = False) -> None:
+        if self.watcher is not None:
+            self.watcher.flush()
+        self.writer.flush()
+        state = self._weights() | {"progress": vars(self.at) | {}}
+        if not finished:
+            state |= {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+        checkpoint.save(self.run / checkpoint.LAST, state)
+        self.saved_at = time.monotonic()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        if state["classes"] != list(self.images.classes):
+            raise BadInput(f"The classes of {self.recipe.data.source} are not those that {self.run} was trained on.")
+        self.model.load_state_dict(state["model"])
+        if "optimizer" in state:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+        self.at = _Progress(**state["progress"])
+
+    def _outcome(self, *, finished: bool) -> Outcome:
+        at = self.at
+        return Outcome(self.run, at.epoch, at.step, at.best_epoch, at.seconds, finished)
+
+    def close(self) -> None:
+        if self.watcher is not None:
+            self.watcher.close()
+        self.writer.close()
+
+
+def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, Statistics]:
+    """The model of a recipe as it stands before the first step, and what its pixels are normalised by."""
+    torch.manual_seed(recipe.seed)
+    model = models.build(recipe.model, len(images.classes), recipe.data.image_size)
+    own: Statistics | None = None
+    if recipe.model.weights is not None:
+        found = weights.load_pretrained(model, recipe.model.weights, recipe.model.name)
+        own = Statistics(*found) if found is not None else None
+    if recipe.data.normalise == "none":
+        own = batches.RAW
+    statistics = own if own is not None else batches.measure(images)
+    return model.to(machine.device, memory_format=torch.channels_last), statistics  # type: ignore[call-overload]
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, statistics: Statistics, machine: Machine, images: ImageSet, rows: Any  # noqa: ANN401
+) -> tuple[Tensor, Tensor]:
+    """Logits (n, classes) float32 and labels (n,) of some images, in eval mode; the model's mode is put back."""
+    was_training = model.training
+    model.eval()
+    logits: list[Tensor] = []
+    labels: list[Tensor] = []
+    with machine.autocast() if machine is not None else nullcontext():
+        for batch, truth in batches.evaluation(images, rows, machine.device):
+            logits.append(model(statistics.normalise(batch)).float().cpu())
+            labels.append(truth)
+    model.train(was_training)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def recorded(run: Path, recipe: Recipe) -> Recipe:
+    """The recipe of the run that is to go on; the caller's must agree where it says more than the default."""
+    recorded = Trace.open(run).recipe
+    if recorded is None:
+        raise BadInput(f"{run} was not trained by netvet, so it cannot go on with --resume.")
+    asked = recorded.differences(recipe)
+    if recipe != Recipe(data=recipe.data) and asked:
+        field, (was, now) = next(iter(asked.items()))
+        raise BadInput(f"{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it.")
+    return recorded
+
+
+@contextmanager
+def _claim(run: Path) -> Iterator[None]:
+    """Hold a run's folder for this process."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock: IO[str] = (run / ".lock").open("w")
+    except OSError as error:
+        raise BadInput(f"The folder {run} cannot be written ({error.strerror}): choose another --out.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput(f"Another netvet is at work in {run}: wait for it, or choose another --out.") from None
+        yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is never cut in two; a second Ctrl-C ends at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,121 @@
+"""The visit: train, diagnose (with the exams that decide), treat, report. What the command line calls, for Python too."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvet.errors import BadInput
+from netvet.recipe import Recipe
+from netvet.rule import Diagnosis, diagnose
+from netvet.trace import Trace, TraceWriter
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+    from netvet.report import Report
+    from netvet.training import EpochReport
+    from netvet.trial import Progress
+
+BUDGET = 600.0  # seconds of trials, where nothing else is said
+
+
+def checkup(
+    recipe: Recipe,
+    *,
+    out: str | Path,
+    budget: float = BUDGET,
+    images: ImageSet | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_exam: Callable[[str], None] | None = None,
+    on_diagnosis: Callable[[Diagnosis], None] | None = None,
+    on_update: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the report.
+
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. Raises BadInput; what was trained before stays.
+    """
+    from netvet.report import Report, write
+    from netvet.training import load_images, train
+    from netvet.trial import treat
+
+    loaded = images if images is not None else load_images(recipe, progress=False)
+    outcome = train(recipe, out=out, images=loaded, resume=resume, on_epoch=on_epoch)
+    if not outcome.finished:
+        raise KeyboardInterrupt
+    found = examine(outcome.run, images=loaded, on_exam=on_exam)
+    if on_diagnosis is not None:
+        on_diagnosis(found)
+    write(Report.open(outcome.run))  # so that a trial that is cut short leaves a report too
+    if budget > 0:
+        treat(outcome.run, budget=budget, images=loaded, on_update=on_update)
+    report = Report.open(outcome.run)
+    write(report)
+    return report
+
+
+def examine(
+    run: str | Path,
+    *,
+    images: ImageSet | None = None,
+    on_exam: Callable[[str], None] | None = None,
+) -> Diagnosis:
+    """The diagnosis of a recorded run, after the exams that its symptoms call for.
+
+    Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests on the trace
+    alone and says which exams would tell more. `on_exam` is told the name of each exam before it is taken.
+    """
+    path = Path(run)
+    trace = Trace.open(path)
+    found = diagnose(trace, run=str(run))
+    if not found.exams or trace.recipe is None:
+        return found
+    try:
+        loaded = images if images is not None else _images(trace)
+    except BadInput:
+        return found
+    for name in found.exams:
+        if on_exam is not None:
+            on_exam(name)
+        take_exam(name, path, loaded)
+    return diagnose(Trace.open(path), run=str(run))
+
+
+def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str:
+    """Take one exam on a recorded run; returns its sentence. Raises BadInput for an unknown name or a run without recipe."""
+    from netvet.exam import Patient, exams, take
+
+    path = Path(run)
+    trace = Trace.open(path)
+    if name not in exams():
+        raise BadInput(f"There is no exam {name!r}; there are: {', '.join(exams())}.")
+    if trace.recipe is None:
+        raise BadInput(f"{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train.")
+    loaded = images if images is not None else _images(trace)
+    with TraceWriter(path) as writer:
+        return take(name, Patient(path, trace.recipe, loaded, writer))
+
+
+def new_run(source: str) -> Path:
+    """A folder for a new run of this data: runs/<name>-<date>-<time>, made at once so that two runs never share one."""
+    name = Path(source.partition(":")[0]).resolve().stem if ":" not in source else source.partition(":")[0]
+    stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    for extra in ("", *(f"-{n}" for n in range(2, 100))):
+        path = Path("runs") / f"{name}-{stamp}{extra}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise BadInput(f"The folder {path} cannot be made ({error.strerror}): give --out.") from None
+        return path
+    raise BadInput("A hundred runs began in this second: give --out.")
+
+
+def _images(trace: Trace) -> ImageSet:
+    from netvet.training import load_images
+
+    assert trace.recipe is not None
+    return load_images(trace.recipe, progress=False)
