@@ -38,7 +38,6 @@ from PIL import (
     Image,
     ImageFile,
     JpegImagePlugin,
-    MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
@@ -56,7 +55,8 @@ MAX_BYTES = 1 << 30
 
 BACKGROUND = 128
 
-# Imported above so that they are registered before threads start; the order is the order of trial.
+# Imported above so that they are registered before threads start; the order is that of trial. What Pillow calls MPO, a
+# JPEG with more pictures behind it, comes with JPEG.
 FORMATS = tuple(
     plugin.format
     for plugin in (
@@ -66,7 +66,6 @@ FORMATS = tuple(
         GifImagePlugin.GifImageFile,
         BmpImagePlugin.BmpImageFile,
         TiffImagePlugin.TiffImageFile,
-        MpoImagePlugin.MpoImageFile,
     )
 )
 

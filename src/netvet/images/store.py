@@ -129,11 +129,12 @@ class Store:
     def prune(self) -> None:
         """Throw away packs that no run has opened for 30 days, and what killed runs left."""
         now = time.time()
-        for about in self._pack("", "").parent.glob("*.json"):
+        for pack in self.root.glob("packs/*.npy"):
+            about = pack.with_suffix(".json")
             with contextlib.suppress(OSError):
-                if now - about.stat().st_mtime > _KEPT:
-                    about.unlink()
-                    about.with_suffix(".npy").unlink()
+                if now - (about if about.exists() else pack).stat().st_mtime > _KEPT:
+                    about.unlink(missing_ok=True)
+                    pack.unlink()
         for abandoned in self.root.glob("*/.*.tmp"):
             with contextlib.suppress(OSError):
                 if now - abandoned.stat().st_mtime > _ABANDONED:
