@@ -267,7 +267,7 @@ def test_small_classes(tmp_path: Path) -> None:
         "three": [1, 1, 1],
     }
     assert found.notes == (
-        "The class one has 1 images: none is in val and test.",
+        "The class one has 1 image: none is in val and test.",
         "The class two has 2 images: none is in test.",
     )
 

@@ -17,7 +17,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.locale import _
+from netvet.locale import _, ngettext
 
 TRAIN, VAL, TEST = 0, 1, 2
 NAMES = ("train", "val", "test")
@@ -139,10 +139,18 @@ def shortages(
         if not absent:
             continue
         if groups is None:
-            sentence = _("The class {name} has {n} images: none is in {splits}.")
             count = int(table[index].sum())
+            sentence = ngettext(
+                "The class {name} has {n} image: none is in {splits}.",
+                "The class {name} has {n} images: none is in {splits}.",
+                count,
+            )
         else:
-            sentence = _("The class {name} has {n} groups: none is in {splits}.")
             count = len(np.unique(groups[labels == index]))
+            sentence = ngettext(
+                "The class {name} has {n} group: none is in {splits}.",
+                "The class {name} has {n} groups: none is in {splits}.",
+                count,
+            )
         notes.append(sentence.format(name=name, n=count, splits=_(" and ").join(absent)))
     return notes
