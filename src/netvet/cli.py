@@ -17,7 +17,9 @@ Json = Annotated[bool, Parameter(negative=(), help="Print JSON instead of text."
 Out = Annotated[Path | None, Parameter(help="The run's folder; runs/NAME-DATE-TIME where left out.")]
 Set = Annotated[
     list[str],
-    Parameter(name="--set", negative=(), help="Change one field of the recipe, such as optimizer.lr=0.1; may be repeated."),
+    Parameter(
+        name="--set", negative=(), help="Change one field of the recipe, such as optimizer.lr=0.1; may be repeated."
+    ),
 ]
 RecipeName = Annotated[str | None, Parameter(name="--recipe", help="A YAML file, or a shipped recipe: transfer.")]
 Budget = Annotated[str, Parameter(help="Time for the trials: 90s, 10m, 1h; 0 for none.")]

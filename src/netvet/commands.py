@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json as _json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,7 +19,6 @@ from netvet.recipe import Recipe, load, parse_assignments
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
     from netvet.report import Report
-    from netvet.rule import Diagnosis
     from netvet.training import EpochReport, Outcome
     from netvet.trial import Progress as TrialProgress
 
@@ -49,7 +47,9 @@ def demo(out: Path | None, budget: str, json: bool) -> int:
     recipe = Recipe().change(DEMO)
     if not json:
         _out().print(
-            _("A painted reef, and a fault planted in the training: {fault}, about 100 times too low.").format(fault=DEMO_FAULT)
+            _("A painted reef, and a fault planted in the training: {fault}, about 100 times too low.").format(
+                fault=DEMO_FAULT
+            )
         )
     return _checkup(recipe, seconds(budget), out, resume=False, json=json)
 
@@ -84,9 +84,7 @@ def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, j
     return _done(run, json)
 
 
-def train(
-    data: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool
-) -> int:
+def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool) -> int:
     """Train and watch."""
     chosen = _recipe(data, recipe, changes)
     outcome, _images = _train(chosen, out, resume=resume)
@@ -95,16 +93,36 @@ def train(
     from netvet.trace import Trace
 
     trace = Trace.open(outcome.run)
-    names = ("train_accuracy", "val_accuracy", "train_balanced_accuracy", "val_balanced_accuracy", "train_loss", "val_loss")
+    names = (
+        "train_accuracy",
+        "val_accuracy",
+        "train_balanced_accuracy",
+        "val_balanced_accuracy",
+        "train_loss",
+        "val_loss",
+    )
     numbers = {name: trace.last(name) for name in names}
     best = trace.series("val_accuracy").values[outcome.best_epoch - 1] if outcome.best_epoch else float("nan")
     if json:
-        _json_out({"schema": 1, "run": str(outcome.run), "epochs": outcome.epochs, "best_epoch": outcome.best_epoch,
-                   "seconds": round(outcome.seconds, 1), "metrics": numbers})
+        _json_out(
+            {
+                "schema": 1,
+                "run": str(outcome.run),
+                "epochs": outcome.epochs,
+                "best_epoch": outcome.best_epoch,
+                "seconds": round(outcome.seconds, 1),
+                "metrics": numbers,
+            }
+        )
         return 0
     _out().print(
-        _("Accuracy {train:.1%} on training images, {val:.1%} on validation (best epoch {epoch}: {best:.1%}), in {time}.").format(
-            train=numbers["train_accuracy"], val=numbers["val_accuracy"], epoch=outcome.best_epoch, best=best,
+        _(
+            "Accuracy {train:.1%} on training images, {val:.1%} on validation (best: {best:.1%}, epoch {epoch}), in {time}."
+        ).format(
+            train=numbers["train_accuracy"],
+            val=numbers["val_accuracy"],
+            epoch=outcome.best_epoch,
+            best=best,
             time=_clock(outcome.seconds),
         )
     )
@@ -146,7 +164,9 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
 
     for name in remedies:
         if name not in known():
-            raise BadInput(_("There is no remedy {name!r}; there are: {names}.").format(name=name, names=", ".join(known())))
+            raise BadInput(
+                _("There is no remedy {name!r}; there are: {names}.").format(name=name, names=", ".join(known()))
+            )
     if seeds < 2:
         raise BadInput(_("--seeds {seeds} is too few: an interval needs at least 2.").format(seeds=seeds))
     recipe = Trace.open(run).recipe
@@ -164,7 +184,7 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
 def inspect(data: str, changes: Sequence[str], json: bool) -> int:
     """Look at the data alone."""
     from netvet.images.survey import survey
-    from netvet.report.text import print_survey
+    from netvet.report.listing import print_survey
     from netvet.training.loop import load_images
 
     found = survey(load_images(_recipe(data, None, changes), progress=True))
@@ -190,7 +210,7 @@ def exam(name: str, run: Path, json: bool) -> int:
 
 def rules(json: bool) -> int:
     """List every rule, exam, remedy and probe."""
-    from netvet.report.text import print_catalogue
+    from netvet.report.listing import print_catalogue
 
     kinds = _catalogue()
     if json:
@@ -229,8 +249,17 @@ def predict(run: Path, images: Sequence[Path], json: bool) -> int:
         raise BadInput(_("No image was given: write netvet predict RUN IMAGE..."))
     answers = name_them(run, images)
     if json:
-        _json_out([{"path": a.path, "classes": list(a.classes), "probabilities": list(a.probabilities), "problem": a.problem}
-                   for a in answers])
+        _json_out(
+            [
+                {
+                    "path": a.path,
+                    "classes": list(a.classes),
+                    "probabilities": list(a.probabilities),
+                    "problem": a.problem,
+                }
+                for a in answers
+            ]
+        )
     else:
         for answer in answers:
             if answer.problem:
@@ -267,7 +296,8 @@ def _train(recipe: Recipe, out: Path | None, *, resume: bool) -> tuple[Outcome, 
 
 def _tell_about(images: ImageSet) -> None:
     err = _err()
-    counts = {split: len(images.indices(split)) for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+    counts = {split: len(images.indices(split)) for split in splits}
     err.print(
         _("{n} images of {k} classes: {train} training, {val} validation, {test} test.").format(
             n=len(images.labels), k=len(images.classes), **counts
@@ -300,7 +330,11 @@ def _training(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
         yield None, line
         return
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[numbers]}"), console=err
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        console=err,
     )
     with bar:
         task = bar.add_task(_("Training"), total=None, numbers="")
@@ -360,9 +394,9 @@ def _status(text: str) -> Iterator[Any]:
 def _stopped(outcome: Outcome, command: str, recipe: Recipe) -> int:
     data, run = escape(recipe.data.source), escape(str(outcome.run))
     _err().print(
-        _("Stopped after {epochs} epochs; all is saved. Go on with: netvet {command} {data} --out {run} --resume").format(
-            epochs=outcome.epochs, command=command, data=data, run=run
-        ),
+        _(
+            "Stopped after {epochs} epochs; all is saved. Go on with: netvet {command} {data} --out {run} --resume"
+        ).format(epochs=outcome.epochs, command=command, data=data, run=run),
         soft_wrap=True,
     )
     return 130
@@ -380,7 +414,7 @@ def _done(run: Path, json: bool) -> int:
     return 0
 
 
-def _try_write(write: Any) -> Path | None:  # noqa: ANN401 - a function without arguments
+def _try_write(write: Any) -> Path | None:
     """The report's path; None where the run's folder cannot be written, which must not hide a diagnosis."""
     try:
         return Path(write())
@@ -404,7 +438,7 @@ def _clock(total: float) -> str:
 
 def _json_out(tree: object) -> None:
     def finite(value: object) -> object:
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
+        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
             return None
         if isinstance(value, dict):
             return {k: finite(v) for k, v in value.items()}

@@ -1,4 +1,6 @@
-"""Finds the leaves of the house: a new rule, probe, exam or remedy is one new file in its package, and edits no other."""
+"""Finds the leaves of the house: a new rule, probe, exam or remedy is one new file in its package, and edits no
+other.
+"""
 
 from __future__ import annotations
 

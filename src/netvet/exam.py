@@ -1,4 +1,6 @@
-"""Exams: experiments made on a model on purpose. They cost passes, so they are ordered only where they decide something."""
+"""Exams: experiments made on a model on purpose. They cost passes, so they are ordered only where they decide
+something.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,9 @@ _registry: dict[str, Exam] = {}
 def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Take], Take]:
     """Register an exam.
 
-    `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment, records what
-    it measured, and returns one sentence that says what it decided. It must not change the run's own files.
+    `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment,
+    records what it measured, and returns one sentence that says what it decided. It must not change the run's own
+    files.
     """
 
     def register(take: Take) -> Take:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -31,8 +32,9 @@ class Data(_Part):
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
     groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the training
-    images; `none` leaves pixels in 0..1. `split_seed`: the split depends on it alone, so that seeds can be compared.
+    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the
+    training images; `none` leaves pixels in 0..1. `split_seed`: the split depends on it alone, so that seeds can be
+    compared.
     """
 
     source: str = "reef"
@@ -50,10 +52,11 @@ class Model(_Part):
     """The network.
 
     `name`: `cnn` (a plain stack of `depth` 3x3 convolutions), `resnet` and `preact-resnet` (`depth` 3x3 convolutions in
-    blocks of two, He et al. 2016), or any timm model by its name. `width`: channels of the first convolution; they double
-    at every pooling, up to 16 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`, `early` (the
-    first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which stop at a map of 4
-    pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling (Tompson et al. 2015).
+    blocks of two, He et al. 2016), or any timm model by its name. `width`: channels of the first convolution; they
+    double at every pooling, up to 16 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`,
+    `early` (the first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which
+    stop at a map of 4 pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling
+    (Tompson et al. 2015).
     `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
     """
 
@@ -73,7 +76,9 @@ class Model(_Part):
 
 
 class Optimizer(_Part):
-    """`sgd` (momentum, Nesterov), `adam`, `adamw`; `lr` is the peak of the schedule; `clip` bounds the gradient's L2 norm."""
+    """`sgd` (momentum, Nesterov), `adam`, `adamw`; `lr` is the peak of the schedule; `clip` bounds the gradient's L2
+    norm.
+    """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: Positive = 0.05
@@ -86,8 +91,9 @@ class Optimizer(_Part):
 class Schedule(_Part):
     """The learning rate over the run, by torch's own schedulers.
 
-    `warmup`: share of a `one-cycle` run that rises, 0..1. `step_size` (epochs) and `gamma`: for `step`; `gamma` and `patience`
-    (epochs): for `plateau`, on the validation loss. `cycle`: epochs of one `cyclic` triangle, which starts at lr / 10.
+    `warmup`: share of a `one-cycle` run that rises, 0..1. `step_size` (epochs) and `gamma`: for `step`; `gamma` and
+    `patience` (epochs): for `plateau`, on the validation loss. `cycle`: epochs of one `cyclic` triangle, which starts
+    at lr / 10.
     """
 
     name: Literal["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"] = "one-cycle"
@@ -99,7 +105,9 @@ class Schedule(_Part):
 
 
 class Loss(_Part):
-    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al. 2017)."""
+    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al.
+    2017).
+    """
 
     name: Literal["cross-entropy", "focal"] = "cross-entropy"
     class_weights: Literal["none", "balanced"] = "none"
@@ -108,7 +116,9 @@ class Loss(_Part):
 
 
 class Sampler(_Part):
-    """`shuffle`: every image once an epoch. `oversample`: as many draws, every class equally likely, with replacement."""
+    """`shuffle`: every image once an epoch. `oversample`: as many draws, every class equally likely, with
+    replacement.
+    """
 
     name: Literal["shuffle", "oversample"] = "shuffle"
 
@@ -116,8 +126,9 @@ class Sampler(_Part):
 class Transforms(_Part):
     """Random changes of a training image.
 
-    `flip`: left to right, half the time. `rotate`: up to so many degrees. `scale`: side lengths by 1 +- so much. `crop`: shifts
-    by up to so much of the side. `light`: brightness and contrast by 1 +- so much. `colour`: each channel by 1 +- so much.
+    `flip`: left to right, half the time. `rotate`: up to so many degrees. `scale`: side lengths by 1 +- so much.
+    `crop`: shifts by up to so much of the side. `light`: brightness and contrast by 1 +- so much. `colour`: each
+    channel by 1 +- so much.
     `erase`: the chance that a rectangle is blanked (Zhong et al. 2020).
     """
 
@@ -204,7 +215,9 @@ class Recipe(_Part):
 
 
 def parse(tree: object, origin: str = "The recipe") -> Recipe:
-    """A recipe from a tree of plain values. Raises BadInput with one sentence that names the field and what it allows."""
+    """A recipe from a tree of plain values. Raises BadInput with one sentence that names the field and what it
+    allows.
+    """
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
@@ -247,10 +260,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         try:
             read = yaml.safe_load(value)
             if isinstance(read, str):  # YAML 1.1 reads 1e-3 as a string
-                try:
+                with suppress(ValueError):
                     read = float(read)
-                except ValueError:
-                    pass
             changes[path.strip()] = read
         except yaml.YAMLError:
             raise BadInput(f"--set {text!r}: the value is not valid YAML; quote it.") from None

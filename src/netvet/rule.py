@@ -1,7 +1,7 @@
 """Rules: pure functions of a trace, each of which finds one pathology; and the diagnosis that weighs what they found.
 
-A *symptom* says that the run fails, a *cause* says why. With no symptom the run is healthy, and a cause that still shows
-is a note. One root cause comes first: causes that another found cause explains fold under it.
+A *symptom* says that the run fails, a *cause* says why. With no symptom the run is healthy, and a cause that still
+shows is a note. One root cause comes first: causes that another found cause explains fold under it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Verdict = Literal["healthy", "sick", "undecided"]
 class Finding:
     """One pathology at one place.
 
-    `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve is held
-    against. `confidence`: 0..1, how sure the rule is that this is what it names. The other fields are the rule's, filled in
-    by `diagnose`.
+    `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
+    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. The other fields are the
+    rule's, filled in by `diagnose`.
     """
 
     message: str
@@ -120,10 +120,11 @@ def rule(
 ) -> Callable[[Check], Check]:
     """Register a rule.
 
-    `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose answer it weighs; they are
-    ordered when a symptom that it explains shows. `explains`: symptoms, and other causes, that this cause brings about.
-    `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue (leakage), so
-    it is an illness even where no symptom shows.
+    `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose
+    answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
+    that this cause brings about.
+    `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
+    (leakage), so it is an illness even where no symptom shows.
     """
 
     def register(check: Check) -> Check:
@@ -291,6 +292,6 @@ def _exams(known: Mapping[str, Rule], present: set[str], trace: Trace, taken: Se
 
 def _plain(value: float | None) -> float | None:
     """A number that JSON can hold; None for nan and the infinities."""
-    if value is None or value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+    if value is None or value != value or value in (float("inf"), float("-inf")):
         return None
     return float(value)

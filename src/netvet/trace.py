@@ -1,8 +1,8 @@
 """The trace: everything that was measured during a run, with the recipe that was run.
 
 One SQLite file in WAL mode: append-only, readable while it is written, whole after a kill
-(https://sqlite.org/wal.html). Steps are optimiser steps from 0; values are floats; a place (`where`) is a module path, a
-class or a file, "" is the run.
+(https://sqlite.org/wal.html). Steps are optimiser steps from 0; values are floats; a place (`where`) is a module
+path, a class or a file, "" is the run.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class TraceWriter:
         """Keep a plain value (anything JSON holds) for the whole run, at once."""
         self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def get_meta(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON held
+    def get_meta(self, key: str) -> Any:
         """A plain value kept earlier; None where there is none."""
         row = self._base.execute("SELECT json FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])

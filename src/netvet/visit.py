@@ -1,4 +1,6 @@
-"""The visit: train, diagnose (with the exams that decide), treat, report. What the command line calls, for Python too."""
+"""The visit: train, diagnose (with the exams that decide), treat, report. What the command line calls, for Python
+too.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,11 @@ def checkup(
     on_diagnosis: Callable[[Diagnosis], None] | None = None,
     on_update: Callable[[Progress], None] | None = None,
 ) -> Report:
-    """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the report.
+    """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the
+    report.
 
-    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. Raises BadInput; what was trained before stays.
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. Raises BadInput; what was
+    trained before stays.
     """
     from netvet.report import Report, write
     from netvet.training import load_images, train
@@ -64,8 +68,9 @@ def examine(
 ) -> Diagnosis:
     """The diagnosis of a recorded run, after the exams that its symptoms call for.
 
-    Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests on the trace
-    alone and says which exams would tell more. `on_exam` is told the name of each exam before it is taken.
+    Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
+    on the trace alone and says which exams would tell more. `on_exam` is told the name of each exam before it is
+    taken.
     """
     path = Path(run)
     trace = Trace.open(path)
@@ -84,7 +89,9 @@ def examine(
 
 
 def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str:
-    """Take one exam on a recorded run; returns its sentence. Raises BadInput for an unknown name or a run without recipe."""
+    """Take one exam on a recorded run; returns its sentence. Raises BadInput for an unknown name or a run without
+    recipe.
+    """
     from netvet.exam import Patient, exams, take
 
     path = Path(run)
@@ -92,7 +99,9 @@ def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str
     if name not in exams():
         raise BadInput(f"There is no exam {name!r}; there are: {', '.join(exams())}.")
     if trace.recipe is None:
-        raise BadInput(f"{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train.")
+        raise BadInput(
+            f"{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train."
+        )
     loaded = images if images is not None else _images(trace)
     with TraceWriter(path) as writer:
         return take(name, Patient(path, trace.recipe, loaded, writer))

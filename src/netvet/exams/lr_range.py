@@ -1,14 +1,15 @@
 """Learning rate range test: which learning rates lower this network's loss at all.
 
 ## What it does
-Trains the run's network from its own initialisation, with its own optimiser, loss and batch size, while the learning rate
-rises exponentially by seven decades; three times, with three seeds. The loss is smoothed; the test stops when it has
-exploded. It changes nothing in the run.
+Trains the run's network from its own initialisation, with its own optimiser, loss and batch size, while the learning
+rate rises exponentially by seven decades; three times, with three seeds. The loss is smoothed; the test stops when it
+has exploded. It changes nothing in the run.
 
 ## What it gives
-`lr_range_lr` and `lr_range_loss` (the curves, one a seed), and from the median curve `lr_range_low` (the loss has made a tenth of
-its fall), `lr_range_best` (it falls fastest) and `lr_range_high` (it is lowest; beyond it the loss rises). `lr_range_flat` is 1 when
-no learning rate lowered the loss by more than its noise: then there is no answer, and the cause lies elsewhere.
+`lr_range_lr` and `lr_range_loss` (the curves, one a seed), and from the median curve `lr_range_low` (the loss has
+made a tenth of its fall), `lr_range_best` (it falls fastest) and `lr_range_high` (it is lowest; beyond it the loss
+rises). `lr_range_flat` is 1 when no learning rate lowered the loss by more than its noise: then there is no answer,
+and the cause lies elsewhere.
 
 ## What it decides
 Whether a plateau comes from a learning rate that is too low or too high, which look alike in the loss curve.
@@ -129,6 +130,6 @@ def _ramp(patient: Patient, rates: NDArray[np.float64], seed: int) -> NDArray[np
                 break
             found.append(value)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return np.array(found)

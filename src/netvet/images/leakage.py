@@ -1,9 +1,10 @@
 """Held-out images that have a twin among the training images: of the same group, or nearly the same picture.
 
-A picture counts as nearly the same when the correlation of the two 16 x 16 colour thumbnails exceeds a limit. The limit is 0.98, or
-higher where images of *different* classes come as close as that (a fixed camera, one background): the 99th percentile of
-their closest matches, since two images of different classes are not copies of one another. On 4,179 underwater photographs
-of 1,348 tracked fish, 0.98 finds 17 % of the validation images of a random split and 2.5 % of one by track.
+A picture counts as nearly the same when the correlation of the two 16 x 16 colour thumbnails exceeds a limit. The
+limit is 0.98, or higher where images of *different* classes come as close as that (a fixed camera, one background):
+the 99th percentile of their closest matches, since two images of different classes are not copies of one another. On
+4,179 underwater photographs of 1,348 tracked fish, 0.98 finds 17 % of the validation images of a random split and 2.5
+% of one by track.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Leakage:
-    """`shares`: split -> observation name -> share 0..1. `pairs`: (k, 2) rows of the set, held out and training, closest first."""
+    """`shares`: split -> observation name -> share 0..1. `pairs`: (k, 2) rows of the set, held out and training,
+    closest first.
+    """
 
     shares: dict[str, dict[str, float]]
     pairs: NDArray[np.int64]
@@ -62,7 +65,9 @@ def leakage(images: ImageSet) -> Leakage:
 def _closest(
     images: ImageSet, rows: NDArray[np.int64], train: NDArray[np.int64], reference: NDArray[np.float32], *, group: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-    """For each row: the best correlation with a training image of its class (or group), which one, and the best of other classes."""
+    """For each row: the best correlation with a training image of its class (or group), which one, and the best of
+    other classes.
+    """
     best = np.full(len(rows), -1, np.float32)
     twin = np.full(len(rows), -1, np.int64)
     foreign = np.full(len(rows), -1, np.float32)
@@ -79,7 +84,9 @@ def _closest(
 
 
 def _thumbnails(images: ImageSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n, SIDE * SIDE * 3): thumbnails by block means, centred and of unit length, so that a product is a correlation."""
+    """(n, SIDE * SIDE * 3): thumbnails by block means, centred and of unit length, so that a product is a
+    correlation.
+    """
     size = images.images.shape[1]
     edges = np.linspace(0, size, min(SIDE, size) + 1).astype(np.int64)[:-1]
     found = np.empty((len(rows), len(edges) ** 2 * 3), np.float32)

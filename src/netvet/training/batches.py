@@ -65,11 +65,13 @@ def order(recipe: Recipe, images: ImageSet, epoch: int) -> NDArray[np.int64]:
     train = images.indices("train")
     generator = torch.Generator().manual_seed(stream(recipe.seed, ORDER, epoch))
     if recipe.sampler.name == "shuffle":
-        return train[torch.randperm(len(train), generator=generator).numpy()]
+        shuffled: NDArray[np.int64] = train[torch.randperm(len(train), generator=generator).numpy()]
+        return shuffled
     labels = images.labels[train]
     share = 1 / np.bincount(labels, minlength=len(images.classes)).clip(1)
     chosen = torch.multinomial(torch.from_numpy(share[labels]), len(train), replacement=True, generator=generator)
-    return train[chosen.numpy()]
+    drawn: NDArray[np.int64] = train[chosen.numpy()]
+    return drawn
 
 
 def steps_per_epoch(recipe: Recipe, images: ImageSet) -> int:

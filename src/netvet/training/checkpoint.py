@@ -25,7 +25,9 @@ def save(path: Path, state: dict[str, Any]) -> None:
         part.replace(path)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
-        raise BadInput(f"The checkpoint {path} cannot be written ({error}): free some space, then use --resume.") from None
+        raise BadInput(
+            f"The checkpoint {path} cannot be written ({error}): free some space, then use --resume."
+        ) from None
 
 
 def load(path: Path) -> dict[str, Any]:

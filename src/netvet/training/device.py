@@ -37,7 +37,9 @@ def choose(recipe: Recipe) -> Machine:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if recipe.precision == "auto":
-        gains = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
+        gains = (
+            torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
+        )
         dtype = torch.bfloat16 if gains else torch.float32
     else:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
@@ -51,8 +53,8 @@ def _cpu_has_bfloat16() -> bool:
 
 def environment(machine: Machine) -> dict[str, str]:
     """What the run was computed with, for the report."""
-    import timm
-    import torchvision
+    from importlib.metadata import version
+
 
     from netvet import __version__
 
@@ -61,8 +63,8 @@ def environment(machine: Machine) -> dict[str, str]:
         "netvet": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "timm": timm.__version__,
+        "torchvision": version("torchvision"),
+        "timm": version("timm"),
         "device": f"{machine.device.type}: {processor}",
         "threads": str(torch.get_num_threads()),
         "precision": machine.precision,

@@ -86,6 +86,3 @@ def _load(run: Path) -> _Trained:
     model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     statistics = Statistics(tuple(state["mean"]), tuple(state["std"]))
     return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)
-
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ def setup(
 ) -> None:
     """What is known before the first step: sizes, classes, leakage between the splits, the machine."""
     writer.recipe(recipe)
-    splits = ("train", "val", "test")
+    splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     for split in splits:
         counts = np.bincount(images.labels[images.indices(split)], minlength=len(images.classes))
         name = "class_images" if split == "train" else f"{split}_images"
@@ -74,7 +74,9 @@ def _leakage(writer: TraceWriter, images: ImageSet) -> list[dict[str, str]]:
             writer.add(0, name, value, split)
     pairs = found.pairs[:EXAMPLES]
     if len(pairs):
-        writer.add_array(0, "examples", images.images[pairs.reshape(-1)].reshape(len(pairs), 2, *images.images.shape[1:]), "leaked")
+        writer.add_array(
+            0, "examples", images.images[pairs.reshape(-1)].reshape(len(pairs), 2, *images.images.shape[1:]), "leaked"
+        )
         writer.add_array(0, "leaked_pairs", found.pairs)
     groups = images.known_groups
     return [
@@ -92,7 +94,9 @@ def _leakage(writer: TraceWriter, images: ImageSet) -> list[dict[str, str]]:
 def epoch(
     writer: TraceWriter, step: int, number: int, train: Summary, val: Summary, seconds: float, trained: float
 ) -> None:
-    """Record an epoch (counted from 1) at the index of its last step. `trained`: seconds of `seconds` without evaluation."""
+    """Record an epoch (counted from 1) at the index of its last step. `trained`: seconds of `seconds` without
+    evaluation.
+    """
     record(train, writer, step, "train")
     record(val, writer, step, "val")
     writer.add(step, "epoch", float(number))
@@ -123,7 +127,9 @@ def finish(writer: TraceWriter, step: int, images: ImageSet, logits: Tensor) -> 
         for i in wrong
     ]
     if len(wrong):
-        writer.add_array(step, "examples", images.images[np.sort(rows[wrong])][np.argsort(np.argsort(rows[wrong]))], "wrong")
+        writer.add_array(
+            step, "examples", images.images[np.sort(rows[wrong])][np.argsort(np.argsort(rows[wrong]))], "wrong"
+        )
     writer.flush()
     known = writer.get_meta("examples") or {}
     writer.meta("examples", {**known, "wrong": shown})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +29,14 @@ from netvet.training.metrics import Summary
 
 CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
 STATE_FORMAT = 1
+HELD: tuple[Literal["train", "val"], ...] = ("train", "val")
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of the run."""
+    """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of
+    the run.
+    """
 
     epoch: int
     epochs: int
@@ -81,9 +84,10 @@ def train(
 ) -> Outcome:
     """Train a recipe in the folder `out`, watch it, and record everything in its trace.
 
-    `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same final weights
-    as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)` and `on_epoch` are told of
-    progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not finished.
+    `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same
+    final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)`
+    and `on_epoch` are told of progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not
+    finished.
 
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
     """
@@ -121,8 +125,8 @@ class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
     def __init__(self, recipe: Recipe, run: Path, images: ImageSet, *, watched: bool) -> None:
-        for split in ("train", "val"):
-            if len(images.indices(split)) < 2:  # type: ignore[arg-type]
+        for split in HELD:
+            if len(images.indices(split)) < 2:
                 raise BadInput(f"{recipe.data.source} has fewer than 2 {split} images: add images, or change data.val.")
         self.recipe, self.run, self.images = recipe, run, images
         self.machine = choose(recipe)
@@ -138,9 +142,7 @@ class _Session:
         self.at = _Progress()
         self.writer = TraceWriter(run)
         self.watcher = (
-            watch(
-                self.model, self.optimizer, out=run, classes=images.classes, recipe=recipe, writer=self.writer
-            )
+            watch(self.model, self.optimizer, out=run, classes=images.classes, recipe=recipe, writer=self.writer)
             if watched
             else None
         )
@@ -161,7 +163,9 @@ class _Session:
             self.watcher.at = self.at.step
         if self.at.step == 0:
             (self.run / "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
-            journal.setup(self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch)
+            journal.setup(
+                self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch
+            )
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
             if not self._epoch(stop, on_epoch, on_step):
@@ -201,21 +205,24 @@ class _Session:
         self.at.epoch, self.at.batch = self.at.epoch + 1, 0
         seconds = time.monotonic() - began
         self.at.seconds += seconds
-        journal.epoch(
-            self.writer, self.at.step - 1, self.at.epoch, train_summary, val_summary, seconds, trained
-        )
+        journal.epoch(self.writer, self.at.step - 1, self.at.epoch, train_summary, val_summary, seconds, trained)
         if best:
             checkpoint.save(self.run / checkpoint.BEST, self._weights())
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self._save()
         if on_epoch is not None:
-            left = (self.recipe.stop.epochs - self.at.epoch) * seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
+            left = (
+                (self.recipe.stop.epochs - self.at.epoch)
+                * seconds
+                * self.steps_per_epoch
+                / (self.steps_per_epoch - first)
+            )
             on_epoch(
                 EpochReport(self.at.epoch, self.recipe.stop.epochs, train_summary, val_summary, seconds, left, best)
             )
         return not stop.is_set()
 
-    def _step(self, rows: Any, batch: int) -> None:  # noqa: ANN401 - an index array
+    def _step(self, rows: Any, batch: int) -> None:
         seed, epoch = self.recipe.seed, self.at.epoch
         images = batches.pixels(self.images, rows, self.machine.device)
         labels = torch.from_numpy(self.images.labels[rows])
@@ -229,7 +236,7 @@ class _Session:
             logits = self.model(images)
         loss: Tensor = self.criterion(logits.float(), targets.to(self.machine.device))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.optimizer.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimizer.clip)
         self.optimizer.step()
@@ -237,7 +244,7 @@ class _Session:
             self.watcher.step(loss=loss, labels=labels)
         self.schedule.after_step()
 
-    def _summary(self, rows: Any) -> Summary:  # noqa: ANN401 - an index array
+    def _summary(self, rows: Any) -> Summary:
         from netvet.training.metrics import summarise
 
         logits, labels = predict(self.model, self.statistics, self.machine, self.images, rows)
@@ -325,7 +332,11 @@ def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, statistics: Statistics, machine: Machine, images: ImageSet, rows: Any  # noqa: ANN401
+    model: nn.Module,
+    statistics: Statistics,
+    machine: Machine,
+    images: ImageSet,
+    rows: Any,
 ) -> tuple[Tensor, Tensor]:
     """Logits (n, classes) float32 and labels (n,) of some images, in eval mode; the model's mode is put back."""
     was_training = model.training
@@ -348,7 +359,9 @@ def recorded(run: Path, recipe: Recipe) -> Recipe:
     asked = recorded.differences(recipe)
     if recipe != Recipe(data=recipe.data) and asked:
         field, (was, now) = next(iter(asked.items()))
-        raise BadInput(f"{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it.")
+        raise BadInput(
+            f"{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it."
+        )
     return recorded
 
 
@@ -376,7 +389,7 @@ def _interruptible() -> Iterator[threading.Event]:
         yield stop
         return
 
-    def ask(number: int, frame: object) -> None:
+    def ask(_number: int, _frame: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()

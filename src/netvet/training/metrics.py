@@ -30,9 +30,10 @@ UNITS = {
 class Summary:
     """What a set of predictions amounts to.
 
-    `numbers`: loss (nats), accuracy, balanced_accuracy (mean recall of the classes that occur), calibration_error (expected, 15
-    bins, Guo et al. 2017, https://arxiv.org/abs/1706.04599) and entropy (of the predictions, over ln(classes)), all 0..1 but the
-    loss. `per_class`: auc (one against the rest), auc_low, auc_high (95 %) and recall, for each class that occurs.
+    `numbers`: loss (nats), accuracy, balanced_accuracy (mean recall of the classes that occur), calibration_error
+    (expected, 15 bins, Guo et al. 2017, https://arxiv.org/abs/1706.04599) and entropy (of the predictions, over
+    ln(classes)), all 0..1 but the loss. `per_class`: auc (one against the rest), auc_low, auc_high (95 %) and recall,
+    for each class that occurs.
     `confusion`: (classes, classes) int64, rows true, columns predicted.
     """
 
@@ -42,7 +43,9 @@ class Summary:
 
 
 def summarise(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Summary:
-    """Metrics of `logits` (n, classes) against `labels` (n,) int64. Logits that are not finite give nan, never an error."""
+    """Metrics of `logits` (n, classes) against `labels` (n,) int64. Logits that are not finite give nan, never an
+    error.
+    """
     from torchmetrics.functional.classification import (
         multiclass_calibration_error,
         multiclass_confusion_matrix,
@@ -61,7 +64,9 @@ def summarise(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Summary
         "accuracy": float(confusion.trace() / max(1, support.sum())),
         "balanced_accuracy": float(recall[occurs].mean()) if occurs.any() else math.nan,
         "calibration_error": (
-            float(multiclass_calibration_error(probabilities, labels, num_classes=count, n_bins=15)) if finite else math.nan
+            float(multiclass_calibration_error(probabilities, labels, num_classes=count, n_bins=15))
+            if finite
+            else math.nan
         ),
         "entropy": float(torch.special.entr(probabilities).sum(1).mean() / math.log(count)) if finite else math.nan,
     }
@@ -92,8 +97,8 @@ def record(summary: Summary, writer: TraceWriter, step: int, split: str) -> None
 def one_vs_rest_auc(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Area under the ROC curve of each class against the rest, (classes,); nan for a class that is absent or alone.
 
-    The Mann-Whitney form, all classes at once, ties counted half: the same numbers as scikit-learn's `roc_auc_score`, which
-    takes several times as long class by class (a test compares the two).
+    The Mann-Whitney form, all classes at once, ties counted half: the same numbers as scikit-learn's `roc_auc_score`,
+    which takes several times as long class by class (a test compares the two).
     """
     from scipy.stats import rankdata
 
@@ -114,16 +119,17 @@ def auc_interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The 95 % score interval of an AUC from its class sizes, Newcombe's method 5; arrays of shape (classes,).
 
-    Unlike DeLong's it does not collapse to a point at an AUC of 1, which a class of three images often has. R. G. Newcombe,
-    Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2, Statistics in Medicine 25
-    (2006) 559-573, https://doi.org/10.1002/sim.2324.
+    Unlike DeLong's it does not collapse to a point at an AUC of 1, which a class of three images often has. R. G.
+    Newcombe, Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2, Statistics
+    in Medicine 25 (2006) 559-573, https://doi.org/10.1002/sim.2324.
     """
     pairs = np.maximum(positive * negative, 1).astype(np.float64)
     mean_size = (positive + negative) / 2
 
     def deviation(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         spread = 1 + (mean_size - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return z * np.sqrt(theta * (1 - theta) * spread / pairs)
+        wide: NDArray[np.float64] = z * np.sqrt(theta * (1 - theta) * spread / pairs)
+        return wide
 
     def solve(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> NDArray[np.float64]:
         for _ in range(40):  # bisection to 1e-12
