@@ -127,10 +127,10 @@ class Watcher:
         self._images = self._logits = None
 
     def validate(self, loader: Iterable[Any]) -> dict[str, float]:
-        """Measure the model on a loader of (images, labels) and record the epoch: `val_*`, and the running `train_*`.
+        """Measure the model on a loader of (images, labels) and record the epoch: `val_*`, the running `train_*`.
 
         The model runs in eval mode without gradients; every module's mode and the random numbers are put back after it.
-        """Measure the model on a loader of (images, labels) and record the epoch: `val_*`, and `train_*` so far.
+        Returns loss (nats), accuracy, balanced_accuracy, calibration_error, entropy (0..1). Raises BadInput for an empty
         loader, and where the watcher was given a writer: such a loop records its epochs itself.
         """
         if self._epochs is None:
