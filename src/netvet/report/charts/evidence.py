@@ -1,0 +1,148 @@
+"""The curve that shows a finding, against its limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from netvet.locale import _
+from netvet.report.charts import curves
+from netvet.report.charts.figure import (
+    ACCENT,
+    INK,
+    SOFT,
+    WARN,
+    Chart,
+    finish,
+    grid,
+    log_axis,
+    panel,
+    percent_axis,
+    whole_ticks,
+)
+from netvet.report.facts import finite
+from netvet.report.words import clean, is_share, number, quantity, short
+from netvet.rule import Finding
+from netvet.trace import Series, Trace
+
+MOST_PANELS, MOST_LINES, MOST_BARS = 4, 6, 12
+WIDE = 100.0  # a spread of values by more than this is drawn on a logarithmic axis
+
+
+def charts(trace: Trace, finding: Finding, name: str = "evidence") -> list[Chart]:
+    """One panel for each quantity in the evidence; the limit is drawn in the first."""
+    groups: dict[str, list[Series]] = {}
+    for series in finding.evidence:
+        kept = finite(series)
+        if len(kept):
+            groups.setdefault(series.name, []).append(kept)
+    drawn: list[Chart] = []
+    ranged: Chart | None = None
+    for quantity_name, group in list(groups.items())[:MOST_PANELS]:
+        if quantity_name.startswith("lr_range_"):
+            ranged = ranged or curves.lr_range(trace)
+            continue
+        first = bool(finding.evidence) and finding.evidence[0].name == quantity_name
+        limit = finding.limit if first and finding.limit is not None and math.isfinite(finding.limit) else None
+        draw = _bars if all(len(s) == 1 for s in group) else _lines
+        drawn.append(draw(trace, group, limit, f"{name}-{len(drawn)}"))
+    return [*([ranged] if ranged else []), *drawn]
+
+
+def _title(series: Series, limit: float | None) -> str:
+    value = number(series.last, series.name)
+    what = quantity(series.name)
+    if series.where:
+        what = _("{quantity}, {place}").format(quantity=what, place=clean(series.where))
+    if limit is None:
+        return _("{quantity}: {value}").format(quantity=what, value=value)
+    return _("{quantity}: {value}; limit {limit}").format(quantity=what, value=value, limit=number(limit, series.name))
+
+
+def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
+    """Values over the run; the first series stands out, the limit is a named line."""
+    first = group[0]
+    values = np.concatenate([s.values for s in group] + ([np.array([limit])] if limit is not None else []))
+    log = bool((values > 0).all() and values.max() / values.min() > WIDE)
+    with panel(230, left=52, right=20, top=16) as axes:
+        if log:
+            axes.set_yscale("log")
+        for i, series in reversed(list(enumerate(group[:MOST_LINES]))):
+            x, y = curves.thinned(curves.moments(trace, series)[0], series.values)
+            colour, width = (ACCENT, 2.2) if i == 0 else (SOFT, 1.2)
+            axes.plot(x, y, color=colour, linewidth=width, marker="o" if len(x) == 1 else "", markersize=5)
+        if limit is not None:
+            axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=(0, (4, 2)))
+        if log:
+            low, high = float(values.min()) / 1.6, float(values.max()) * 1.6
+            axes.set_ylim(low, high)
+            log_axis(axes.yaxis, low, high)
+        else:
+            margin = 0.12 * max(float(np.ptp(values)), 0.02 * float(np.abs(values).max()), 1e-9)
+            low, high = float(values.min()) - margin, float(values.max()) + margin
+            if values.min() >= 0:
+                low = max(low, 0.0)
+            if is_share(first.name):
+                high = min(high, 1.02)
+            axes.set_ylim(low, high)
+            if is_share(first.name):
+                percent_axis(axes.yaxis)
+            else:
+                axes.locator_params(axis="y", nbins=5)
+                axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.3g}")
+        if limit is not None:
+            share = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
+            axes.annotate(
+                _("limit {value}").format(value=number(limit, first.name)),
+                (0, limit),
+                (4, 4 if share < 0.9 else -4),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                color=WARN,
+                fontsize=10.5,
+                va="bottom" if share < 0.9 else "top",
+            )
+        axes.set_xlabel(curves.moments(trace, first)[1])
+        whole_ticks(axes)
+        grid(axes)
+        return finish(axes, name, _title(first, limit))
+
+
+def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
+    """Single numbers as bars, the limit a named line across them."""
+    shown = list(group[:MOST_BARS])
+    values = [s.last for s in shown]
+    top = max([*values, limit or 0.0, 1e-12])
+    bottom = min([*values, 0.0])
+    with panel(48 + 26 * len(shown), left=120, right=62, top=24, bottom=20) as axes:
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_xlim(bottom, 1.04 * top)
+        axes.barh(range(len(shown)), values, height=0.55, color=[ACCENT, *[SOFT] * (len(shown) - 1)])
+        axes.set_yticks(range(len(shown)), [short(s.where or quantity(s.name), 19) for s in shown], color=INK)
+        for i, value in enumerate(values):
+            axes.annotate(
+                number(value, shown[i].name),
+                (max(value, 0.0), i),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=10.5,
+                annotation_clip=False,
+            )
+        if limit is not None:
+            axes.axvline(limit, color=WARN, linewidth=1.6, linestyle=(0, (4, 2)))
+            axes.annotate(
+                _("limit {value}").format(value=number(limit, shown[0].name)),
+                (limit, 1),
+                (0, 4),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="center",
+                color=WARN,
+                fontsize=10.5,
+                annotation_clip=False,
+            )
+        axes.xaxis.set_visible(False)
+        return finish(axes, name, _title(shown[0], limit))

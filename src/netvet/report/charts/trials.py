@@ -1,0 +1,77 @@
+"""What the trial says: the effect of each remedy with its interval, against the untouched control."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from netvet.locale import _
+from netvet.report.charts.figure import ACCENT, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
+from netvet.report.words import points, short
+from netvet.trial import Trial, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def ranked(trial: Trial) -> list[Verdict]:
+    """The verdicts on validation, the largest effect first; those without a number last."""
+    return sorted(trial.verdicts, key=lambda v: -v.effect if math.isfinite(v.effect) else math.inf)
+
+
+def forest(trial: Trial) -> Chart | None:
+    """Effects in points with 95 % intervals; the control is the line at 0; the confirmation on test stands below."""
+    rows = [v for v in ranked(trial) if math.isfinite(v.effect)]
+    confirmed = trial.confirmation if trial.confirmation and math.isfinite(trial.confirmation.effect) else None
+    if not rows and confirmed is None:
+        return None
+    helped = [v for v in rows if v.helped]
+    title = _("Nothing helped: every interval reaches the control")
+    if helped:
+        title = _("{remedy} helps: {effect} points ({low} to {high})").format(
+            remedy=helped[0].remedy,
+            effect=points(helped[0].effect),
+            low=points(helped[0].interval[0]),
+            high=points(helped[0].interval[1]),
+        )
+    shown = [*rows, *([confirmed] if confirmed else [])]
+    places = [float(i) for i in range(len(rows))] + ([len(rows) + 0.5] if confirmed else [])
+    reach = max(0.01, *(abs(x) for v in shown for x in (v.effect, *v.interval) if math.isfinite(x)))
+    reach = min(reach, 3 * max(0.01, *(abs(v.effect) for v in shown)))
+    with panel(66 + 22 * (max(places) + 1), left=150, right=18, top=24, bottom=36) as axes:
+        axes.axvline(0, color=INK, linewidth=1.2)
+        axes.annotate(
+            _("control"), (0, 1), (0, 5), ("data", "axes fraction"), "offset points", ha="center", fontsize=SMALL
+        )
+        for place, verdict in zip(places, shown, strict=True):
+            _row(axes, place, verdict, 100 * reach)
+        names = [short(v.remedy, 21) for v in rows] + (
+            [_("{name}, test").format(name=short(confirmed.remedy, 15))] if confirmed else []
+        )
+        axes.set_yticks(places, names, color=INK)
+        if confirmed and rows:
+            axes.axhline(len(rows) - 0.25, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.set_ylim(max(places) + 0.6, -0.6)
+        axes.set_xlim(-105 * reach, 105 * reach)
+        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter(lambda value, _position: f"{value:+g}".replace("-", "−") if value else "0")
+        axes.set_xlabel(_("points of {metric}, treated minus control").format(metric=trial.metric.replace("_", " ")))
+        grid(axes, vertical=True)
+        alt = "; ".join([title, *(f"{v.remedy} {points(v.effect)}" for v in rows)])
+        return finish(axes, "forest", title, alt)
+
+
+def _row(axes: Axes, place: float, verdict: Verdict, reach: float) -> None:
+    low, high = (100 * x for x in verdict.interval)
+    colour = ACCENT if verdict.helped else WARN if math.isfinite(high) and high < 0 else SOFT
+    if math.isfinite(low) and math.isfinite(high):
+        axes.plot([max(low, -reach), min(high, reach)], [place, place], color=colour, linewidth=2.2)
+    axes.plot(
+        [100 * verdict.effect],
+        [place],
+        "D" if verdict.split == "test" else "o",
+        color=colour,
+        markersize=7,
+        markerfacecolor=colour if verdict.helped else "white",
+        markeredgewidth=1.8,
+    )

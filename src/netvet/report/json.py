@@ -1,0 +1,51 @@
+"""The report as JSON, schema 1: the diagnosis, and beside it the trial, the recipe and the environment."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from netvet.report.facts import data, epochs_done, key_numbers
+from netvet.report.files import put
+from netvet.report.model import Report
+from netvet.report.words import headline, reason
+
+FILE = "report.json"
+
+
+def render(report: Report) -> dict[str, Any]:
+    """A tree of plain values that strict JSON holds: what is not a finite number is None."""
+    trace, trial = report.trace, report.trial
+    tree = {
+        **report.diagnosis.to_json(),
+        "sentence": f"{headline(report.diagnosis)} {reason(report.diagnosis)}",
+        "exams_open": list(report.diagnosis.exams),
+        "exams": trace.meta.get("exams", {}),
+        "numbers": key_numbers(trace),
+        "epochs": {"done": epochs_done(trace), "planned": trace.meta.get("epochs")},
+        "data": data(trace),
+        "trial": asdict(trial) if trial else None,
+        "recipe": report.recipe.model_dump(mode="json") if report.recipe else None,
+        "environment": trace.meta.get("environment", {}),
+    }
+    plain = _plain(tree)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def write(report: Report) -> Path:
+    """Write `report.json` into the run's folder, atomically."""
+    return put(report.run / FILE, json.dumps(render(report), indent=1, ensure_ascii=True, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | int | None) else str(value)

@@ -1,0 +1,32 @@
+"""What a report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from netvet.recipe import Recipe
+from netvet.rule import Diagnosis, diagnose
+from netvet.trace import Trace
+from netvet.trial import Trial
+
+
+@dataclass(frozen=True)
+class Report:
+    """A recorded run with what was found in it and what was tried against it.
+
+    `recipe` is None where a user's own loop was watched; `trial` is None where nothing was tried.
+    """
+
+    run: Path
+    recipe: Recipe | None
+    trace: Trace
+    diagnosis: Diagnosis
+    trial: Trial | None = None
+
+    @classmethod
+    def open(cls, run: str | Path) -> Report:
+        """The report of a run folder as it stands now. Raises BadInput where there is no recorded run."""
+        trace = Trace.open(run)
+        folder = Path(run) if Path(run).is_dir() else Path(run).parent
+        return cls(folder, trace.recipe, trace, diagnose(trace, run=str(folder)), Trial.open(folder))

@@ -1,0 +1,63 @@
+"""Example images as data URIs: small, and inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvet.locale import _
+from netvet.report.facts import examples
+from netvet.report.words import clean, percent, pretty
+from netvet.trace import Trace
+
+MOST_WRONG, MOST_LEAKED = 24, 12
+SIDE = 128  # pixels; larger images are made smaller
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`uris`: one image, or two that are compared. `lines`: what to read under it. `alt`: what they show."""
+
+    uris: tuple[str, ...]
+    lines: tuple[str, ...]
+    alt: str
+
+
+def wrong(trace: Trace) -> list[Picture]:
+    """Images that the model gets wrong."""
+    found = []
+    for image, row in examples(trace, "wrong")[:MOST_WRONG]:
+        true, predicted = pretty(row.get("true", "?")), pretty(row.get("predicted", "?"))
+        probability = row.get("probability")
+        sure = f" {percent(probability, 0)}" if isinstance(probability, int | float) else ""
+        text = _("{true}, taken for {predicted}").format(true=true, predicted=predicted)
+        found.append(Picture((_uri(image),), (true, f"→ {predicted}{sure}"), f"{text}: {clean(row.get('path', ''))}"))
+    return found
+
+
+def leaked(trace: Trace) -> list[Picture]:
+    """Images of validation or test beside their twins in training."""
+    found = []
+    for pair, row in examples(trace, "leaked")[:MOST_LEAKED]:
+        path, other = clean(row.get("path", "?")), clean(row.get("other", "?"))
+        group = clean(row.get("group") or "")
+        label, other_label = pretty(row.get("label", "")), pretty(row.get("other_label", ""))
+        lines = [label if label == other_label else _("{one} and {other}").format(one=label, other=other_label)]
+        lines.append(_("group {group}").format(group=group) if group else _("near-duplicates"))
+        text = _("{path}, held out, beside {other}, used for training").format(path=path, other=other)
+        found.append(Picture((_uri(pair[0]), _uri(pair[1])), tuple(lines), text))
+    return found
+
+
+def _uri(image: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8), "RGB")
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=82, method=4)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,177 @@
+"""The report on a terminal. Whatever the user named is printed as it is, never read as markup."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING
+
+from netvet.locale import _, ngettext
+from netvet.report import words
+from netvet.rule import Diagnosis
+from netvet.trace import Series
+from netvet.trial import Trial, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """A diagnosis as plain text of at most 100 columns, without colour."""
+    from rich.console import Console
+
+    page = io.StringIO()
+    console = Console(file=page, width=100, color_system=None, force_terminal=False, legacy_windows=False)
+    print_diagnosis(console, diagnosis)
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
+
+
+def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """The verdict, the root cause with its numbers, and below it what else was found, ruled out or not assessed."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    style = {"sick": "bold red", "healthy": "bold green", "undecided": "bold yellow"}[diagnosis.verdict]
+    headline = Text(words.headline(diagnosis), style)
+    headline.append(" " + words.reason(diagnosis), "not bold default")
+    console.print(headline)
+    root = diagnosis.root
+    if root is not None:
+        for series in root.evidence[:3]:
+            limit = root.limit if series is root.evidence[0] else None
+            console.print(Padding(_curve(console, series, limit), (0, 0, 0, 2)))
+        facts = [_("confidence {share}").format(share=words.percent(root.confidence, 0))]
+        if root.explains:
+            facts.append(_("explains {names}").format(names=words.clean(", ".join(root.explains))))
+        if root.remedies:
+            facts.append(_("may help: {names}").format(names=words.clean(", ".join(root.remedies))))
+        console.print(Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
+    groups = {
+        _("Also found"): [f for f in diagnosis.findings if f is not root and f.severity == "illness"],
+        _("Notes"): list(diagnosis.notes),
+    }
+    for title, findings in groups.items():
+        _block(console, title, [(f.rule, f.message) for f in findings])
+    _block(console, _("Ruled out"), [(r.rule, r.message) for r in diagnosis.ruled_out])
+    lacking = words.grouped(list(diagnosis.not_assessed.items()))
+    _block(
+        console, _("Not assessed"), [(names, _("needs {observations}").format(observations=n)) for names, n in lacking]
+    )
+    if diagnosis.exams:
+        exams = words.clean(", ".join(diagnosis.exams))
+        console.print(Text(_("Would tell more: {exams}").format(exams=exams)))
+
+
+def print_trial(console: Console, trial: Trial) -> None:
+    """The summary, every remedy against the control with its interval, and the confirmation on test."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(Text(words.clean(trial.summary), "bold"))
+    if trial.verdicts:
+        metric = words.pretty(trial.metric)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column(_("remedy"))
+        table.add_column(_("effect, points of {metric}").format(metric=metric), justify="right")
+        table.add_column(_("95% interval"), justify="right")
+        table.add_column(_("seeds"), justify="right")
+        table.add_column(_("outcome"))
+        ranked = sorted(trial.verdicts, key=lambda v: -v.effect if math.isfinite(v.effect) else math.inf)
+        for verdict in ranked:
+            style = "green" if verdict.helped else ""
+            table.add_row(
+                Text(words.clean(verdict.remedy), style),
+                Text(words.points(verdict.effect), style),
+                Text(words.interval(*verdict.interval)),
+                Text(str(verdict.seeds)),
+                Text(outcome(verdict)),
+            )
+        console.print(table)
+    if trial.confirmation is not None:
+        console.print(Text(confirmation(trial.confirmation)))
+    console.print(Text(spent(trial), "dim"))
+
+
+def outcome(verdict: Verdict) -> str:
+    """What became of a remedy, in a few words."""
+    parts = [_("helps") if verdict.helped else _("not shown to help")]
+    if verdict.cured is not None:
+        parts.append(_("cured") if verdict.cured else _("not cured"))
+    if verdict.new_findings:
+        parts.append(_("new: {names}").format(names=words.clean(", ".join(verdict.new_findings))))
+    return ", ".join(parts)
+
+
+def confirmation(verdict: Verdict) -> str:
+    """What the test split says of the chosen remedy."""
+    text = _("Not confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
+    if verdict.helped:
+        text = _("Confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
+    return text.format(
+        remedy=words.clean(verdict.remedy),
+        treated=words.percent(verdict.treated),
+        control=words.percent(verdict.control),
+        effect=words.points(verdict.effect),
+        interval=words.interval(*verdict.interval),
+    )
+
+
+def spent(trial: Trial) -> str:
+    """How many runs the trial took, of what length, and the time."""
+    runs = ngettext("{n} run", "{n} runs", len(trial.runs)).format(n=len(trial.runs))
+    return _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
+        runs=runs,
+        epochs=trial.epochs,
+        full=trial.full_epochs,
+        spent=words.duration(trial.spent_seconds),
+        budget=words.duration(trial.budget_seconds),
+    )
+
+
+def sparkline(series: Series, width: int = 24) -> str:
+    """The curve in one line of blocks; empty for fewer than two finite values."""
+    import numpy as np
+
+    values = series.values[np.isfinite(series.values)]
+    if len(values) < 2:
+        return ""
+    bins = [part.mean() for part in np.array_split(values, min(width, len(values)))]
+    low, high = min(bins), max(bins)
+    if high <= low:
+        return BLOCKS[0] * len(bins)
+    return "".join(BLOCKS[round((b - low) / (high - low) * (len(BLOCKS) - 1))] for b in bins)
+
+
+def _curve(console: Console, series: Series, limit: float | None) -> Text:
+    from rich.text import Text
+
+    line = Text(words.quantity(series.name))
+    if series.where:
+        line.append(f", {words.clean(series.where)}")
+    line.append(": ")
+    line.append(words.number(series.last, series.name), "bold")
+    if limit is not None:
+        line.append(" " + _("(limit {value})").format(value=words.number(limit, series.name)))
+    if _draws(console.encoding):
+        line.append("  " + sparkline(series), "cyan")
+    return line
+
+
+def _draws(encoding: str) -> bool:
+    return encoding.lower().startswith("utf")
+
+
+def _block(console: Console, title: str, lines: list[tuple[str, str]]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if not lines:
+        return
+    console.print(Text(title, "bold"))
+    for name, text in lines:
+        line = Text(words.clean(name), "cyan")
+        line.append(": " + words.clean(text), "default")
+        console.print(Padding(line, (0, 0, 0, 2)))

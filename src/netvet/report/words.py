@@ -1,0 +1,188 @@
+"""Words and numbers as every renderer writes them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netvet.locale import _, ngettext
+
+if TYPE_CHECKING:
+    from netvet.rule import Diagnosis, Finding
+
+SHARES = (
+    "accuracy",
+    "recall",
+    "auc",
+    "auc_low",
+    "auc_high",
+    "calibration_error",
+    "entropy",
+    "fraction",
+    "share",
+    "leaked_by_group",
+    "leaked_by_look",
+)
+
+
+def clean(text: object) -> str:
+    """Text that can stand in any document: no control characters, no lone surrogates, nothing that turns the line."""
+    plain = str(text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if _harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in plain)
+
+
+def _harmless(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    if unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNING:
+        return False
+    return character not in "\ufffe\uffff"
+
+
+_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def pretty(name: object) -> str:
+    """A class name for reading: underscores become spaces."""
+    return " ".join(clean(name).replace("_", " ").split()) or clean(name)
+
+
+def short(name: object, length: int = 22) -> str:
+    """A class name for a narrow column: a binomial loses its genus to an initial, the rest is cut with an ellipsis."""
+    text = pretty(name)
+    words = text.split()
+    if len(text) > length and len(words) == 2 and words[0][:1].isupper() and words[1].islower():
+        text = f"{words[0][0]}. {words[1]}"
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.981 as "98.1%"; "–" for what is not a number."""
+    return f"{100 * share:.{digits}f}%" if math.isfinite(share) else "–"
+
+
+def points(effect: float) -> str:
+    """A difference of shares in points: 0.031 as "+3.1"."""
+    return f"{100 * effect:+.1f}".replace("-", "−") if math.isfinite(effect) else "–"
+
+
+def interval(low: float, high: float) -> str:
+    """A 95 % interval in points; words where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return _("no interval")
+    return _("{low} to {high}").format(low=points(low), high=points(high))
+
+
+def number(value: float, name: str = "") -> str:
+    """A measured value to three figures; shares as per cent."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if is_share(name) and -1 <= value <= 1:
+        return percent(value)
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    return f"{value:.3g}" if not 1000 <= abs(value) < 1e6 else f"{value:,.0f}"
+
+
+def is_share(name: str) -> bool:
+    """Whether a quantity is a share, 0..1, and reads best as per cent."""
+    return name.endswith(SHARES) and not name.endswith(("auc", "auc_low", "auc_high"))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "45 s", "3 min 20 s" or "2 h 5 min"."""
+    if not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return _("{s} s").format(s=whole)
+    if whole < 3600:
+        return _("{m} min {s} s").format(m=whole // 60, s=whole % 60)
+    return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
+
+
+def quantity(name: str) -> str:
+    """What an observation is called in print."""
+    known = {
+        "loss": _("Batch loss"),
+        "learning_rate": _("Learning rate"),
+        "train_loss": _("Training loss"),
+        "val_loss": _("Validation loss"),
+        "train_accuracy": _("Training accuracy"),
+        "val_accuracy": _("Validation accuracy"),
+        "train_balanced_accuracy": _("Balanced accuracy, training"),
+        "val_balanced_accuracy": _("Balanced accuracy, validation"),
+        "train_auc": _("AUC on training images"),
+        "val_auc": _("AUC on validation images"),
+        "train_recall": _("Recall on training images"),
+        "val_recall": _("Recall on validation images"),
+        "class_images": _("Training images"),
+        "grad_norm": _("Gradient norm"),
+        "grad_rms": _("Gradient RMS"),
+        "update_ratio": _("Update-to-weight ratio"),
+        "weight_norm": _("Weight norm"),
+        "weight_distance": _("Distance from the first weights"),
+        "dead_fraction": _("Dead units"),
+        "saturated_fraction": _("Saturated outputs"),
+        "activation_std": _("Spread of activations"),
+        "activation_mean": _("Mean activation"),
+        "leaked_share": _("Leaked images"),
+        "leaked_by_group": _("Leaked by group"),
+        "leaked_by_look": _("Leaked by look"),
+        "lr_range_loss": _("Loss in the learning-rate range test"),
+        "parameters": _("Trainable parameters"),
+    }
+    return known.get(name) or pretty(name).capitalize()
+
+
+def named(finding: Finding) -> str:
+    """The place of a finding, as text; empty for the whole run."""
+    return clean(finding.where)
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """The verdict in one or two words, with the root cause."""
+    root = diagnosis.root
+    if diagnosis.verdict == "sick" and root is not None:
+        return _("Sick: {rule}.").format(rule=clean(root.rule))
+    return {"healthy": _("Healthy."), "sick": _("Sick."), "undecided": _("Undecided.")}[diagnosis.verdict]
+
+
+def reason(diagnosis: Diagnosis) -> str:
+    """The sentence after the headline."""
+    root = diagnosis.root
+    if root is not None:
+        return clean(root.message)
+    if diagnosis.verdict == "healthy":
+        return _("No symptom shows.")
+    if diagnosis.symptoms:
+        names = listed([clean(s.rule) for s in diagnosis.symptoms])
+        open_question = ngettext(
+            "{symptoms} shows, and no cause that explains it was found.",
+            "{symptoms} show, and no cause that explains them was found.",
+            len(diagnosis.symptoms),
+        ).format(symptoms=names)
+        if diagnosis.exams:
+            exams = listed([clean(e) for e in diagnosis.exams])
+            open_question += " " + _("An exam may tell: {exams}.").format(exams=exams)
+        return open_question
+    return _("Too little was measured to say.")
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items in a sentence: "a, b and c"."""
+    if len(items) < 2:
+        return "".join(items)
+    return _("{most} and {last}").format(most=", ".join(items[:-1]), last=items[-1])
+
+
+def grouped(items: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    """Rules that lack the same observations, together: (rules, what they lack) as text."""
+    by_needs: dict[tuple[str, ...], list[str]] = {}
+    for name, needs in items:
+        by_needs.setdefault(needs, []).append(clean(name))
+    return [(", ".join(names), ", ".join(clean(n) for n in needs)) for needs, names in by_needs.items()]
