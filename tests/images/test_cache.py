@@ -323,7 +323,7 @@ def test_units_wait_for_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     slow = store.Writer.write
 
     def write(writer: store.Writer, images: store.Images) -> None:
-        time.sleep(0.01)
+        time.sleep(0.01 if written else 1)
         written.append(len(images))
         ahead.append(len(started) - sum(written))
         slow(writer, images)
