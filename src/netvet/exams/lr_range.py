@@ -34,7 +34,8 @@ STEPS = 90
 DECADES = 7
 SMOOTHING = 0.85  # of the exponential mean, debiased: a window of about 7 steps, half a decade
 EXPLODED = 3.0  # times the first loss: nothing is learned beyond
-FLAT = 0.05  # share of the first loss that must be gained; three standard errors of the first losses, if that is more
+FLAT = 0.05  # share of the first loss that must be gained, a rise in accuracy of a few points
+NOISE = 2.0  # and so many standard deviations of the first losses: 0.2 % of 20,000 flat curves pass
 
 
 @exam(
@@ -76,9 +77,9 @@ def read(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[float
     smooth = _smooth(losses)
     quiet = losses[: len(losses) // 6]  # more than five decades below the peak: nothing moves yet
     start, noise = float(np.mean(quiet)), float(np.std(quiet))
-    bottom = int(np.argmin(smooth))
+    bottom = len(quiet) + int(np.argmin(smooth[len(quiet) :]))
     gain = start - float(smooth[bottom])
-    if gain < max(FLAT * start, 3 * noise / math.sqrt(1 / (1 - SMOOTHING))):
+    if gain < max(FLAT * start, NOISE * noise):
         return None
     fall = np.maximum.accumulate(start - smooth[: bottom + 1])
     low = int(np.argmax(fall >= 0.1 * gain))

@@ -65,7 +65,7 @@ def predict(run: str | Path, paths: Sequence[Path], top: int = 3) -> list[Predic
         except (Undecodable, OSError) as error:
             answers.append(Prediction(str(path), (), (), str(error)))
             continue
-        batch = torch.from_numpy(pixels[None]).permute(0, 3, 1, 2).to(trained.machine.device).float().div_(255)
+        batch = torch.from_numpy(pixels[None].copy()).permute(0, 3, 1, 2).to(trained.machine.device).float().div_(255)
         with torch.no_grad(), trained.machine.autocast():
             logits = trained.model(trained.statistics.normalise(batch)).float()
         probability, index = logits.softmax(1)[0].topk(min(top, len(trained.classes)))

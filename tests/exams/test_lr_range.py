@@ -1,0 +1,64 @@
+"""The range test reads curves whose answer is known, and is taken for real on a painted reef."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netvet.exams.lr_range import DECADES, STEPS, read
+from netvet.recipe import Recipe
+from netvet.trace import Trace
+
+RATES = 10.0 * 10.0 ** np.linspace(-DECADES, 0, STEPS)
+
+
+def curve(fall: float, rise: float, noise: float, seed: int, depth: float = 0.5) -> np.ndarray:
+    """A loss that falls around the learning rate `fall` and rises around `rise`."""
+    x = np.log10(RATES)
+    clean = 2.3 * (1 - depth / (1 + np.exp(-4 * (x - np.log10(fall))))) + 9 / (1 + np.exp(-6 * (x - np.log10(rise) - 0.7)))
+    return clean + np.random.default_rng(seed).normal(0, noise, len(x))
+
+
+@given(fall=st.floats(-3.3, -1.5), gap=st.floats(1.2, 2.0), noise=st.floats(0, 0.1), seed=st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_the_answer_is_near_the_truth(fall: float, gap: float, noise: float, seed: int) -> None:
+    answer = read(RATES, curve(10**fall, 10 ** (fall + gap), noise, seed))
+    assert answer is not None
+    low, best, high = answer
+    assert low <= best <= high
+    assert abs(np.log10(best) - fall) < 0.9
+    assert 10**fall < high < 10 ** (fall + gap + 0.9)
+
+
+@given(noise=st.floats(0.001, 0.3), seed=st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_a_flat_curve_has_no_answer(noise: float, seed: int) -> None:
+    assert read(RATES, np.random.default_rng(seed).normal(2.3, noise, STEPS)) is None
+
+
+def test_a_curve_that_explodes_at_once_has_no_answer() -> None:
+    assert read(RATES, np.array([2.3, 2.4, 9.0])) is None
+
+
+@pytest.mark.slow
+def test_taken_for_real(tmp_path: Path) -> None:
+    from netvet.training import train
+    from netvet.visit import take_exam
+
+    recipe = Recipe().change(
+        {"data.source": "reef:species=4,n=60", "data.image_size": 24, "model.depth": 3, "model.width": 12, "stop.epochs": 1}
+    )
+    train(recipe, out=tmp_path / "run")
+    before = (tmp_path / "run" / "last.pt").read_bytes()
+    sentence = take_exam("lr-range", tmp_path / "run")
+    trace = Trace.open(tmp_path / "run")
+    low, best, high = (trace.last(f"lr_range_{name}") for name in ("low", "best", "high"))
+    assert 1e-5 < low <= best <= high <= 10
+    assert trace.meta["exams"]["lr-range"] == sentence
+    assert (tmp_path / "run" / "last.pt").read_bytes() == before
+    take_exam("lr-range", tmp_path / "run")
+    assert len(Trace.open(tmp_path / "run").series("lr_range_best")) == 1
