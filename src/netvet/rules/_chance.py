@@ -13,7 +13,7 @@ from netvet.trace import Trace
 def prior(trace: Trace) -> NDArray[np.float64]:
     """Share of each class among the training images, (classes,), sums to 1; even shares where it is not known."""
     counts = np.array([trace.last("class_images", name) for name in trace.places("class_images")])
-    if not len(counts) or counts.sum() <= 0:
+    if not 0 < counts.sum() < math.inf:
         counts = np.ones(len(trace.meta.get("classes", ())) or len(trace.places("val_auc")))
     return np.asarray(counts / max(counts.sum(), 1e-12), dtype=np.float64)
 

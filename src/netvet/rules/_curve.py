@@ -27,6 +27,17 @@ def upto(series: Series, index: int) -> Series:
     return Series(series.name, series.where, series.steps[: index + 1], series.values[: index + 1], series.unit)
 
 
+def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values that are neither nan nor infinite."""
+    return values[np.isfinite(values)]
+
+
+def quantile(values: NDArray[np.float64], q: float) -> float:
+    """Quantile (0..1) of the finite values; nan where there are none."""
+    kept_values = finite(values)
+    return float(np.quantile(kept_values, q)) if len(kept_values) else math.nan
+
+
 def smooth(values: NDArray[np.float64], window: int = 3) -> NDArray[np.float64]:
     """Moving mean, (n - window + 1,); the mean alone where there are fewer values than that."""
     window = max(1, min(window, len(values)))
@@ -40,6 +51,7 @@ def last_third(series: Series) -> NDArray[np.float64]:
 
 def rise(values: NDArray[np.float64]) -> float:
     """How far the least-squares line through the values rises from the first to the last."""
+    values = finite(values)
     if len(values) < 2:
         return 0.0
     slope = np.polyfit(np.arange(len(values)), values, 1)[0]

@@ -16,7 +16,7 @@ Weak regularisation: a large network with strong augmentation often does well, a
 Late stopping: there the same network was better some epochs earlier.
 
 ## Remedies
-smaller-model, dropout, weight-decay, augment.
+smaller-model (the direct cure), then what makes a large network behave: dropout, weight-decay, augment.
 
 ## References
 Zhang et al. 2017, Understanding deep learning requires rethinking generalization, https://arxiv.org/abs/1611.03530
@@ -46,7 +46,7 @@ def check(trace: Trace, *, limit: float = 3000.0, fits: float = 0.9) -> Iterator
     weights, images = trace.last("parameters"), trace.last("train_images")
     accuracy = trace.series("train_accuracy")
     pretrained = trace.recipe is not None and trace.recipe.model.weights is not None
-    if pretrained or weights <= limit * images or not np.nanmax(accuracy.values, initial=0.0) > fits:
+    if pretrained or weights <= limit * images or not (accuracy.values > fits).any():
         return
     epoch = int(np.argmax(accuracy.values > fits)) + 1
     yield Finding(

@@ -31,8 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from netvet.locale import _
 from netvet.rule import Finding, rule
 from netvet.trace import Trace
@@ -47,7 +45,7 @@ from netvet.trace import Trace
 def check(trace: Trace, *, decay: float = 1e-4, fits: float = 0.9) -> Iterator[Finding]:
     """`decay`: weight decay; `fits`: training accuracy, 0..1."""
     recipe, accuracy = trace.recipe, trace.series("train_accuracy")
-    if recipe is None or not np.nanmax(accuracy.values, initial=0.0) > fits:
+    if recipe is None or not (accuracy.values > fits).any():
         return
     change, model = recipe.augment, recipe.model
     moves = [change.rotate, change.scale, change.crop, change.light, change.colour, change.erase, change.mixup]

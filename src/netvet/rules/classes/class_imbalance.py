@@ -93,7 +93,7 @@ def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: f
         where=smallest,
         evidence=(trace.series("val_recall", smallest), *(trace.series("class_images", names[i]) for i in rare[:3])),
         limit=high - cost,
-        confidence=0.9 if np.nanmean(trained[rare]) < np.nanmean(trained[common]) - cost / 2 else 0.6,
+        confidence=0.9 if trained[rare].mean() < trained[common].mean() - cost / 2 else 0.6,
     )
 
 

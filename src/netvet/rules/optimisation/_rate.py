@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from netvet.rules._chance import chance_loss
+from netvet.rules._curve import quantile
 from netvet.trace import Series, Trace
 
 Side = Literal["low", "right", "high", "unknown"]
@@ -34,7 +35,7 @@ class Judgement:
 
 def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
     """The judgement. `slow`, `fast`: bounds of a layer's update over its weight; `wild`: of the loss over guessing."""
-    peak = float(np.nanmax(trace.series("learning_rate").values, initial=0.0))
+    peak = quantile(trace.series("learning_rate").values, 1.0)
     if trace.places("lr_range_flat"):
         return _by_exam(trace, peak)
     return _by_trace(trace, peak, slow=slow, fast=fast, wild=wild)
@@ -57,7 +58,7 @@ def _by_exam(trace: Trace, peak: float) -> Judgement:
 
 def _by_trace(trace: Trace, peak: float, *, slow: float, fast: float, wild: float) -> Judgement:
     layers = trace.places("update_ratio")
-    typical = [float(np.nanpercentile(trace.series("update_ratio", layer).values, 90)) for layer in layers]
+    typical = [quantile(trace.series("update_ratio", layer).values, 0.9) for layer in layers]
     loss, chance = trace.series("loss"), chance_loss(trace)
     dead = max((trace.last("dead_fraction", place) for place in trace.places("dead_fraction")), default=0.0)
     start = max(3, len(loss) // 100)

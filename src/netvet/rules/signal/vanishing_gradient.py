@@ -36,6 +36,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules._curve import quantile
 from netvet.trace import Trace
 
 
@@ -48,7 +49,7 @@ from netvet.trace import Trace
 def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1) -> Iterator[Answer]:
     """`limit`: early over late gradient (RMS); `moved`: early over late weight distance."""
     layers = trace.places("grad_rms")
-    sizes = np.array([np.nanmedian(trace.series("grad_rms", layer).values) for layer in layers])
+    sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in layers])
     third = max(1, len(layers) // 3)
     if len(layers) < 3 or not np.median(sizes[-third:]) > 0:
         return  # too shallow to tell, or the last layers are without a gradient too: another illness

@@ -35,7 +35,7 @@ from scipy.special import ndtri
 from netvet.locale import _
 from netvet.rule import Finding, rule
 from netvet.rules._chance import interval
-from netvet.rules._curve import last_third, rise
+from netvet.rules._curve import last_third, quantile, rise
 from netvet.trace import Trace
 
 
@@ -47,7 +47,7 @@ def check(trace: Trace, *, margin: float = 0.1, share: float = 0.5, still: float
         return
     z = float(-ndtri(0.025 / len(names)))
     aucs, recalls = _ends(trace, "val_auc", names), _ends(trace, "val_recall", names)
-    usual_auc, usual_recall = float(np.nanmedian(aucs)), float(np.nanmedian(recalls)) if len(recalls) else 0.0
+    usual_auc, usual_recall = quantile(aucs, 0.5), quantile(recalls, 0.5)
     stuck: list[tuple[float, str, Finding]] = []
     for name, auc, recall in zip(names, aucs, recalls, strict=True):
         n = trace.last("val_images", name)

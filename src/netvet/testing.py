@@ -1,0 +1,232 @@
+"""Tests for rules, your own included: assertions, synthetic traces, and faults to plant in a recipe.
+
+A rule is tested on traces that show its illness, on healthy ones, and on near misses:
+
+>>> assert_silent("dead-relu", healthy_trace())
+>>> sick = altered(healthy_trace(), {"dead_fraction@features.2.act": 0.8})
+>>> assert_fires("dead-relu", sick).where
+'features.2.act'
+
+and once in a real training, with `plant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvet.recipe import NO_AUGMENT, Recipe
+from netvet.rule import Finding, RuledOut, rules
+from netvet.trace import Observation, Trace
+
+Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
+
+
+def findings(rule: str, trace: Trace) -> list[Finding]:
+    """What one rule finds in a trace. Raises AssertionError where the trace lacks what the rule needs."""
+    return [answer for answer in _answers(rule, trace) if isinstance(answer, Finding)]
+
+
+def assert_fires(rule: str, trace: Trace, *, where: str | None = None) -> Finding:
+    """The rule's first finding; raises AssertionError where it finds nothing (or not at `where`)."""
+    found = findings(rule, trace)
+    assert found, f"{rule} is silent, and should find something."
+    if where is not None:
+        assert found[0].where == where, f"{rule} fires at {found[0].where!r} first, and should at {where!r}."
+    for finding in found:
+        assert finding.message.strip("{}") == finding.message != "", f"{rule} says {finding.message!r}."
+        assert 0 < finding.confidence <= 1, f"{rule} has a confidence of {finding.confidence}."
+        assert finding.evidence, f"{rule} shows no evidence."
+    return found[0]
+
+
+def assert_silent(rule: str, trace: Trace) -> None:
+    """Raises AssertionError, with what it says, where the rule finds something."""
+    found = findings(rule, trace)
+    assert not found, f"{rule} should be silent, and says: {found[0].message}"
+
+
+def assert_rules_out(rule: str, trace: Trace) -> RuledOut:
+    """The rule's statement that its cause is not there; raises AssertionError where it makes none."""
+    stated = [answer for answer in _answers(rule, trace) if isinstance(answer, RuledOut)]
+    assert stated, f"{rule} does not rule its cause out, and should."
+    return stated[0]
+
+
+def _answers(rule: str, trace: Trace) -> list[Finding | RuledOut]:
+    known = rules()
+    assert rule in known, f"There is no rule {rule!r}; there are {', '.join(known)}."
+    for need in known[rule].needs:
+        measured = trace.recipe is not None if need == "recipe" else bool(trace.places(need))
+        assert measured, f"{rule} cannot be assessed: the trace lacks {need}."
+    return list(known[rule].check(trace))
+
+
+def healthy_trace(
+    *,
+    recipe: Recipe | None = Recipe(),  # noqa: B008 - frozen
+    classes: int = 8,
+    images: int = 120,
+    epochs: int = 20,
+    steps_per_epoch: int = 15,
+    layers: int = 6,
+    train_accuracy: float = 0.98,
+    val_accuracy: float = 0.90,
+    seed: int = 0,
+) -> Trace:
+    """A synthetic trace of a healthy run, under the names that a real one has, with plausible noise; exact by seed.
+
+    `images`: training images of each class (a fifth as many for validation). `layers`: convolutions `features.N.conv`,
+    with `features.N.act` after each, and `head`. `train_accuracy`, `val_accuracy`: where the run ends, 0..1.
+    """
+    random = np.random.default_rng(seed)
+    names = [f"species {i}" for i in range(classes)]
+    steps, ends = epochs * steps_per_epoch, np.arange(1, epochs + 1) * steps_per_epoch - 1
+    learnt = 1 - np.exp(-5 * (ends + 1) / steps)  # 0..1 over the run
+    learnt /= learnt[-1]
+    rows: list[Observation] = []
+
+    def add(name: str, at: NDArray[np.int64], values: NDArray[np.float64] | float, where: str = "") -> None:
+        spread = np.broadcast_to(np.asarray(values, dtype=np.float64), at.shape)
+        rows.extend(Observation(int(s), name, float(v), where) for s, v in zip(at, spread, strict=True))
+
+    start, every = np.zeros(1, np.int64), np.arange(steps)
+    rate = recipe.optimizer.lr if recipe is not None else 0.05
+    add("learning_rate", every, rate * np.interp(every, [0, 0.3 * steps, steps], [0.04, 1.0, 1e-4]))
+    chance = np.log(classes)
+    fall = np.interp(every, ends, learnt, left=0.0)
+    add("loss", every, chance * (1.05 - 0.95 * fall) + random.normal(0, 0.08, steps) * (1.1 - fall))
+    for name in names:
+        add("class_images", start, float(images), name)
+        add("val_images", start, float(images // 5), name)
+        add("test_images", start, float(images // 5), name)
+    add("train_images", start, float(classes * images))
+    add("parameters", start, 400.0 * classes * images)
+    for split in ("val", "test"):
+        for name in ("leaked_share", "leaked_by_group", "leaked_by_look"):
+            add(name, start, 0.0, split)
+    for split, top, noise in (("train", train_accuracy, 0.003), ("val", val_accuracy, 0.008)):
+        accuracy = np.clip(1 / classes + (top - 1 / classes) * learnt + random.normal(0, noise, epochs), 0, 1)
+        add(f"{split}_accuracy", ends, accuracy)
+        add(f"{split}_balanced_accuracy", ends, accuracy)
+        add(f"{split}_loss", ends, chance * (1.02 - accuracy) / (1.02 - 1 / classes))
+        for name in names:
+            recall = np.clip(accuracy + random.normal(0, 2 * noise, epochs), 0, 1)
+            auc = np.clip(0.5 + 0.5 * learnt * (0.6 + 0.4 * top) + random.normal(0, noise / 2, epochs), 0.5, 0.999)
+            add(f"{split}_recall", ends, recall, name)
+            add(f"{split}_auc", ends, auc, name)
+            if split == "val":
+                add("val_auc_low", ends, np.clip(auc - 0.05, 0, 1), name)
+                add("val_auc_high", ends, np.clip(auc + 0.03, 0, 1), name)
+    add("epoch", ends, np.arange(1, epochs + 1, dtype=np.float64))
+    probed = np.arange(0, steps, 10)
+    places = [*(f"features.{i}.conv" for i in range(layers)), "head"]
+    for depth, place in enumerate(places):
+        wobble = np.exp(random.normal(0, 0.2, len(probed)))
+        add("grad_rms", probed, 1e-3 * 0.8**depth * wobble * (1.2 - probed / steps), place)
+        add("update_ratio", probed, 3e-3 * wobble, place)
+        add("weight_distance", probed, 1.2 * np.sqrt(probed / steps), place)
+        if place != "head":
+            dead = np.clip(0.02 + 0.02 * random.random(len(probed)), 0, 1)
+            add("dead_fraction", probed, dead, place.replace("conv", "act"))
+    meta: dict[str, Any] = {"classes": names, "steps_per_epoch": steps_per_epoch, "epochs": epochs, "finished": True}
+    return Trace(rows, recipe=recipe, meta=meta)
+
+
+def altered(trace: Trace, changes: Mapping[str, Curve], *, recipe: Recipe | None = None) -> Trace:
+    """The trace with some of its curves replaced.
+
+    `changes`: "name" or "name@place" ("name@*" for every place) -> a number, a curve that is stretched over the run, a
+    function of the old values, or None to leave it out. What the trace does not have is put at the ends of the epochs.
+    `recipe`: another recipe for it, None for its own.
+    """
+    rows = {(s.name, s.where): s for name in trace.names() for s in (trace.series(name, w) for w in trace.places(name))}
+    values = {key: (series.steps, series.values) for key, series in rows.items()}
+    for path, curve in changes.items():
+        name, _, place = path.partition("@")
+        for key in [(name, w) for w in trace.places(name)] if place == "*" else [(name, place)]:
+            steps, old = values.get(key, (trace.series("train_loss").steps, trace.series("train_loss").values))
+            if curve is None:
+                values.pop(key, None)
+            elif callable(curve):
+                values[key] = (steps, np.asarray(curve(old), dtype=np.float64))
+            else:
+                points = np.atleast_1d(np.asarray(curve, dtype=np.float64))
+                at = np.linspace(0, len(points) - 1, len(steps))
+                values[key] = (steps, np.interp(at, np.arange(len(points)), points))
+    observations = (
+        Observation(int(step), name, float(value), where)
+        for (name, where), (steps, curve_values) in values.items()
+        for step, value in zip(steps, curve_values, strict=True)
+    )
+    return Trace(observations, recipe=recipe or trace.recipe, meta=trace.meta)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that can be planted in a recipe: `rule` should be named as the root cause of a run of `plant(recipe)`."""
+
+    rule: str
+    plant: Callable[[Recipe], Recipe]
+    story: str
+
+
+def faults() -> dict[str, Fault]:
+    """Every fault by the name of the rule that should find it."""
+    return {fault.rule: fault for fault in _FAULTS}
+
+
+def plant(rule: str, recipe: Recipe) -> Recipe:
+    """The recipe with the fault that `rule` finds."""
+    return faults()[rule].plant(recipe)
+
+
+def _changed(**changes: object) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: recipe.change({path.replace("__", "."): value for path, value in changes.items()})
+
+
+def _slower(recipe: Recipe) -> Recipe:
+    return recipe.change({"optimizer.lr": recipe.optimizer.lr / 300})
+
+
+def _faster(recipe: Recipe) -> Recipe:
+    return recipe.change({"optimizer.lr": recipe.optimizer.lr * 30, "model.norm_after": "none"})
+
+
+def _unrestrained(recipe: Recipe) -> Recipe:
+    return recipe.change({"augment": NO_AUGMENT.model_dump(mode="json"), "optimizer.weight_decay": 0.0})
+
+
+def _wider(recipe: Recipe) -> Recipe:
+    return recipe.change({"model.width": 8 * recipe.model.width})
+
+
+def _longer(recipe: Recipe) -> Recipe:
+    return recipe.change({"stop.epochs": 4 * recipe.stop.epochs, "schedule.name": "constant"})
+
+
+def _unequal(recipe: Recipe) -> Recipe:
+    assert recipe.data.source.startswith("reef"), "Only the reef paints as many fish of a species as it is told to."
+    source = recipe.data.source
+    return recipe.change({"data.source": source + ("," if ":" in source else ":") + "imbalance=40"})
+
+
+_FAULTS = (
+    Fault("learning-rate-too-low", _slower, "a three-hundredth of the learning rate"),
+    Fault("learning-rate-too-high", _faster, "thirty times the learning rate, no norm"),
+    Fault(
+        "vanishing-gradient",
+        _changed(model__depth=20, model__activation="sigmoid", model__norm_after="none"),
+        "twenty sigmoid layers, no norm",
+    ),
+    Fault("dead-relu", _changed(model__init="constant", model__norm_after="none"), "every weight alike, no norm"),
+    Fault("weak-regularisation", _unrestrained, "no augmentation, no weight decay"),
+    Fault("over-capacity", _wider, "eight times as wide"),
+    Fault("late-stopping", _longer, "four times as long at full rate"),
+    Fault("class-imbalance", _unequal, "forty times as many images of one species as of another"),
+    Fault("split-leakage", _changed(data__group="none"), "groups torn apart by a random split"),
+)

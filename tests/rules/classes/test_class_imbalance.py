@@ -1,0 +1,46 @@
+"""class-imbalance: unequal classes, and a price paid for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netvet.testing import Curve, altered, assert_fires, assert_silent, healthy_trace
+
+RULE = "class-imbalance"
+COUNTS = [640, 400, 250, 160, 100, 60, 40, 25]
+
+
+def _unequal(recalls: list[float], split: str = "val") -> Mapping[str, Curve]:
+    counts = {f"class_images@species {i}": float(n) for i, n in enumerate(COUNTS)}
+    return {**counts, **{f"{split}_recall@species {i}": r for i, r in enumerate(recalls)}}
+
+
+COSTLY = [0.95, 0.93, 0.9, 0.85, 0.7, 0.5, 0.2, 0.0]
+
+
+def test_fires_when_recall_follows_the_counts() -> None:
+    found = assert_fires(RULE, altered(healthy_trace(), _unequal(COSTLY)), where="species 7")
+    assert "640" in found.message
+    assert "25" in found.message
+
+
+def test_surer_when_training_recall_is_low_too() -> None:
+    memorised = altered(healthy_trace(), _unequal(COSTLY))
+    ignored = altered(memorised, _unequal(COSTLY, "train"))
+    assert assert_fires(RULE, ignored).confidence > assert_fires(RULE, memorised).confidence
+
+
+def test_silent_when_it_costs_nothing() -> None:
+    assert_silent(RULE, altered(healthy_trace(), _unequal([0.9] * 8)))
+    assert_silent(RULE, altered(healthy_trace(), _unequal(list(reversed(COSTLY)))))
+
+
+def test_silent_when_classes_are_equal_whatever_their_recall() -> None:
+    recalls = {f"val_recall@species {i}": r for i, r in enumerate(COSTLY)}
+    assert_silent(RULE, altered(healthy_trace(), recalls))
+    assert_silent(RULE, healthy_trace())
+
+
+def test_silent_when_rare_classes_have_too_few_images_to_tell() -> None:
+    few = {f"val_images@species {i}": 2.0 for i in range(6, 8)}
+    assert_silent(RULE, altered(healthy_trace(), {**_unequal([0.9] * 6 + [0.5, 0.5]), **few}))

@@ -1,0 +1,33 @@
+"""split-leakage: twins in training, by group and by look."""
+
+from __future__ import annotations
+
+from netvet.rule import diagnose
+from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+
+RULE = "split-leakage"
+
+
+def test_fires_on_groups_that_were_torn_apart() -> None:
+    sick = altered(healthy_trace(), {"leaked_share@val": 0.9, "leaked_by_group@val": 0.88, "leaked_by_look@val": 0.3})
+    found = assert_fires(RULE, sick, where="val")
+    assert "90%" in found.message
+    assert "group" in found.message
+
+
+def test_fires_by_look_where_no_groups_are_known() -> None:
+    sick = altered(healthy_trace(), {"leaked_share@test": 0.3, "leaked_by_look@test": 0.3, "leaked_by_group@*": None})
+    assert "nearly the same picture" in assert_fires(RULE, sick, where="test").message
+
+
+def test_silent_on_a_clean_split_and_on_a_few_that_look_alike() -> None:
+    assert_silent(RULE, healthy_trace())
+    assert_silent(RULE, altered(healthy_trace(), {"leaked_share@val": 0.025, "leaked_by_look@val": 0.025}))
+
+
+def test_it_is_an_illness_without_any_symptom() -> None:
+    sick = altered(healthy_trace(), {"leaked_share@val": 0.9, "leaked_by_group@val": 0.9})
+    diagnosis = diagnose(sick)
+    assert diagnosis.verdict == "sick"
+    assert diagnosis.root is not None
+    assert diagnosis.root.rule == RULE

@@ -1,0 +1,85 @@
+"""learning-rate-too-low and learning-rate-too-high: by the exam, by the trace alone, and never both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
+from netvet.trace import Trace
+
+LOW, HIGH = "learning-rate-too-low", "learning-rate-too-high"
+
+
+def _examined(trace: Trace, low: float, best: float, high: float, *, flat: bool = False) -> Trace:
+    answer: Mapping[str, Curve] = {"lr_range_low": low, "lr_range_best": best, "lr_range_high": high}
+    curve = {"lr_range_loss@seed 0": [2.1, 2.0, 1.5, 1.2, 3.0]}
+    return altered(trace, {**({} if flat else answer), **curve, "lr_range_flat": float(flat)})
+
+
+def test_the_exam_decides() -> None:
+    trace = healthy_trace()  # its rate peaks at 0.05
+    assert_fires(LOW, _examined(trace, 0.5, 1.0, 3.0))
+    assert_fires(HIGH, _examined(trace, 1e-5, 1e-4, 1e-3))
+    fine = _examined(trace, 0.005, 0.05, 0.5)
+    assert_silent(LOW, fine)
+    assert_silent(HIGH, fine)
+    assert "not too low" in assert_rules_out(LOW, fine).message
+
+
+def test_a_flat_exam_clears_both() -> None:
+    slow = altered(healthy_trace(), {"update_ratio@*": 1e-6})
+    assert_fires(LOW, slow)
+    assert_silent(LOW, _examined(slow, 1, 1, 1, flat=True))
+    assert_silent(HIGH, _examined(slow, 1, 1, 1, flat=True))
+
+
+def test_low_by_the_trace_alone() -> None:
+    found = assert_fires(LOW, altered(healthy_trace(), {"update_ratio@*": 2e-5}))
+    assert found.confidence < 0.8
+    assert_silent(
+        LOW, altered(healthy_trace(), {"update_ratio@features.0.conv": 2e-5})
+    )  # one layer: a vanishing gradient
+    assert_silent(
+        LOW, altered(healthy_trace(), {"update_ratio@*": 2e-5, "dead_fraction@*": 1.0})
+    )  # nothing to learn from
+
+
+def test_high_by_the_trace_alone() -> None:
+    assert_fires(HIGH, altered(healthy_trace(), {"update_ratio@*": 0.4}))
+    spiked = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 60, 90.0, old)})
+    assert "90" in assert_fires(HIGH, spiked).message
+    assert_fires(HIGH, altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 60, old, np.nan)}))
+    early = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 3, 90.0, old)})
+    assert_silent(HIGH, early)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_silent_on_healthy_runs(seed: int) -> None:
+    assert_silent(LOW, healthy_trace(seed=seed))
+    assert_silent(HIGH, healthy_trace(seed=seed))
+
+
+@given(
+    ratio=st.floats(1e-8, 10),
+    spike=st.floats(0.1, 1e6),
+    dead=st.floats(0, 1),
+    exam=st.none() | st.tuples(*[st.floats(1e-7, 10)] * 3),
+)
+def test_never_both(ratio: float, spike: float, dead: float, exam: tuple[float, float, float] | None) -> None:
+    trace = altered(
+        healthy_trace(epochs=4, classes=3, layers=2),
+        {
+            "update_ratio@*": ratio,
+            "dead_fraction@*": dead,
+            "loss": lambda old: np.where(np.arange(len(old)) == 30, spike, old),
+        },
+    )
+    if exam is not None:
+        low, best, high = sorted(exam)
+        trace = _examined(trace, low, best, high)
+    assert not (findings(LOW, trace) and findings(HIGH, trace))

@@ -1,0 +1,44 @@
+"""vanishing-gradient: the gradient by depth, and whether the early layers move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netvet.recipe import Recipe
+from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
+
+RULE = "vanishing-gradient"
+DEEP = [f"features.{i}.conv" for i in range(12)] + ["head"]
+
+
+def _vanished(per_layer: float = 0.2) -> Mapping[str, Curve]:
+    grads = {f"grad_rms@{place}": 1e-2 * per_layer ** (12 - i) for i, place in enumerate(DEEP)}
+    still = {f"weight_distance@{place}": 1e-3 if i < 6 else 0.8 for i, place in enumerate(DEEP)}
+    return {**grads, **still}
+
+
+def test_fires_when_it_shrinks_by_layer() -> None:
+    found = assert_fires(RULE, altered(healthy_trace(layers=12), _vanished()), where="features.0.conv")
+    assert found.evidence[0].last < (found.limit or 0)
+
+
+def test_adam_moves_early_weights_all_the_same() -> None:
+    moved = {**_vanished(), "weight_distance@*": 1.0}
+    adam = Recipe().change({"optimizer.name": "adam", "optimizer.lr": 0.001})
+    assert_silent(RULE, altered(healthy_trace(layers=12), moved))
+    assert_fires(RULE, altered(healthy_trace(layers=12, recipe=adam), moved))
+
+
+def test_says_so_where_early_layers_learn() -> None:
+    assert "Early layers learn" in assert_rules_out(RULE, healthy_trace()).message
+    assert_silent(RULE, healthy_trace())
+
+
+def test_silent_on_a_mild_slope_and_on_a_dead_network() -> None:
+    assert_silent(RULE, altered(healthy_trace(layers=12), _vanished(0.7)))
+    assert_silent(RULE, altered(healthy_trace(layers=12), {"grad_rms@*": 0.0}))
+
+
+def test_silent_where_no_layer_moves() -> None:
+    """A learning rate that is too low: every layer stands still, and the gradient is fine."""
+    assert_silent(RULE, altered(healthy_trace(), {"weight_distance@*": 1e-4}))

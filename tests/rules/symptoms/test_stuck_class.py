@@ -1,0 +1,48 @@
+"""stuck-class: one class below the others, beyond what its few images allow to be chance."""
+
+from __future__ import annotations
+
+from netvet.testing import altered, assert_fires, assert_silent, findings, healthy_trace
+
+RULE = "stuck-class"
+STUCK = {"val_auc@species 3": 0.55, "val_auc_low@species 3": 0.48, "val_auc_high@species 3": 0.62}
+
+
+def test_fires_on_an_auc_that_stays_low() -> None:
+    found = assert_fires(RULE, altered(healthy_trace(), STUCK), where="species 3")
+    assert found.evidence[0].last < (found.limit or 0)
+    assert "0.55" in found.message
+
+
+def test_fires_on_a_class_that_is_never_named() -> None:
+    assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": 0.02}), where="species 3")
+
+
+def test_the_worst_class_comes_first() -> None:
+    sick = altered(healthy_trace(), {**STUCK, "val_auc@species 5": 0.6, "val_auc_high@species 5": 0.67})
+    assert [f.where for f in findings(RULE, sick)] == ["species 3", "species 5"]
+
+
+def test_silent_on_a_small_class_whose_score_is_chance() -> None:
+    wide = {
+        "val_auc_low@species 3": 0.2,
+        "val_auc_high@species 3": 0.86,
+        "val_images@species 3": 3.0,
+        "val_recall@species 3": 0.0,
+    }
+    assert_silent(RULE, altered(healthy_trace(), {**STUCK, **wide}))
+
+
+def test_silent_while_it_still_rises() -> None:
+    rising = [0.5, 0.52, 0.55, 0.7]
+    changes = {"val_auc@species 3": rising, "val_auc_high@species 3": [v + 0.05 for v in rising]}
+    assert_silent(RULE, altered(healthy_trace(), {**changes, "val_recall@species 3": [0.0, 0.1, 0.3, 0.45]}))
+
+
+def test_silent_when_nothing_is_learnt_at_all() -> None:
+    assert_silent(RULE, altered(healthy_trace(), {"val_auc@*": 0.5, "val_auc_high@*": 0.55, "val_recall@*": 0.12}))
+
+
+def test_silent_on_healthy_runs() -> None:
+    for seed in range(5):
+        assert_silent(RULE, healthy_trace(seed=seed))

@@ -1,0 +1,191 @@
+"""The contract between the leaves: every name that one mentions exists, every page is whole, imports point one way."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import netvet
+from netvet.exam import exams
+from netvet.probe import probes
+from netvet.remedy import remedies
+from netvet.rule import Rule, rules
+from netvet.testing import faults
+
+HOUSE = Path(netvet.__file__).parent
+HEADINGS = ["Symptom", "Evidence", "Why it happens", "Not to be confused with", "Remedies", "References"]
+SYMPTOMS = {"generalisation-gap", "loss-plateau", "accuracy-plateau", "stuck-class", "divergence"}
+
+# What the loop and `watch` record beside the probes.
+SPLIT_METRICS = ("loss", "accuracy", "balanced_accuracy", "calibration_error", "entropy", "auc", "recall")
+RECORDED = {
+    *(f"{split}_{metric}" for split in ("train", "val") for metric in SPLIT_METRICS),
+    *("val_auc_low", "val_auc_high", "loss", "learning_rate", "epoch", "epoch_seconds", "class_images", "val_images"),
+    *("test_images", "train_images", "parameters", "leaked_share", "leaked_by_group", "leaked_by_look"),
+    *("train_confusion", "val_confusion"),
+}
+
+# What each part of the house may import when it is loaded; `errors`, `locale`, `page` and `discovery` are open to all.
+OPEN = {"errors", "locale", "page", "discovery", "__version__"}
+CORE = {"recipe", "trace", "rule"}
+WATCH = {"recipe", "trace", "probe", "layers", "readings", "watcher", "epochs"}
+DIRECTIONS = {
+    "recipe": set[str](),
+    "trace": {"recipe"},
+    "rule": {"recipe", "trace"},
+    "rules": CORE,
+    "probe": WATCH,
+    "layers": WATCH,
+    "readings": WATCH,
+    "watcher": WATCH,
+    "epochs": WATCH | {"training"},
+    "probes": WATCH,
+    "exam": {"recipe", "trace"},
+    "exams": {"recipe", "trace", "exam"},
+    "remedy": CORE,
+    "remedies": CORE | {"remedy"},
+    "images": {"recipe"},
+    "training": WATCH | {"images"},
+    "statistics": set[str](),
+    "trial": CORE | {"remedy", "statistics"},
+    "report": CORE | {"remedy", "exam", "trial", "images"},
+    "testing": CORE,
+}
+LEAVES = ("rules", "probes", "exams", "remedies")
+TORCH_FREE = ["netvet", "netvet.rule", "netvet.remedy", "netvet.trial", "netvet.report", "netvet.testing", "netvet.cli"]
+
+each_rule = pytest.mark.parametrize("rule", rules().values(), ids=rules())
+each_source = pytest.mark.parametrize(
+    "source", sorted(HOUSE.rglob("*.py")), ids=lambda path: str(path.relative_to(HOUSE))
+)
+
+
+def _observable() -> set[str]:
+    return RECORDED | set(probes()) | {name for exam in exams().values() for name in exam.gives} | {"recipe"}
+
+
+@each_rule
+def test_a_rule_mentions_only_what_exists(rule: Rule) -> None:
+    assert set(rule.needs) <= _observable()
+    assert set(rule.exams) <= set(exams())
+    assert set(rule.remedies) <= set(remedies())
+    assert set(rule.explains) <= set(rules())
+    assert rule.name not in rule.explains
+
+
+@each_rule
+def test_a_rule_reads_only_what_is_recorded(rule: Rule) -> None:
+    """Every name that its source passes to the trace is recorded by something."""
+    path = HOUSE.parent / (rule.module.replace(".", "/") + ".py")
+    asked = set(re.findall(r'trace\.(?:series|places|last|array)\("(\w+)"', path.read_text(encoding="utf-8")))
+    assert asked <= _observable()
+
+
+@each_rule
+def test_a_rule_is_a_symptom_or_explains_one(rule: Rule) -> None:
+    if rule.kind == "symptom":
+        assert rule.name in SYMPTOMS
+        assert not rule.explains
+    else:
+        assert rule.invalidates or set(rule.explains) & SYMPTOMS
+        assert rule.remedies
+
+
+def test_every_symptom_exists_and_can_be_explained() -> None:
+    assert {rule.name for rule in rules().values() if rule.kind == "symptom"} == SYMPTOMS
+    assert {effect for rule in rules().values() for effect in rule.explains} >= SYMPTOMS
+
+
+def test_every_cause_has_a_fault_to_plant() -> None:
+    assert set(faults()) == {rule.name for rule in rules().values() if rule.kind == "cause"}
+
+
+@each_rule
+def test_a_page_is_whole(rule: Rule) -> None:
+    title, *rest = rule.page.splitlines()
+    assert title.endswith(".")
+    assert not title.startswith("#")
+    assert [line.removeprefix("## ") for line in rest if line.startswith("## ")] == HEADINGS
+    sections = re.split(r"^## .*$", rule.page, flags=re.MULTILINE)[1:]
+    assert all(len(section.split()) > 5 for section in sections)
+    assert "https://" in sections[-1]
+    remedies_section = sections[HEADINGS.index("Remedies")]
+    assert all(remedy in remedies_section for remedy in rule.remedies)
+
+
+@each_rule
+def test_a_threshold_is_explained(rule: Rule) -> None:
+    """Every keyword of `check` is named in the Evidence section."""
+    evidence = rule.page.split("## Evidence")[1].split("## Why")[0]
+    keywords = rule.check.__kwdefaults__ or {}
+    assert [name for name in keywords if f"`{name}`" not in evidence] == []
+
+
+@each_rule
+def test_a_file_is_called_as_its_rule(rule: Rule) -> None:
+    assert rule.module.rpartition(".")[2] == rule.name.replace("-", "_")
+
+
+@each_source
+def test_imports_point_one_way(source: Path) -> None:
+    part = source.relative_to(HOUSE).parts[0].removesuffix(".py")
+    if part not in DIRECTIONS:
+        return
+    allowed = DIRECTIONS[part] | OPEN | {part}
+    assert {module.split(".")[1] for module in _imports(source)} - allowed == set()
+
+
+@each_source
+def test_leaves_do_not_import_leaves(source: Path) -> None:
+    """Private modules beside them, `_x.py`, are no leaves."""
+    inside = source.relative_to(HOUSE)
+    if inside.parts[0] not in LEAVES or source.name.startswith("_"):
+        return
+    leaves = [m for m in _imports(source, late=True) if m.split(".")[1] in LEAVES and m.count(".") > 1]
+    assert [m for m in leaves if not m.rpartition(".")[2].startswith("_")] == []
+
+
+def test_torch_is_not_imported_early() -> None:
+    program = (
+        f"import sys\nfor name in {TORCH_FREE}: __import__(name)\n"
+        "import netvet.rule\nnetvet.rule.rules()\n"
+        "import netvet.remedy\nnetvet.remedy.remedies()\n"
+        "assert 'torch' not in sys.modules, [m for m in sys.modules if 'netvet' in m]"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE.parent)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def _imports(source: Path, *, late: bool = False) -> Iterator[str]:
+    """The modules of netvet that a file imports when it is loaded; `late`: those inside functions as well."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    package = ["netvet", *source.relative_to(HOUSE).parts[:-1]]
+    for node in ast.walk(tree) if late else _loaded(tree.body):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+            base = base if node.level else node.module or ""
+            names = [f"netvet.{alias.name}" for alias in node.names] if base == "netvet" else [base]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("netvet."))
+
+
+def _loaded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when a module is loaded: not those in functions, nor those under TYPE_CHECKING."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            yield from _loaded(statement.orelse)
+        elif isinstance(statement, ast.If | ast.Try | ast.With | ast.ClassDef):
+            yield from _loaded(statement.body)
