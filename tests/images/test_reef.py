@@ -178,7 +178,9 @@ def test_a_look_alike_lies_at_that_distance():
         reef = Reef(species=2, n=10, lookalike=lookalike)
         sketch = plan(reef)
         pair = [
-            paint_chunk(reef, np.tile(sketch.genomes[row], (10, 1)), np.zeros(10, np.int64), np.arange(10), 48)
+            paint_chunk(
+                reef, np.tile(sketch.looks[sketch.look[row]], (10, 1)), np.zeros(10, np.int64), np.arange(10), 48
+            )
             for row in (0, 10)
         ]
         return float(np.abs(pair[0].astype(int) - pair[1].astype(int)).mean())

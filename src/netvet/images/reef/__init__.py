@@ -18,7 +18,7 @@ import numpy.typing as npt
 from netvet.errors import BadInput
 from netvet.locale import _
 
-from .faults import plan, reencode
+from .faults import class_sizes, plan, reencode
 from .options import Reef, parse
 from .painter import paint_chunk
 
@@ -61,21 +61,22 @@ def paint(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk
                 size=image_size, low=low, high=high
             )
         )
-    sketch = plan(reef)
-    count = len(sketch.species)
+    count = int(class_sizes(reef).sum())
     if count * image_size**2 * 3 > _MOST_BYTES:
         raise BadInput(
             _("A reef of {n} images of {size} pixels needs more than 8 GiB; lower n, species or the size.").format(
                 n=count, size=image_size
             )
         )
+    sketch = plan(reef)
     images = np.empty((count, image_size, image_size, 3), np.uint8)
     original = np.flatnonzero(sketch.duplicate_of < 0)
     step = chunk or max(1, _CHUNK_PIXELS // image_size**2)
 
     def fill(start: int) -> None:
         rows = original[start : start + step]
-        images[rows] = paint_chunk(reef, sketch.genomes[rows], sketch.species[rows], sketch.index[rows], image_size)
+        genomes = sketch.looks[sketch.look[rows]]
+        images[rows] = paint_chunk(reef, genomes, sketch.species[rows], sketch.index[rows], image_size)
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         for _done in pool.map(fill, range(0, len(original), step)):

@@ -21,17 +21,19 @@ _LABELS, _SPLITS, _COPIES = 1, 2, 3
 
 @dataclass(frozen=True)
 class Plan:
-    """One row an image, in the order of the classes.
+    """One row an image, in the order of the classes; names and looks, (looks, genes), are tables.
 
     species: what is painted. index: its number within the species; the image depends on nothing else but the options.
+    look: row of `looks`, the genome it is painted with.
     labels: what is written on it. morph: which of the victim's looks, 0 = its own. group: number of the fish.
     split: 0 train, 1 val, 2 test, or None. duplicate_of: row of the training image it copies, -1 = none.
     """
 
     names: tuple[str, ...]
-    genomes: Genomes
+    looks: Genomes
     species: Integers
     index: Integers
+    look: Integers
     labels: Integers
     morph: Integers
     group: Integers
@@ -49,12 +51,13 @@ def plan(reef: Reef) -> Plan:
     index = np.concatenate([np.arange(size) for size in sizes])
     fish = index // reef.groups
     morph = np.where((species == reef.victim) & (reef.spread > 0), fish % MORPHS, 0)
-    morphs = _morphs(looks[reef.victim], reef.spread)
-    genomes = np.where((species == reef.victim)[:, None], morphs[morph], looks[species])
-    _kinds, group = np.unique(np.stack([species, fish]), axis=1, return_inverse=True)
+    look = np.where(morph > 0, reef.species - 1 + morph, species)
+    fishes = -(-sizes // reef.groups)
+    group = np.repeat(np.cumsum(fishes) - fishes, sizes) + fish
     split = _split(reef, species, group) if reef.duplicates > 0 else None
     copies = _copies(reef, species, split) if split is not None else np.full(len(species), -1)
-    return Plan(names, genomes, species, index, _mislabel(reef, species), morph, group.reshape(-1), split, copies)
+    looks = np.concatenate([looks, _morphs(looks[reef.victim], reef.spread)])
+    return Plan(names, looks, species, index, look, _mislabel(reef, species), morph, group, split, copies)
 
 
 def class_sizes(reef: Reef) -> Integers:
@@ -64,10 +67,10 @@ def class_sizes(reef: Reef) -> Integers:
 
 
 def _morphs(look: npt.NDArray[np.float64], spread: float) -> Genomes:
-    """The victim's own look, and three on its body whose pattern and palette lie `spread` towards unrelated ones."""
+    """The victim's looks but its own: on its body, a pattern and palette that lie `spread` towards unrelated ones."""
     _names, others = fauna(MORPHS - 1, _UNRELATED)
     others[:, [INDEX[gene] for gene in _SHAPE]] = look[[INDEX[gene] for gene in _SHAPE]]
-    return np.stack([look, *(blend(look, other, spread) for other in others)])
+    return blend(look, others, spread)
 
 
 def _mislabel(reef: Reef, species: Integers) -> Integers:
