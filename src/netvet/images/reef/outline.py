@@ -46,14 +46,14 @@ class Pose:
         return cls(
             x=np.float32(0.5) + chance.fish(-reach, reach) + chance.frame(-0.03, 0.03),
             y=np.float32(0.5) + chance.fish(-reach, reach) + chance.frame(-0.02, 0.02),
-            length=chance.fish(0.68 - 0.16 * difficulty, 0.74) * (1 + chance.frame(-0.03, 0.03)),
+            length=chance.fish(0.70 - 0.40 * difficulty, 0.74) * (1 + chance.frame(-0.03, 0.03)),
             angle=chance.fish(-1, 1) ** 3 * np.float32(0.15 + 0.7 * difficulty) + chance.frame(-0.06, 0.06),
             turned=np.where(chance.fish() < 0.5, np.float32(-1), np.float32(1)),
-            foreshortening=1 - chance.fish(0, 0.05 + 0.4 * difficulty) ** np.float32(1.5),
+            foreshortening=1 - chance.fish(0, 0.05 + 0.7 * difficulty) ** np.float32(1.5),
             bend=swing[:, None]
             * np.clip(T - 0.1, 0, 2) ** np.float32(1.6)
             * np.sin(beat[:, None] - np.float32(3.5) * T),
-            softness=1 + chance.fish(0, 0.8 * difficulty),
+            softness=1 + chance.fish(0, 2 * difficulty),
         )
 
     def locate(self, grid: Grid) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ from .options import Reef
 from .outline import Fish, Pose
 from .scene import Grid, camera, foreground, over_image, turbidity, water
 from .skin import paint_eye, paint_skin
-from .species import HIGH, INDEX, LOW, OPACITIES
+from .species import HIGH, INDEX, LOW, OPACITIES, PARTS
 
 BLUR_WIDTH = 0.06
 DARKEST = 0.92
@@ -20,6 +20,10 @@ DARKEST = 0.92
 _VARIES = np.array(
     [0.0 if g in (*OPACITIES, "fork", "round") else 0.25 if g[-2:] in ("_r", "_g", "_b") else 0.4 for g in INDEX]
 ) * (HIGH - LOW)
+# Fish pale when they are stressed: their pattern weakens and every colour goes to this olive grey.
+_PATTERN = [INDEX[gene] for gene in OPACITIES]
+_PALETTE = [INDEX[f"{part}_{channel}"] for part in PARTS for channel in "rgb"]
+_DRAB = np.tile([0.44, 0.45, 0.38], len(PARTS))
 
 
 def paint_chunk(
@@ -46,8 +50,11 @@ def paint_chunk(
 
 
 def _individual(genomes: npt.NDArray[np.float64], chance: Chance, difficulty: float) -> dict[str, Floats]:
-    """The genes of each fish, (images,) each: its species', varied a little, the more the harder the reef."""
-    varied = genomes + chance.variation * (_VARIES * (0.04 + 0.12 * difficulty))
+    """The genes of each fish, (images,) each: its species', varied, and faded to drab; the more the harder the reef."""
+    varied = genomes + chance.variation * (_VARIES * (0.05 + 0.45 * difficulty))
+    fade = np.minimum(1.2 * difficulty * chance.fish()[:, None], 0.95)
+    varied[:, _PATTERN] *= 1 - fade
+    varied[:, _PALETTE] += fade * (_DRAB - varied[:, _PALETTE])
     return {name: np.ascontiguousarray(varied[:, column], dtype=np.float32) for name, column in INDEX.items()}
 
 

@@ -213,7 +213,7 @@ def foreground(canvas: Floats, chance: Chance, grid: Grid, difficulty: float) ->
 
 def turbidity(canvas: Floats, chance: Chance, grid: Grid, sea: Water, difficulty: float) -> None:
     """The water between fish and camera: scattered light, uneven by the murk, and drifting particles."""
-    fog = chance.fish(0.02, 0.10 + 0.55 * difficulty)
+    fog = chance.fish(0.02, 0.10 + 0.85 * difficulty)
     veil = over_image(fog) * (1 + np.float32(0.35) * sea.murk)
     lay(canvas, veil, 0.5 * (sea.top + sea.bottom))
     count, side = len(fog), canvas.shape[-1]
@@ -239,7 +239,7 @@ def camera(canvas: Floats, chance: Chance, light: Floats, difficulty: float) -> 
 
     light: (images,) what is left of the light, 1 = all; it dims before the noise is added.
     """
-    red = 1 - chance.fish(0, 0.15 + 0.5 * difficulty)
+    red = 1 - chance.fish(0, 0.15 + 0.7 * difficulty)
     blue = chance.fish(1 - 0.3 * difficulty, 1 + 0.1 * difficulty)
     gain = chance.fish(1 - 0.45 * difficulty, 1 + 0.35 * difficulty) * (1 + chance.frame(-0.04, 0.04)) * light
     noise = chance.fish(0.01, 0.02 + 0.08 * difficulty)

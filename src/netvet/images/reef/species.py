@@ -16,6 +16,7 @@ import numpy.typing as npt
 Genomes: TypeAlias = npt.NDArray[np.float64]
 """Shape (species, genes), columns in the order of `GENES`."""
 
+PARTS = ("back", "belly", "mark", "line", "fin", "tail")
 GENES: dict[str, tuple[float, float]] = {
     # body: height over length, where it is deepest, bluntness of the head, share of the height above the axis
     "depth": (0.20, 0.66),
