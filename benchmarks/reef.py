@@ -2,8 +2,8 @@
 
     python -m benchmarks.reef [--json] [--size 64] [--images 1600] [--repeats 5]
 
-Each figure is the median of the repeats, after one that does not count. `cpu_ms` is the processor time of one image over
-all threads: unlike images a second it says nearly the same on a busy machine.
+Each figure is the median of the repeats, after one that does not count. `cpu_ms` is the processor time of one image
+over all threads: unlike images a second it says nearly the same on a busy machine.
 """
 
 from __future__ import annotations
