@@ -16,13 +16,31 @@ from netvet.rule import Diagnosis, Finding, RuledOut
 from netvet.trace import Observation, Trace
 from netvet.trial import ArmRun, Trial, Verdict
 
-FISH = (
-    "Abudefduf_vaigiensis Acanthurus_nigrofuscus Amphiprion_clarkii Balistapus_undulatus Canthigaster_valentini "
-    "Chaetodon_lunulatus Chaetodon_trifascialis Chromis_chrysura Dascyllus_reticulatus Hemigymnus_fasciatus "
-    "Hemigymnus_melapterus Lutjanus_fulvus Myripristis_kuntee Neoglyphidodon_nigroris Neoniphon_sammara "
-    "Pempheris_vanicolensis Plectroglyphidodon_dickii Pomacentrus_moluccensis Scaridae Scolopsis_bilineata "
-    "Siganus_fuscescens Zanclus_cornutus Zebrasoma_scopas"
-).split()
+FISH = [
+    "Abudefduf_vaigiensis",
+    "Acanthurus_nigrofuscus",
+    "Amphiprion_clarkii",
+    "Balistapus_undulatus",
+    "Canthigaster_valentini",
+    "Chaetodon_lunulatus",
+    "Chaetodon_trifascialis",
+    "Chromis_chrysura",
+    "Dascyllus_reticulatus",
+    "Hemigymnus_fasciatus",
+    "Hemigymnus_melapterus",
+    "Lutjanus_fulvus",
+    "Myripristis_kuntee",
+    "Neoglyphidodon_nigroris",
+    "Neoniphon_sammara",
+    "Pempheris_vanicolensis",
+    "Plectroglyphidodon_dickii",
+    "Pomacentrus_moluccensis",
+    "Scaridae",
+    "Scolopsis_bilineata",
+    "Siganus_fuscescens",
+    "Zanclus_cornutus",
+    "Zebrasoma_scopas",
+]
 LAYERS = ("features.0", "features.4", "features.8", "features.12", "features.16", "head")
 HOSTILE = (
     "<script>document.title='hacked'</script>",
@@ -67,12 +85,13 @@ def fish_trace(
         "exams": {"lr-range": "The loss falls fastest at 0.03."},
         "examples": {
             "wrong": [
-                {"path": f"{classes[i % k]}/{i}.jpg", "true": classes[i % k], "predicted": classes[(i + 1) % k], "probability": 0.93}
+                {"path": f"{classes[i % k]}/{i}.jpg", "true": classes[i % k], "predicted": classes[(i + 1) % k],
+                 "probability": 0.93}
                 for i in range(14)
             ],
             "leaked": [
-                {"path": f"val/{i}.jpg", "other": f"train/{i}.jpg", "label": classes[i % k], "other_label": classes[i % k],
-                 "group": "" if i % 2 else "000004270001"}
+                {"path": f"val/{i}.jpg", "other": f"train/{i}.jpg", "label": classes[i % k],
+                 "other_label": classes[i % k], "group": "" if i % 2 else "000004270001"}
                 for i in range(6)
             ],
         },
@@ -88,7 +107,7 @@ def fish_trace(
 
 def _near(k: int, i: int) -> NDArray[np.float64]:
     weights = np.array([1 / (1 + abs(i - j)) ** 2 for j in range(k) if j != i])
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def _images(rng: np.random.Generator, n: int) -> NDArray[np.uint8]:
@@ -203,8 +222,8 @@ def fish_trial() -> Trial:
 
     def verdict(remedy: str, effect: float, half: float, split: str = "val") -> Verdict:
         return Verdict(
-            remedy, effect - half > 0, effect > 0.02, effect, (effect - half, effect + half), 0.01, 3, split, 0.71, 0.71 + effect,
-            ("divergence",) if effect < 0 else (), {"optimizer.lr": (0.0003, 0.03)},
+            remedy, effect - half > 0, effect > 0.02, effect, (effect - half, effect + half), 0.01, 3, split,
+            0.71, 0.71 + effect, ("divergence",) if effect < 0 else (), {"optimizer.lr": (0.0003, 0.03)},
         )  # fmt: skip
 
     runs = tuple(ArmRun("control", s, 8, {"balanced_accuracy": 0.71}, 12.0, f"control-{s}") for s in range(3))

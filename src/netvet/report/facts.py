@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from netvet.report.model import Report
 from netvet.trace import Series, Trace
 
+OFF_THE_SCALE = 1e30
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -44,8 +46,8 @@ class ClassRow:
 
 
 def finite(series: Series) -> Series:
-    """The series without what is not a finite number."""
-    keep = np.isfinite(series.values)
+    """The series without what is not a number, and without what no axis can hold."""
+    keep = np.abs(series.values) < OFF_THE_SCALE  # False for nan too
     return Series(series.name, series.where, series.steps[keep], series.values[keep], series.unit)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netvet import __version__
-from netvet.locale import _, language
+from netvet.locale import _, language, ngettext
 from netvet.report import facts, pictures, text, words
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.files import put
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FILE = "report.html"
 MOST_REJECTED = 20
+FLATTERED = 0.01  # share of leaked images from which an accuracy is marked, as split-leakage fires
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Row:
     effect: str
     interval: str
     outcome: str
-    seeds: int
+    seeds: str
     helped: bool
     chosen: bool
 
@@ -105,7 +107,7 @@ def _page(report: Report) -> dict[str, Any]:
     charts["exams"] = _some(*(c for c in (curves.lr_range(trace),) if c is not None and c.title not in drawn))
     matrix = facts.confusion(trace)
     names = facts.class_names(trace)
-    return {
+    page = {
         "language": language(),
         "name": report.run.resolve().name,
         "run": str(report.run),
@@ -146,6 +148,24 @@ def _page(report: Report) -> dict[str, Any]:
         "recipe": report.recipe.to_yaml() if report.recipe else "",
         "environment": list(_mapping(trace.meta.get("environment")).items()),
     }
+    page["sections"] = _sections(page)
+    return page
+
+
+def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Ids and names of the sections that the page will have, for the links at its top."""
+    charts = page["charts"]
+    known = [
+        ("cause", _("Why"), charts["evidence"] or page["others"] or page["ruled_out"]),
+        ("treatment", _("Treatment"), page["trial"] or page["prescription"]),
+        ("training", _("Training"), charts["training"]),
+        ("layers", _("Layers"), charts["layers"]),
+        ("classes", _("Classes"), charts["classes"]),
+        ("images", _("Images"), page["wrong"] or page["leaked"]),
+        ("data", _("Data"), page["data_lines"] or page["class_table"]),
+        ("replay", _("To repeat it"), page["recipe"] or page["environment"]),
+    ]
+    return [(name, title) for name, title, there in known if there]
 
 
 def _some(*charts: Chart | None) -> list[Chart]:
@@ -166,14 +186,14 @@ def _tiles(report: Report) -> list[Tile]:
     }
     leaked = facts.leaked(report.trace).get("val", 0.0)
     tiles = [
-        Tile(words.percent(numbers[name]), label, "warn" if leaked >= 0.01 and name.startswith("val") else "")
+        Tile(words.percent(numbers[name]), label, "warn" if leaked >= FLATTERED and name.startswith("val") else "")
         for name, label in labels.items()
         if name in numbers
     ]
     confirmed = report.trial.confirmation if report.trial else None
     if confirmed is not None and math.isfinite(confirmed.treated):
         tiles.append(Tile(words.percent(confirmed.treated), _("test, with {remedy}").format(remedy=confirmed.remedy)))
-    elif leaked >= 0.01:
+    elif leaked >= FLATTERED:
         tiles.append(Tile(words.percent(leaked, 0), _("of validation leaked"), "warn"))
     return tiles
 
@@ -188,22 +208,22 @@ def _warnings(report: Report) -> list[str]:
                 done=facts.epochs_done(trace), planned=planned if planned is not None else "?"
             )
         )
-    for split, share in facts.leaked(trace).items():
-        name = {"val": _("validation"), "test": _("test")}[split]
-        if share >= 0.01:
-            lines.append(
-                _("{share} of the {split} images have a twin in training: their accuracy flatters.").format(
-                    share=words.percent(share), split=name
-                )
-            )
+    splits = {"val": _("validation"), "test": _("test")}
+    leaked = [
+        _("{share} of the {split} images").format(share=words.percent(share), split=splits[split])
+        for split, share in facts.leaked(trace).items()
+        if share >= FLATTERED
+    ]
+    if leaked and not any(f.rule == "split-leakage" for f in report.diagnosis.findings):
+        lines.append(_("{images} have a twin in training: the accuracy flatters.").format(images=words.listed(leaked)))
     return lines
 
 
 def _finding(finding: Finding) -> Fact:
     numbers = [
-        f"{words.quantity(s.name)} {words.number(s.last, s.name)}"
+        f"{words.quantity(s.name)} {words.number(words.telling(s), s.name)}"
         for s in finding.evidence[:2]
-        if len(s) and s.last == s.last
+        if math.isfinite(words.telling(s))
     ]
     if finding.limit is not None and numbers:
         numbers.append(_("limit {value}").format(value=words.number(finding.limit, finding.evidence[0].name)))
@@ -222,7 +242,8 @@ def _rule_page(name: str) -> str:
     known = rules().get(name)
     if known is None:
         return ""
-    return str(MarkdownIt("commonmark", {"html": False}).render(known.page.replace("\n## ", "\n### ")))
+    text = re.sub(r"(https?://\S+)\n", r"\1  \n", known.page.replace("\n## ", "\n### "))  # a reference a line
+    return str(MarkdownIt("commonmark", {"html": False}).render(text))
 
 
 def _prescription(report: Report) -> list[Fact]:
@@ -258,9 +279,9 @@ def _rows(report: Report) -> list[Row]:
             remedy=v.remedy,
             changes=_changes(v.changes),
             effect=words.points(v.effect),
-            interval=words.interval(*v.interval),
+            interval="" if v.measurement else words.interval(*v.interval),
             outcome=text.outcome(v),
-            seeds=v.seeds,
+            seeds=ngettext("{n} seed", "{n} seeds", v.seeds).format(n=v.seeds),
             helped=v.helped,
             chosen=v.remedy == trial.chosen,
         )
@@ -277,7 +298,7 @@ def _trial_lines(report: Report) -> list[str]:
     if trial is None:
         return []
     effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
-    return [text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
+    return [*text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
 
 
 def _data_lines(report: Report) -> list[str]:

@@ -10,13 +10,16 @@ from netvet.locale import _, ngettext
 from netvet.report import words
 from netvet.rule import Diagnosis
 from netvet.trace import Series
-from netvet.trial import Trial, Verdict
+from netvet.trial import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
+    from netvet.trial import Progress
+
 BLOCKS = "▁▂▃▄▅▆▇█"
+PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "…": "...", "→": ">", "∞": "inf"})
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -37,18 +40,19 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     style = {"sick": "bold red", "healthy": "bold green", "undecided": "bold yellow"}[diagnosis.verdict]
     headline = Text(words.headline(diagnosis), style)
     headline.append(" " + words.reason(diagnosis), "not bold default")
-    console.print(headline)
+    _say(console, headline)
     root = diagnosis.root
     if root is not None:
-        for series in root.evidence[:3]:
+        first_of_each = {series.name: series for series in reversed(root.evidence)}
+        for series in [s for s in root.evidence if first_of_each[s.name] is s][:3]:
             limit = root.limit if series is root.evidence[0] else None
-            console.print(Padding(_curve(console, series, limit), (0, 0, 0, 2)))
+            _say(console, Padding(_curve(console, series, limit), (0, 0, 0, 2)))
         facts = [_("confidence {share}").format(share=words.percent(root.confidence, 0))]
         if root.explains:
             facts.append(_("explains {names}").format(names=words.clean(", ".join(root.explains))))
         if root.remedies:
             facts.append(_("may help: {names}").format(names=words.clean(", ".join(root.remedies))))
-        console.print(Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
+        _say(console, Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
     groups = {
         _("Also found"): [f for f in diagnosis.findings if f is not root and f.severity == "illness"],
         _("Notes"): list(diagnosis.notes),
@@ -62,7 +66,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     )
     if diagnosis.exams:
         exams = words.clean(", ".join(diagnosis.exams))
-        console.print(Text(_("Would tell more: {exams}").format(exams=exams)))
+        _say(console, Text(_("Would tell more: {exams}").format(exams=exams)))
 
 
 def print_trial(console: Console, trial: Trial) -> None:
@@ -70,7 +74,7 @@ def print_trial(console: Console, trial: Trial) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console.print(Text(words.clean(trial.summary), "bold"))
+    _say(console, Text(words.clean(trial.summary), "bold"))
     if trial.verdicts:
         metric = words.pretty(trial.metric)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -89,19 +93,61 @@ def print_trial(console: Console, trial: Trial) -> None:
                 Text(str(verdict.seeds)),
                 Text(outcome(verdict)),
             )
-        console.print(table)
+        _say(console, table)
     if trial.confirmation is not None:
-        console.print(Text(confirmation(trial.confirmation)))
-    console.print(Text(spent(trial), "dim"))
+        _say(console, Text(confirmation(trial.confirmation)))
+    for line in spent(trial):
+        _say(console, Text(line, "dim"))
+
+
+def arms_table(progress: Progress) -> RenderableType:
+    """How a trial stands, for a live display: every arm with its interval so far, what is done now, the time spent."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(_("arm"))
+    for title in (_("seeds"), _("mean"), _("effect, points"), _("95% interval")):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    for arm in progress.arms:
+        dropped, control = arm.state == "dropped", arm.arm == CONTROL
+        better = not dropped and not control and math.isfinite(arm.interval[0]) and arm.interval[0] > 0
+        table.add_row(
+            Text(words.clean(arm.arm), "green" if better else ""),
+            Text(str(arm.seeds)),
+            Text(words.percent(arm.mean)),
+            Text("" if control else words.points(arm.effect), "green" if better else ""),
+            Text("" if control or not math.isfinite(arm.effect) else words.interval(*arm.interval)),
+            Text(_("dropped") if dropped else ""),
+            style="dim" if dropped else "",
+        )
+    clock = _("{spent} of {budget}").format(
+        spent=words.duration(progress.spent), budget=words.duration(progress.budget)
+    )
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_row(
+        Text(clock),
+        ProgressBar(total=1.0, completed=progress.share, width=20),
+        Text(words.clean(progress.doing), "dim"),
+    )
+    return Group(table, line)
 
 
 def outcome(verdict: Verdict) -> str:
     """What became of a remedy, in a few words."""
-    parts = [_("helps") if verdict.helped else _("not shown to help")]
+    if verdict.measurement:
+        parts = [_("measures on other images: {treated}").format(treated=words.percent(verdict.treated))]
+    else:
+        parts = [_("helps") if verdict.helped else _("not shown to help")]
     if verdict.cured is not None:
         parts.append(_("cured") if verdict.cured else _("not cured"))
     if verdict.new_findings:
         parts.append(_("new: {names}").format(names=words.clean(", ".join(verdict.new_findings))))
+    if verdict.against != CONTROL:
+        parts.append(_("against {arm}").format(arm=words.clean(verdict.against)))
     return ", ".join(parts)
 
 
@@ -110,6 +156,8 @@ def confirmation(verdict: Verdict) -> str:
     text = _("Not confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
     if verdict.helped:
         text = _("Confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
+    if verdict.measurement:
+        text = _("On the test split, with {remedy}: {treated}. The control's {control} is of other images.")
     return text.format(
         remedy=words.clean(verdict.remedy),
         treated=words.percent(verdict.treated),
@@ -119,16 +167,29 @@ def confirmation(verdict: Verdict) -> str:
     )
 
 
-def spent(trial: Trial) -> str:
-    """How many runs the trial took, of what length, and the time."""
+def spent(trial: Trial) -> list[str]:
+    """How many runs the trial took, of what length, the time, and what it could not do."""
     runs = ngettext("{n} run", "{n} runs", len(trial.runs)).format(n=len(trial.runs))
-    return _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
-        runs=runs,
-        epochs=trial.epochs,
-        full=trial.full_epochs,
-        spent=words.duration(trial.spent_seconds),
-        budget=words.duration(trial.budget_seconds),
-    )
+    lines = [
+        _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
+            runs=runs,
+            epochs=trial.epochs,
+            full=trial.full_epochs,
+            spent=words.duration(trial.spent_seconds),
+            budget=words.duration(trial.budget_seconds),
+        )
+    ]
+    if trial.reused:
+        lines.append(
+            ngettext("{n} run is of an earlier trial.", "{n} runs are of an earlier trial.", trial.reused).format(
+                n=trial.reused
+            )
+        )
+    if trial.left_out:
+        lines.append(_("No time was left for {names}.").format(names=words.listed(trial.left_out)))
+    if trial.interrupted:
+        lines.append(_("The trial was interrupted: it rests on the runs that were finished."))
+    return [words.clean(line) for line in lines]
 
 
 def sparkline(series: Series, width: int = 24) -> str:
@@ -152,12 +213,23 @@ def _curve(console: Console, series: Series, limit: float | None) -> Text:
     if series.where:
         line.append(f", {words.clean(series.where)}")
     line.append(": ")
-    line.append(words.number(series.last, series.name), "bold")
+    line.append(words.number(words.telling(series), series.name), "bold")
     if limit is not None:
         line.append(" " + _("(limit {value})").format(value=words.number(limit, series.name)))
     if _draws(console.encoding):
         line.append("  " + sparkline(series), "cyan")
     return line
+
+
+def _say(console: Console, what: RenderableType) -> None:
+    """Print; what the terminal's encoding lacks is replaced, so that no terminal breaks off a report."""
+    if _draws(console.encoding):
+        console.print(what)
+        return
+    with console.capture() as held:
+        console.print(what)
+    text = held.get().translate(PLAIN).encode(console.encoding, "replace").decode(console.encoding)
+    console.file.write(text)
 
 
 def _draws(encoding: str) -> bool:
@@ -170,8 +242,8 @@ def _block(console: Console, title: str, lines: list[tuple[str, str]]) -> None:
 
     if not lines:
         return
-    console.print(Text(title, "bold"))
+    _say(console, Text(title, "bold"))
     for name, text in lines:
         line = Text(words.clean(name), "cyan")
         line.append(": " + words.clean(text), "default")
-        console.print(Padding(line, (0, 0, 0, 2)))
+        _say(console, Padding(line, (0, 0, 0, 2)))

@@ -7,10 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netvet.locale import _, ngettext
 
 if TYPE_CHECKING:
-    from netvet.rule import Diagnosis, Finding
+    from netvet.rule import Diagnosis
+    from netvet.trace import Series
 
 SHARES = (
     "accuracy",
@@ -41,6 +44,7 @@ def _harmless(character: str) -> bool:
     return character not in "\ufffe\uffff"
 
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
@@ -84,8 +88,13 @@ def number(value: float, name: str = "") -> str:
     if is_share(name) and -1 <= value <= 1:
         return percent(value)
     if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}"
-    return f"{value:.3g}" if not 1000 <= abs(value) < 1e6 else f"{value:,.0f}"
+        return f"{int(value):,}".replace("-", "−")
+    if 1e-4 <= abs(value) < 1000:
+        return f"{value:.3g}".replace("-", "−")
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}".replace("-", "−")
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}×10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
 
 
 def is_share(name: str) -> bool:
@@ -109,7 +118,7 @@ def quantity(name: str) -> str:
     """What an observation is called in print."""
     known = {
         "loss": _("Batch loss"),
-        "learning_rate": _("Learning rate"),
+        "learning_rate": _("Highest learning rate"),
         "train_loss": _("Training loss"),
         "val_loss": _("Validation loss"),
         "train_accuracy": _("Training accuracy"),
@@ -133,15 +142,20 @@ def quantity(name: str) -> str:
         "leaked_share": _("Leaked images"),
         "leaked_by_group": _("Leaked by group"),
         "leaked_by_look": _("Leaked by look"),
-        "lr_range_loss": _("Loss in the learning-rate range test"),
+        "lr_range_loss": _("Lowest loss in the range test"),
         "parameters": _("Trainable parameters"),
     }
     return known.get(name) or pretty(name).capitalize()
 
 
-def named(finding: Finding) -> str:
-    """The place of a finding, as text; empty for the whole run."""
-    return clean(finding.where)
+def telling(series: Series) -> float:
+    """The value that stands for a curve: the newest; the highest learning rate; the lowest loss of a range test."""
+    values = series.values[np.isfinite(series.values)]
+    if not len(values):
+        return math.nan
+    if series.name == "learning_rate":
+        return float(values.max())
+    return float(values.min()) if series.name == "lr_range_loss" else float(values[-1])
 
 
 def headline(diagnosis: Diagnosis) -> str:

@@ -33,7 +33,7 @@ def auc(trace: Trace) -> Chart | None:
     title = _("Lowest AUC: {name}, {auc}").format(name=pretty(rows[0].name), auc=f"{rows[0].auc:.3f}")
     above = sum(row.auc >= 0.95 for row in rows)
     title += "; " + _("{above} of {all} classes reach 0.95").format(above=above, all=len(rows))
-    with panel(62 + max(40.0, 15.5 * len(shown)), left=152, right=48, top=26, bottom=24) as axes:
+    with panel(62 + max(40.0, 15.5 * len(shown)), left=150, right=50, top=26, bottom=24) as axes:
         places = np.arange(len(shown))
         for place, row in zip(places, shown, strict=True):
             if math.isfinite(row.low) and math.isfinite(row.high):
@@ -93,7 +93,7 @@ def confusion_matrix(trace: Trace) -> Chart | None:
     size = len(names)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     named = size <= MOST_TICKS
-    left, right, top_margin, bottom = (150.0 if named else 30.0), 10.0, 36.0, 8.0
+    left, right, top_margin, bottom = (128.0 if named else 30.0), 8.0, 38.0, 6.0
     side = WIDTH - left - right
     if size <= 3:
         side = min(side, 150.0)
@@ -106,9 +106,12 @@ def confusion_matrix(trace: Trace) -> Chart | None:
         axes.set_xlabel(_("predicted"), labelpad=4)
         axes.xaxis.set_label_position("top")
         if named:
-            text = min(SMALL, max(6.0, side / size * 0.8))
-            axes.set_yticks(range(size), [f"{short(n, 20)}  {i + 1}" for i, n in enumerate(names)], color=INK)
-            axes.set_xticks(range(size), [str(i + 1) for i in range(size)], color=INK)
+            cell = side / size
+            text = min(SMALL, max(5.5, cell * 0.92))
+            axes.set_yticks(range(size), [f"{short(n, 17)} {i + 1}" for i, n in enumerate(names)], color=INK)
+            stride = max(1, math.ceil(1.6 * text / cell))
+            numbers = range(0, size, stride)
+            axes.set_xticks(numbers, [str(i + 1) for i in numbers], color=INK)
             axes.tick_params(axis="both", labelsize=text)
         else:
             axes.set_xticks([])

@@ -13,6 +13,7 @@ from netvet.locale import _
 from netvet.report.charts.figure import (
     ACCENT,
     INK,
+    SMALL,
     SOFT,
     WARN,
     Chart,
@@ -24,7 +25,7 @@ from netvet.report.charts.figure import (
     percent_axis,
     whole_ticks,
 )
-from netvet.report.facts import final_epoch, finite
+from netvet.report.facts import OFF_THE_SCALE, final_epoch, finite
 from netvet.report.words import number, percent
 from netvet.trace import Series, Trace
 
@@ -59,7 +60,7 @@ def loss(trace: Trace) -> Chart | None:
     if len(train) == len(val) == 0 and len(batch) < 2:
         return None
     title = _loss_title(trace, train, val, batch)
-    with panel(230, right=52) as axes:
+    with panel(230, right=44, top=22) as axes:
         if len(batch) > 1:
             axes.plot(*thinned(*_xy(trace, batch)), color=SOFT, alpha=0.35, linewidth=1)
         _lines(axes, trace, [(train, _("train"), ACCENT, "--"), (val, _("val"), INK, "-")])
@@ -68,7 +69,7 @@ def loss(trace: Trace) -> Chart | None:
         axes.set_ylim(0, top)
         _ends(axes, trace, [(train, _("train"), ACCENT), (val, _("val"), INK)], lambda y: y / top)
         _finish_x(axes, trace, train if len(train) else batch)
-        axes.set_title(_("loss, nats"), fontsize=10.5, color=SOFT, loc="left", pad=4)
+        axes.set_title(_("loss, nats"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
         return finish(axes, "loss", title)
 
 
@@ -111,7 +112,7 @@ def accuracy(trace: Trace) -> Chart | None:
             if len(val)
             else _("{value} on training images").format(value=percent(train.last))
         )
-    with panel(230, right=64) as axes:
+    with panel(230, right=64, top=22) as axes:
         lines = [(train, _("train"), ACCENT, "--"), (val, _("val"), INK, "-"), (balanced, _("balanced"), SOFT, ":")]
         _lines(axes, trace, lines)
         values = np.concatenate([s.values for s, *_rest in lines])
@@ -124,7 +125,7 @@ def accuracy(trace: Trace) -> Chart | None:
             axes.plot([x], [val.values[index]], "o", color=WARN, markersize=6)
         percent_axis(axes.yaxis)
         _finish_x(axes, trace, train if len(train) else val)
-        axes.set_title(_("accuracy"), fontsize=10.5, color=SOFT, loc="left", pad=4)
+        axes.set_title(_("accuracy"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
         return finish(axes, "accuracy", title)
 
 
@@ -139,9 +140,9 @@ def learning_rate(trace: Trace) -> Chart | None:
     title = _("Learning rate: {value} throughout").format(value=number(high))
     if high > 1.01 * low:
         title = _("Learning rate: at most {high}, {last} at the end").format(
-            high=number(high), last=number(series.last)
+            high=number(high), last=number(series.last) if series.last > high / 1000 else _("almost 0")
         )
-    with panel(170) as axes:
+    with panel(230, top=22) as axes:
         x, y = _xy(trace, series)
         if len(x) > MOST_POINTS:
             keep = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).astype(int))
@@ -151,6 +152,7 @@ def learning_rate(trace: Trace) -> Chart | None:
         axes.locator_params(axis="y", nbins=4)
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.2g}")
         _finish_x(axes, trace, series)
+        axes.set_title(_("learning rate"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
         return finish(axes, "learning-rate", title)
 
 
@@ -160,7 +162,7 @@ def lr_range(trace: Trace) -> Chart | None:
     for place in trace.places("lr_range_loss"):
         loss_, rate = trace.series("lr_range_loss", place), trace.series("lr_range_lr", place)
         n = min(len(loss_), len(rate))
-        keep = np.isfinite(loss_.values[:n]) & np.isfinite(rate.values[:n]) & (rate.values[:n] > 0)
+        keep = (np.abs(loss_.values[:n]) < OFF_THE_SCALE) & (rate.values[:n] < OFF_THE_SCALE) & (rate.values[:n] > 0)
         if keep.sum() > 1:
             curves.append((rate.values[:n][keep], loss_.values[:n][keep]))
     if not curves:
@@ -219,7 +221,7 @@ def _vertical(axes: Axes, x: float, label: str, colour: str) -> None:
         textcoords="offset points",
         ha=align,
         color=colour,
-        fontsize=10.5,
+        fontsize=SMALL,
         annotation_clip=False,
     )
 
@@ -249,8 +251,8 @@ def _ceiling(values: NDArray[np.float64]) -> float:
 
 
 def _finish_x(axes: Axes, trace: Trace, series: Series) -> None:
-    axes.set_xlabel(moments(trace, series)[1])
+    x, unit = moments(trace, series)
+    axes.set_xlabel(unit)
+    axes.set_xlim(0, max(float(x[-1]), 1.0))
     whole_ticks(axes)
     grid(axes)
-    if axes.get_xlim()[0] < 0:
-        axes.set_xlim(left=0)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netvet.locale import _
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
     ACCENT,
     INK,
+    SMALL,
     SOFT,
     WARN,
     Chart,
@@ -23,12 +26,16 @@ from netvet.report.charts.figure import (
     whole_ticks,
 )
 from netvet.report.facts import finite
-from netvet.report.words import clean, is_share, number, quantity, short
+from netvet.report.words import clean, is_share, number, quantity, short, telling
 from netvet.rule import Finding
 from netvet.trace import Series, Trace
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_PANELS, MOST_LINES, MOST_BARS = 4, 6, 12
 WIDE = 100.0  # a spread of values by more than this is drawn on a logarithmic axis
+NEAR, DEEP = 10.0, 1e5  # the same for a learning rate against its limit; the deepest axis
 
 
 def charts(trace: Trace, finding: Finding, name: str = "evidence") -> list[Chart]:
@@ -52,7 +59,7 @@ def charts(trace: Trace, finding: Finding, name: str = "evidence") -> list[Chart
 
 
 def _title(series: Series, limit: float | None) -> str:
-    value = number(series.last, series.name)
+    value = number(telling(series), series.name)
     what = quantity(series.name)
     if series.where:
         what = _("{quantity}, {place}").format(quantity=what, place=clean(series.where))
@@ -65,7 +72,7 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
     """Values over the run; the first series stands out, the limit is a named line."""
     first = group[0]
     values = np.concatenate([s.values for s in group] + ([np.array([limit])] if limit is not None else []))
-    log = bool((values > 0).all() and values.max() / values.min() > WIDE)
+    log = _logarithmic(first, values, limit)
     with panel(230, left=52, right=20, top=16) as axes:
         if log:
             axes.set_yscale("log")
@@ -76,7 +83,8 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
         if limit is not None:
             axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=(0, (4, 2)))
         if log:
-            low, high = float(values.min()) / 1.6, float(values.max()) * 1.6
+            high = float(values.max()) * 1.6
+            low = max(float(values.min()), high / DEEP) / 1.6
             axes.set_ylim(low, high)
             log_axis(axes.yaxis, low, high)
         else:
@@ -94,20 +102,42 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.3g}")
         if limit is not None:
             share = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
+            right = _clearer_right(axes, first, limit)
             axes.annotate(
                 _("limit {value}").format(value=number(limit, first.name)),
-                (0, limit),
-                (4, 4 if share < 0.9 else -4),
+                (1 if right else 0, limit),
+                (-4 if right else 4, 4 if share < 0.9 else -4),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
                 color=WARN,
-                fontsize=10.5,
+                fontsize=SMALL,
+                ha="right" if right else "left",
                 va="bottom" if share < 0.9 else "top",
             )
-        axes.set_xlabel(curves.moments(trace, first)[1])
+        x, unit = curves.moments(trace, first)
+        axes.set_xlim(0, max(float(x[-1]), 1.0))
+        axes.set_xlabel(unit)
         whole_ticks(axes)
         grid(axes)
         return finish(axes, name, _title(first, limit))
+
+
+def _logarithmic(first: Series, values: NDArray[np.float64], limit: float | None) -> bool:
+    """Whether a logarithmic axis shows the series against its limit better."""
+    if not (values > 0).all():
+        return False
+    if first.name == "learning_rate":  # schedules end near 0, which is of no interest here
+        ends = [float(first.values.max()), limit or float(first.values.max())]
+        return max(ends) / min(ends) > NEAR
+    return bool(values.max() / values.min() > WIDE)
+
+
+def _clearer_right(axes: Axes, series: Series, limit: float) -> bool:
+    """Whether the curve keeps further from the limit in the last third of the panel than in the first."""
+    heights = axes.transData.transform(np.column_stack([np.zeros(len(series)), series.values]))[:, 1]
+    away = np.abs(heights - axes.transData.transform((0, limit))[1])
+    third = max(1, len(away) // 3)
+    return bool(away[-third:].min() > away[:third].min())
 
 
 def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
@@ -128,7 +158,7 @@ def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 (5, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=10.5,
+                fontsize=SMALL,
                 annotation_clip=False,
             )
         if limit is not None:
@@ -141,7 +171,7 @@ def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 textcoords="offset points",
                 ha="center",
                 color=WARN,
-                fontsize=10.5,
+                fontsize=SMALL,
                 annotation_clip=False,
             )
         axes.xaxis.set_visible(False)

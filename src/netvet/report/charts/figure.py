@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from netvet.report.words import RAISED, clean
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/: told apart by colour-blind readers. One accent, one warning.
 INK, SOFT, RULE, ACCENT, WARN, CARD = "#22303a", "#5c6b75", "#d5dce0", "#0072b2", "#d55e00", "#fdfefe"
 _VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", ACCENT: "accent", WARN: "warn", CARD: "card"}
-WIDTH = 400  # units; a phone shows them at about 0.8 px each, a desk at about 1.2
-TEXT, SMALL = 11.5, 10.5
+WIDTH = 360  # units; a phone shows them at about 0.9 px each, a desk at about 1.2
+TEXT, SMALL = 11.5, 11
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "netvet",
@@ -88,7 +90,8 @@ def panel(height: float, *, left: float = 46, right: float = 14, top: float = 12
 
 def finish(axes: Axes, name: str, title: str, alt: str = "", *, wide: bool = False) -> Chart:
     """The panel as a chart. `name` must be its own within a page: ids are made from it."""
-    alt = alt or title
+    title = clean(title)
+    alt = clean(alt) or title
     figure = axes.get_figure(root=True)
     assert figure is not None
     return Chart(title, _markup(figure, name, alt), alt, wide)
@@ -174,7 +177,7 @@ def power(value: float) -> str:
         return "0"
     if 0.01 <= abs(value) <= 1000:
         return f"{value:g}"
-    return "10" + str(decade(abs(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "10" + str(decade(abs(value))).translate(RAISED)
 
 
 def whole_ticks(axes: Axes, count: int = 6) -> None:

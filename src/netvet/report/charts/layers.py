@@ -49,7 +49,7 @@ def gradient_flow(trace: Trace) -> Chart | None:
         title = _("At the end the first layer's {what} is {times} times the last layer's").format(
             what=what, times=number(float(f"{ratio:.2g}"))
         )
-    with panel(_height(names) + 12, left=_left(names), right=16, top=28) as axes:
+    with panel(_height(names) + 12, left=_left(names), right=16, top=28, bottom=22) as axes:
         axes.set_xscale("log")
         rows = np.arange(len(names))
         low, high = float(table.min()) / 1.5, float(table.max()) * 1.5
@@ -87,7 +87,7 @@ def update_ratio(trace: Trace) -> Chart | None:
     title = _("Late updates are {low} to {high} of the weights").format(
         low=number(float(table[:, 1].min())), high=number(float(table[:, 1].max()))
     )
-    with panel(_height(names) + 12, left=_left(names), right=16, top=28) as axes:
+    with panel(_height(names) + 12, left=_left(names), right=16, top=28, bottom=22) as axes:
         axes.set_xscale("log")
         low, high = min(float(table.min()), USUAL_UPDATE) / 1.6, max(float(table.max()), USUAL_UPDATE) * 1.6
         axes.axvline(USUAL_UPDATE, color=SOFT, linewidth=1.2, linestyle=(0, (1, 2)))
@@ -121,7 +121,7 @@ def dead_units(trace: Trace) -> Chart | None:
         title = _("Most dead units: {share} in {layer}").format(
             share=percent(float(last[worst]), 0), layer=clean(names[worst])
         )
-    with panel(_height(names), left=_left(names), right=24) as axes:
+    with panel(_height(names), left=_left(names), right=24, top=8, bottom=22) as axes:
         axes.barh(range(len(names)), last, height=0.6, color=ACCENT)
         _depth(axes, names)
         axes.set_xlim(0, 1)
@@ -145,7 +145,7 @@ def _thirds(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _height(names: Sequence[str]) -> float:
-    return 62 + max(70.0, len(names) * (19.0 if len(names) <= 12 else 13.5 if len(names) <= NAMED else 5.0))
+    return 50 + max(70.0, len(names) * (19.0 if len(names) <= 12 else 13.5 if len(names) <= NAMED else 5.0))
 
 
 def _left(names: Sequence[str]) -> float:

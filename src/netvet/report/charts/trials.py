@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netvet.locale import _
-from netvet.report.charts.figure import ACCENT, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
-from netvet.report.words import points, short
-from netvet.trial import Trial, Verdict
+from netvet.report.charts.figure import ACCENT, CARD, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
+from netvet.report.words import points, pretty, short
+from netvet.trial import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +39,10 @@ def forest(trial: Trial) -> Chart | None:
     places = [float(i) for i in range(len(rows))] + ([len(rows) + 0.5] if confirmed else [])
     reach = max(0.01, *(abs(x) for v in shown for x in (v.effect, *v.interval) if math.isfinite(x)))
     reach = min(reach, 3 * max(0.01, *(abs(v.effect) for v in shown)))
-    with panel(66 + 22 * (max(places) + 1), left=150, right=18, top=24, bottom=36) as axes:
+    with panel(66 + 22 * (max(places) + 1), left=140, right=18, top=24, bottom=36) as axes:
         axes.axvline(0, color=INK, linewidth=1.2)
         axes.annotate(
-            _("control"), (0, 1), (0, 5), ("data", "axes fraction"), "offset points", ha="center", fontsize=SMALL
+            _reference(shown), (0, 1), (0, 5), ("data", "axes fraction"), "offset points", ha="center", fontsize=SMALL
         )
         for place, verdict in zip(places, shown, strict=True):
             _row(axes, place, verdict, 100 * reach)
@@ -55,10 +56,16 @@ def forest(trial: Trial) -> Chart | None:
         axes.set_xlim(-105 * reach, 105 * reach)
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter(lambda value, _position: f"{value:+g}".replace("-", "−") if value else "0")
-        axes.set_xlabel(_("points of {metric}, treated minus control").format(metric=trial.metric.replace("_", " ")))
+        axes.set_xlabel(_("points of {metric}").format(metric=pretty(trial.metric)))
         grid(axes, vertical=True)
         alt = "; ".join([title, *(f"{v.remedy} {points(v.effect)}" for v in rows)])
         return finish(axes, "forest", title, alt)
+
+
+def _reference(verdicts: Sequence[Verdict]) -> str:
+    """What the line at 0 is: the arm that all are compared with."""
+    arms = {v.against for v in verdicts}
+    return short(arms.pop(), 21) if len(arms) == 1 and arms != {CONTROL} else _("control")
 
 
 def _row(axes: Axes, place: float, verdict: Verdict, reach: float) -> None:
@@ -72,6 +79,6 @@ def _row(axes: Axes, place: float, verdict: Verdict, reach: float) -> None:
         "D" if verdict.split == "test" else "o",
         color=colour,
         markersize=7,
-        markerfacecolor=colour if verdict.helped else "white",
+        markerfacecolor=colour if verdict.helped else CARD,
         markeredgewidth=1.8,
     )
