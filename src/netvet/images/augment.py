@@ -1,8 +1,8 @@
 """Random changes of a batch of training images, the whole batch at once and exact by seed.
 
-kornia.augmentation does the like, but draws from torch's global generator, has no settings per class, and took 8 to
-11 ms for a flip, an affine and two changes of light on 64 images of 64 pixels on 2 threads, where this takes about
-3 ms.
+kornia.augmentation does the like, but draws from torch's global generator and knows no settings per class. On 64
+images of 64 pixels it took 11 ms of one core for a flip, an affine and two changes of light; this takes 5 ms,
+colour included.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _strengths(settings: Augment, classes: tuple[str, ...]) -> Tensor:
     unknown = sorted(set(settings.per_class) - set(classes))
     if unknown:
         raise BadInput(
-            _("augment.per_class names {name}, which is no class of the data; there are {classes}.").format(
+            _("augment.per_class names {name!r}, which is no class of the data; there are {classes}.").format(
                 name=unknown[0], classes=", ".join(classes)
             )
         )

@@ -16,6 +16,7 @@ from netvet import recipe
 
 SMALLEST_MAP = 4  # pixels a side: a smaller map has little left for a 3x3 convolution to look at
 MOST_GROWTH = 16  # times the first width
+HEAD = 0.1  # gain of the last layer
 GROUPS = 32  # of group norm, the default of Wu & He 2018 (https://arxiv.org/abs/1803.08494)
 LEAK = 0.01  # slope of leaky ReLU below 0 (Maas et al. 2013)
 
@@ -91,12 +92,14 @@ def _normed(after: str | tuple[int, ...], depth: int) -> set[int]:
 class Layer(nn.Module):
     """Convolution, norm, end of a shortcut, activation, pooling, spatial dropout: those of them that the place has."""
 
+    shortcut: nn.Module | None
+
     def __init__(self, place: Place, model: recipe.Model) -> None:
         super().__init__()
         self.opens = place.opens
         self.conv = convolution(place)
         self.norm = norm(model.norm, place.outputs) if place.norm else None
-        self.shortcut: nn.Module | None = None
+        self.register_module("shortcut", None)  # `bridge` puts one here, in its place in the order
         self.closes = place.closes
         self.act = activation(model.activation)
         self.pool = pooling(model.pooling) if place.pool else None
@@ -219,16 +222,16 @@ def initialise(net: nn.Module, model: recipe.Model) -> None:
     Standard deviations, with fan = a unit's inputs and gain from `torch.nn.init.calculate_gain`:
 
     - `he`: gain / sqrt(fan), gain sqrt(2) for ReLU-like activations (He et al. 2015, https://arxiv.org/abs/1502.01852),
-      1 for SELU (Klambauer et al. 2017), 5/3 for tanh, 1 for sigmoid.
+      1 for SELU (Klambauer et al. 2017), 5/3 for tanh, 1 for sigmoid, and 1 for the projections of shortcuts.
     - `xavier`: sqrt(2 / (fan in + fan out)) (Glorot & Bengio 2010). `orthogonal`: with He's gain (Saxe et al. 2014).
     - `default`: PyTorch's own, uniform within 1 / sqrt(fan).
     - Faults to study: `small` is a tenth of He's, `large` three times He's, `constant` is 1 / fan in every weight,
       so that all channels of a layer stay alike.
 
-    The head starts at 1 / sqrt(3 fan), PyTorch's default for linear layers, scaled as the convolutions are: small
-    enough that a healthy net's first loss is about ln(classes). Where no norm follows them, the convolutions that
-    end shortcuts are divided by sqrt(shortcuts), so that a deep stack's activations grow by no more than e (Zhang
-    et al. 2019, Fixup, argue likewise).
+    The head starts at 0.1 / sqrt(fan), scaled as the convolutions are where those are scaled: small enough that the
+    first loss of a healthy net is about ln(classes), even without norms, where max pooling lets activations grow.
+    Where no norm follows them, the convolutions that end shortcuts are divided by sqrt(shortcuts), so that the sums
+    of a deep stack grow by e at most (as Zhang et al. 2019, https://arxiv.org/abs/1901.09321, argue).
     """
     gain = _gain(model.activation)
     for module in net.modules():
@@ -238,10 +241,9 @@ def initialise(net: nn.Module, model: recipe.Model) -> None:
         if module.bias is not None:
             nn.init.zeros_(module.bias)
         head = isinstance(module, nn.Linear)
-        he = math.sqrt(1 / (3 * fan)) if head else gain / math.sqrt(fan)
+        first = HEAD if head else 1.0 if weight.shape[-1] == 1 else gain  # 1x1: nothing is activated after a shortcut
+        he = first / math.sqrt(fan)
         match model.init:
-            case "he":
-                nn.init.normal_(weight, 0.0, he)
             case "small":
                 nn.init.normal_(weight, 0.0, 0.1 * he)
             case "large":
@@ -252,8 +254,10 @@ def initialise(net: nn.Module, model: recipe.Model) -> None:
                 nn.init.xavier_normal_(weight)
             case "orthogonal" if not head:
                 nn.init.orthogonal_(weight, gain)
-            case _:
+            case "default" if not head:
                 nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+            case _:
+                nn.init.normal_(weight, 0.0, he)
     closing = [layer for layer in net.modules() if getattr(layer, "closes", False)]
     for layer in closing:
         if layer.norm is None and model.init != "constant":

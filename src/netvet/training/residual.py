@@ -46,13 +46,15 @@ class PreActLayer(nn.Module):
     `normed`: whether the norm of the convolution before is here. `first`: there is none before.
     """
 
+    shortcut: nn.Module | None
+
     def __init__(self, place: cnn.Place, model: recipe.Model, *, first: bool, normed: bool) -> None:
         super().__init__()
         self.opens = place.opens
         self.norm = cnn.norm(model.norm, place.inputs) if normed else None
         self.act = None if first else cnn.activation(model.activation)
         self.conv = cnn.convolution(place)
-        self.shortcut: nn.Module | None = None
+        self.register_module("shortcut", None)
         self.closes = place.closes
         self.pool = cnn.pooling(model.pooling) if place.pool else None
         self.drop = nn.Dropout2d(model.spatial_dropout) if place.pool and model.spatial_dropout else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from netvet.errors import BadInput
@@ -71,8 +73,6 @@ def _imagenet(net: nn.Module, name: str) -> dict[str, Tensor]:
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             tree: object = load_file(path)
         else:
             tree = torch.load(path, map_location="cpu", weights_only=True)
@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise BadInput(
             _("model.weights {path} does not exist: give imagenet, or a .pth or .safetensors file.").format(path=path)
         ) from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError, SafetensorError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadInput(
             _("model.weights {path} cannot be read as a state dict: {reason}").format(path=path, reason=reason)
