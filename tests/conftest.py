@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def f4k23() -> Path:
-    """The folder of 4,179 photographs of 23 species, with its manifest.csv; the test is skipped where it is not there."""
+    """The folder of 4,179 photographs of 23 species, with its manifest.csv; skips where it is not there."""
     given = os.environ.get("NETVET_DATA")
     roots = [Path(given), Path(given) / "f4k23"] if given else [Path(__file__).parents[2] / "shared" / "data" / "f4k23"]
     for root in roots:
