@@ -1,12 +1,13 @@
 """Whether a run's learning rate was too low or too high: one judgement for the two rules, so that they never both fire.
 
-The `lr-range` exam decides where it was taken: it tried learning rates on this very model. Without it the trace must
-do: how far the weights move in a step and over the run, and what the loss does meanwhile.
+The `lr-range` exam decides where it was taken: it tried learning rates on this very model. Only a loss that blew up
+in the run itself outweighs its "right". Without the exam the trace must do: how far a step moves the weights, and
+what the loss does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,61 +17,92 @@ from netvet.rules._curve import quantile
 from netvet.trace import Series, Trace
 
 Side = Literal["low", "right", "high", "unknown"]
+Source = Literal["exam", "loss", "update"]
+EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss: that is the initialisation's doing
+FADED = 0.01  # early over late gradient below which small updates are the gradient's doing, not the learning rate's
+DEAD = 0.9  # the same for dead units
+MARGIN = 2.0  # how far below the exam's range the peak must lie: a range test of 90 steps is good to about that
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """`side`: where the peak learning rate lies. `exam`: whether the exam says so. Rates that are not known are nan."""
+    """`side`: where the learning rate lies. `source`: what says so. `rate`: the peak, or that when the loss blew up.
+
+    `low`, `best`, `high`: the exam's learning rates. `value`: the loss or the update over the weight that was found.
+    Numbers that are not known are nan.
+    """
 
     side: Side
-    confidence: float
-    exam: bool
-    peak: float
+    rate: float
+    confidence: float = 0.0
+    source: Source = "exam"
     low: float = float("nan")
     best: float = float("nan")
     high: float = float("nan")
-    evidence: tuple[Series, ...] = ()
     value: float = float("nan")
+    step: int = 0
+    evidence: tuple[Series, ...] = ()
 
 
 def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
-    """The judgement. `slow`, `fast`: bounds of a layer's update over its weight; `wild`: of the loss over guessing."""
+    """The judgement. `slow`, `fast`: bounds of the update over the weight; `wild`: of the loss over guessing."""
     peak = quantile(trace.series("learning_rate").values, 1.0)
-    if trace.places("lr_range_flat"):
-        return _by_exam(trace, peak)
-    return _by_trace(trace, peak, slow=slow, fast=fast, wild=wild)
+    blown = _blown_up(trace, wild)
+    if not trace.places("lr_range_flat"):
+        return blown or _by_updates(trace, peak, slow=slow, fast=fast)
+    if trace.last("lr_range_flat") > 0:
+        return Judgement("right", peak)
+    low, best, high = (trace.last(name) for name in ("lr_range_low", "lr_range_best", "lr_range_high"))
+    side: Side = "low" if peak < low / MARGIN else "high" if peak > high else "right"
+    if side == "right" and blown is not None:
+        return replace(blown, low=low, best=best, high=high)
+    beyond = low / peak if side == "low" else peak / high
+    confidence = float(np.clip(0.7 + 0.2 * np.log10(max(beyond, 1e-9)), 0.7, 0.97))
+    curves = tuple(trace.series("lr_range_loss", place) for place in trace.places("lr_range_loss"))
+    return Judgement(side, peak, confidence, "exam", low, best, high, evidence=(trace.series("learning_rate"), *curves))
 
 
-def _by_exam(trace: Trace, peak: float) -> Judgement:
-    places = [p for p in trace.places("lr_range_flat") if trace.last("lr_range_flat", p) == 0.0]
-    if not places:
-        return Judgement("right", 0.6, True, peak)
-    low, best, high = (
-        float(np.nanmedian([trace.last(name, p) for p in places]))
-        for name in ("lr_range_low", "lr_range_best", "lr_range_high")
-    )
-    evidence = tuple(trace.series("lr_range_loss", p) for p in places)
-    side: Side = "low" if peak < low else "high" if peak > high else "right"
-    beyond = {"low": low / max(peak, 1e-30), "high": peak / high}.get(side, 1.0)
-    confidence = min(0.97, 0.7 + 0.2 * float(np.log10(beyond)))
-    return Judgement(side, confidence, True, peak, low, best, high, evidence)
+def _blown_up(trace: Trace, wild: float) -> Judgement | None:
+    """The loss shot up, or stopped being a number, after the beginning."""
+    loss = trace.series("loss")
+    start = max(3, len(loss) // EARLY)
+    limit = wild * max(chance_loss(trace), quantile(loss.values[:start], 0.5))
+    bad = np.flatnonzero(~(loss.values[start:] <= limit))
+    if not len(bad) or not np.isfinite(limit):
+        return None
+    at = start + int(bad[0])
+    rates = trace.series("learning_rate")
+    rate = float(rates.values[min(int(np.searchsorted(rates.steps, loss.steps[at])), len(rates) - 1)])
+    value, step = float(loss.values[at]), int(loss.steps[at])
+    return Judgement("high", rate, 0.8, "loss", value=value, step=step, evidence=(loss,))
 
 
-def _by_trace(trace: Trace, peak: float, *, slow: float, fast: float, wild: float) -> Judgement:
+def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judgement:
+    """By how far the median layer moves in a step, at the top of the schedule (the 90th percentile of the run)."""
     layers = trace.places("update_ratio")
-    typical = [quantile(trace.series("update_ratio", layer).values, 0.9) for layer in layers]
-    loss, chance = trace.series("loss"), chance_loss(trace)
+    moves = np.array([quantile(trace.series("update_ratio", layer).values, 0.9) for layer in layers])
+    if not len(moves) or not np.isfinite(moves).all():
+        return Judgement("unknown", peak)
+    middle = int(np.argsort(moves)[len(moves) // 2])
+    found = Judgement(
+        "unknown",
+        peak,
+        0.7,
+        "update",
+        value=float(moves[middle]),
+        evidence=(trace.series("update_ratio", layers[middle]),),
+    )
+    if moves[middle] > fast:
+        return replace(found, side="high", confidence=0.6)
+    if moves[middle] < slow and _gradient_arrives(trace):
+        return replace(found, side="low")
+    return found
+
+
+def _gradient_arrives(trace: Trace) -> bool:
+    """Whether the layers get a gradient at all; where they do not, small steps say nothing of the learning rate."""
     dead = max((trace.last("dead_fraction", place) for place in trace.places("dead_fraction")), default=0.0)
-    start = max(3, len(loss) // 100)
-    rest = loss.values[start:]
-    if len(rest) and (not np.isfinite(rest).all() or rest.max() > wild * max(chance, np.median(loss.values[:start]))):
-        return Judgement("high", 0.7, False, peak, evidence=(loss,), value=float(rest.max()))
-    if not typical:
-        return Judgement("unknown", 0.0, False, peak)
-    middle = int(np.argsort(typical)[len(typical) // 2])
-    evidence = (trace.series("update_ratio", layers[middle]), loss)
-    if typical[middle] > fast:
-        return Judgement("high", 0.6, False, peak, evidence=evidence, value=typical[middle])
-    if max(typical) < slow and dead < 0.9:
-        return Judgement("low", 0.7, False, peak, evidence=evidence, value=max(typical))
-    return Judgement("unknown", 0.0, False, peak)
+    sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in trace.places("grad_rms")])
+    third = max(1, len(sizes) // 3)
+    faded = len(sizes) > 1 and not np.median(sizes[:third]) >= FADED * np.median(sizes[-third:]) > 0
+    return dead < DEAD and not faded

@@ -4,9 +4,10 @@
 The loss jumps up and down, blows up, or settles at what guessing costs; units die.
 
 ## Evidence
-With the `lr-range` exam: the run's highest learning rate lies above the range in which the loss falls. Without it, at
-lower confidence: a batch loss more than `wild` times that of guessing after the first hundredth of the run, a loss
-that is not finite, or an `update_ratio` (one update over the weight, RMS) above `fast` in the median layer.
+With the `lr-range` exam: the run's highest learning rate lies above the one at which the loss is lowest. With or
+without it: a batch loss more than `wild` times that of guessing after the first hundredth of the run, or one that is
+not finite. Without it, at lower confidence: an `update_ratio` (one update over the weight, RMS; 90th percentile over
+the run) above `fast` in the median layer. Below `slow` see learning-rate-too-low.
 
 ## Why it happens
 A step is safe only up to about 2 over the sharpest curvature of the loss; beyond it every step makes things worse.
@@ -26,6 +27,7 @@ Cohen et al. 2021, Gradient descent on neural networks typically occurs at the e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from netvet.locale import _
@@ -41,26 +43,24 @@ from netvet.trace import Trace
     explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient"],
     remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
 )
-def check(trace: Trace, *, slow: float = 1e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+def check(trace: Trace, *, slow: float = 5e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
     """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
     found = judge(trace, slow=slow, fast=fast, wild=wild)
     if found.side != "high":
         return
-    if found.exam:
-        text = _(
-            "The learning rate peaks at {peak:.2g}, but on this model the loss only falls between {low:.2g} and "
-            "{high:.2g}."
-        )
-        message = text.format(peak=found.peak, low=found.low, high=found.high)
-        evidence, limit = (trace.series("learning_rate"), *found.evidence), found.high
-    elif found.evidence[0].name == "loss":
-        text = _("With a learning rate of {peak:.2g} the loss shot up to {value:.3g} in the midst of training.")
-        message, evidence, limit = text.format(peak=found.peak, value=found.value), found.evidence, wild
+    if found.source == "exam":
+        text = _("The learning rate peaks at {rate:.2g}, but on this model the loss only falls up to about {high:.2g}.")
+        message, limit = text.format(rate=found.rate, high=found.high), found.high
+    elif found.source == "loss" and math.isfinite(found.value):
+        text = _("At step {step}, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}.")
+        message, limit = text.format(step=found.step, rate=found.rate, value=found.value), wild
+    elif found.source == "loss":
+        text = _("At step {step}, at a learning rate of {rate:.2g}, the loss stopped being a finite number.")
+        message, limit = text.format(step=found.step, rate=found.rate), wild
     else:
         text = _(
-            "With a learning rate of {peak:.2g} a single step changes the weights of {layer} by {value:.0%} of "
+            "With a learning rate of {rate:.2g} a single step changes the weights of {layer} by {value:.0%} of "
             "their size."
         )
-        message = text.format(peak=found.peak, layer=found.evidence[0].where, value=found.value)
-        evidence, limit = found.evidence, fast
-    yield Finding(message, evidence=evidence, limit=limit, confidence=found.confidence)
+        message, limit = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value), fast
+    yield Finding(message, evidence=found.evidence, limit=limit, confidence=found.confidence)

@@ -4,8 +4,10 @@
 The loss falls smoothly, without noise, and is still high when the run ends.
 
 ## Evidence
-With the `lr-range` exam: the run's highest learning rate lies below the range in which the loss falls. Without it, at
-lower confidence: `update_ratio` (one update over the weight, RMS) stays below `slow` in every layer.
+With the `lr-range` exam: the run's highest learning rate lies below half of the lowest one that lowers the loss.
+Without it, at lower confidence: `update_ratio` (one update over the weight, RMS; 90th percentile over the run) of the
+median layer lies below `slow`, though the gradient reaches every layer. Nothing is said of a run whose loss blew up
+(`wild`) or whose steps are long (`fast`): see learning-rate-too-high.
 
 ## Why it happens
 A rate taken over from another optimiser (Adam's 1e-3 is slow for SGD), another batch size, or chosen out of caution.
@@ -39,31 +41,26 @@ from netvet.trace import Trace
     explains=["loss-plateau", "accuracy-plateau"],
     remedies=["raise-learning-rate", "one-cycle"],
 )
-def check(trace: Trace, *, slow: float = 1e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+def check(trace: Trace, *, slow: float = 5e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
     """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
     found = judge(trace, slow=slow, fast=fast, wild=wild)
-    if found.side == "low" and found.exam:
+    if found.side == "low" and found.source == "exam":
         text = _(
-            "The learning rate peaks at {peak:.2g}, but on this model the loss only falls in earnest between "
-            "{low:.2g} and {high:.2g}."
+            "The learning rate peaks at {rate:.2g}, but on this model the loss only falls from about {low:.2g} on."
         )
-        message = text.format(peak=found.peak, low=found.low, high=found.high)
-        yield Finding(
-            message,
-            evidence=(trace.series("learning_rate"), *found.evidence),
-            limit=found.low,
-            confidence=found.confidence,
-        )
+        message = text.format(rate=found.rate, low=found.low)
+        yield Finding(message, evidence=found.evidence, limit=found.low, confidence=found.confidence)
     elif found.side == "low":
         text = _(
-            "With a learning rate of at most {peak:.2g} a step changes no layer's weights by more than "
-            "{value:.1g} of their size."
+            "With a learning rate of {rate:.2g} or less, a step changes the weights of {layer} by {value:.1g} of "
+            "their size: "
+            "hardly at all."
         )
-        message = text.format(peak=found.peak, value=found.value)
+        message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
         yield Finding(message, evidence=found.evidence, limit=slow, confidence=found.confidence)
     elif found.side == "right" and found.best == found.best:  # not nan
         text = _(
-            "The learning rate is not too low: it peaks at {peak:.2g}, and the loss falls between {low:.2g} and "
+            "The learning rate is not too low: it peaks at {rate:.2g}, and the loss falls between {low:.2g} and "
             "{high:.2g}."
         )
-        yield RuledOut(text.format(peak=found.peak, low=found.low, high=found.high), found.evidence)
+        yield RuledOut(text.format(rate=found.rate, low=found.low, high=found.high), found.evidence)

@@ -6,9 +6,10 @@ A deep network learns slowly or not at all; taking layers away makes it better.
 ## Evidence
 `grad_rms` of every weight layer: the median over the run, the first third of the layers against the last third. Fires
 when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first
-value, in units of its norm) below a tenth of the late layers'. With Adam the distance proves nothing, since Adam
-scales every step up: there the gradient decides. Where early layers do learn, the rule says so with the number: a bad
-result is often blamed on gradients that are fine.
+value, in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved`
+times the late layers' largest. With Adam the distance proves nothing, since Adam scales every step up: there the
+gradient decides. Where early layers do learn (a ratio above `healthy`, and distances that compare), the rule says so
+with the number: a bad result is often blamed on gradients that are fine.
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.
@@ -46,8 +47,8 @@ from netvet.trace import Trace
     explains=["loss-plateau", "accuracy-plateau"],
     remedies=["early-batch-norm", "he-init", "leaky-relu"],
 )
-def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1) -> Iterator[Answer]:
-    """`limit`: early over late gradient (RMS); `moved`: early over late weight distance."""
+def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1, healthy: float = 0.01) -> Iterator[Answer]:
+    """`limit`, `healthy`: early over late gradient (RMS); `moved`: early over late weight distance."""
     layers = trace.places("grad_rms")
     sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in layers])
     third = max(1, len(layers) // 3)
@@ -55,25 +56,25 @@ def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1) -> Iterator[
         return  # too shallow to tell, or the last layers are without a gradient too: another illness
     ratio = float(np.median(sizes[:third]) / np.median(sizes[-third:]))
     distance = np.array([trace.last("weight_distance", layer) for layer in layers])
-    early, late = float(np.median(distance[:third])), float(np.median(distance[-third:]))
+    early, late, least = float(np.median(distance[:third])), float(distance[-third:].max()), float(distance.min())
     adam = trace.recipe is not None and trace.recipe.optimizer.name != "sgd"
-    first = trace.series("grad_rms", layers[0])
-    evidence = (first, trace.series("grad_rms", layers[-1]), trace.series("weight_distance", layers[0]))
-    if ratio < limit and (adam or not early >= moved * late):
+    first, last = trace.series("grad_rms", layers[0]), trace.series("grad_rms", layers[-1])
+    evidence = (first, last, trace.series("weight_distance", layers[0]))
+    if ratio < limit and (adam or not early - least >= moved * (late - least)):
         text = _(
-            "The gradient in the first layers is {ratio:.1g} of that in the last ones: {layer} and its "
-            "neighbours do not learn."
+            "The gradient in the first layers is {ratio:.0e} of that in the last ones: {layer} and those after "
+            "it do not learn."
         )
         yield Finding(
             text.format(ratio=ratio, layer=layers[0]),
             where=layers[0],
             evidence=evidence,
             limit=limit * float(np.median(sizes[-third:])),
-            confidence=min(0.97, 0.8 + 0.05 * float(np.log10(limit / max(ratio, 1e-12)))),
+            confidence=min(0.97, 0.8 + 0.03 * float(np.log10(limit / max(ratio, 1e-12)))),
         )
-    elif ratio >= limit and early >= moved * late:
+    elif ratio >= healthy and moved * late <= early < 10:
         text = _(
-            "Early layers learn: the gradient in the first layers is {ratio:.2g} of that in the last ones, and "
-            "the weights of {layer} moved by {moved:.0%}."
+            "Early layers learn: the gradient in the first layers is {ratio:.2g} of that in the last ones, "
+            "and the weights of {layer} moved by {moved:.0%}."
         )
         yield RuledOut(text.format(ratio=ratio, layer=layers[0], moved=distance[0]), evidence)

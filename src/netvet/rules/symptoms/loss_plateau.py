@@ -6,8 +6,8 @@ costs.
 
 ## Evidence
 `train_loss` (nats, clean images) over the loss of guessing by the class shares. Fires when the share that is left
-lies above `limit`, unless the loss is still falling so fast that the same amount of training once or twice more would
-bring it down: the fall over the second half of the work (the summed learning rate, because a schedule that ends near
+lies above `limit`, unless the loss is still falling so fast that `patience` more runs like this one would bring it
+down to `target`: the fall over the second half of the work (the summed learning rate, because a schedule that ends near
 0 flattens every curve) is drawn on in a straight line.
 
 ## Why it happens
