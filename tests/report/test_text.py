@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from rich.console import Console
 from netvet.report import text
 from netvet.rule import Diagnosis
 from netvet.trace import Series
-from netvet.trial import ArmProgress, Progress
+from netvet.trial import ArmProgress, Progress, Verdict
 from tests.report.conftest import HOSTILE, fish_diagnosis, fish_trace, fish_trial
 
 BRACKETS = "[bold red]a[/] [/] [link=file:///etc/passwd]x[/link]"
@@ -66,8 +67,19 @@ def test_the_trial_table_has_every_arm_with_its_interval() -> None:
     page = raw.getvalue().decode()
     assert "+11.1 to +17.3" in page
     assert "no interval" in page
-    assert "Confirmed on the test split: raise-learning-rate 83.7%, control 71.0%; +12.7 points (+9.2 to +16.2)" in page
+    assert re.search(r"raise-learning-rate, on test +\+12.7 +\+9.2 to \+16.2 +3 +helps, cured", page)
     assert page.index("raise-learning-rate ") < page.index("augment ") < page.index("drop-deep-batch-norm ")
+
+
+def test_a_remedy_of_the_measurement_claims_no_effect() -> None:
+    nan, trial = float("nan"), fish_trial()
+    mended = Verdict("group-split", False, True, nan, (nan, nan), nan, 3, treated=0.61, measurement=True)
+    other = replace(trial.verdicts[2], against="group-split")
+    out, raw = console()
+    text.print_trial(out, replace(trial, verdicts=(mended, other), chosen=None, confirmation=None))
+    page = raw.getvalue().decode()
+    assert re.search(r"group-split +– +3 +measures on other images: 61.0%, cured", page)
+    assert "against group-split" in page
 
 
 def test_the_live_table_shows_arms_time_and_what_is_done() -> None:
@@ -81,7 +93,7 @@ def test_the_live_table_shows_arms_time_and_what_is_done() -> None:
     out, raw = console()
     out.print(text.arms_table(Progress(arms, 61.0, 600.0, BRACKETS, 0.4)))
     page = raw.getvalue().decode()
-    for part in ("control", "71.0%", "+14.0", "+10.0 to +18.0", "dropped", "1 min 1 s of 10 min 0 s", "[bold red]a[/]"):
+    for part in ("control", "71.0%", "+14.0", "+10.0 to +18.0", "dropped", "1 min 1 s of 10 min", "[bold red]a[/]"):
         assert part in page, part
 
 

@@ -11,23 +11,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from netvet import __version__
-from netvet.locale import _, language, ngettext
-from netvet.report import facts, pictures, text, words
+from netvet.locale import _, language
+from netvet.report import facts, pictures, tables, words
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.files import put
 from netvet.report.model import Report
 from netvet.rule import Finding
-from netvet.trial import Trial
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 FILE = "report.html"
 MOST_REJECTED = 20
-FLATTERED = 0.01  # share of leaked images from which an accuracy is marked, as split-leakage fires
+LEAKAGE = "split-leakage"  # the rule whose finding makes the accuracy of held-out images doubtful
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,6 @@ class Fact:
     name: str
     text: str
     more: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One remedy in the trial table."""
-
-    remedy: str
-    changes: str
-    effect: str
-    interval: str
-    outcome: str
-    seeds: str
-    helped: bool
-    chosen: bool
 
 
 def render(report: Report) -> str:
@@ -127,11 +110,8 @@ def _page(report: Report) -> dict[str, Any]:
         "open_exams": list(diagnosis.exams),
         "prescription": [] if report.trial else _prescription(report),
         "trial": report.trial,
-        "trial_lines": _trial_lines(report),
-        "rows": _rows(report),
-        "confirmation": text.confirmation(report.trial.confirmation)
-        if report.trial and report.trial.confirmation
-        else "",
+        "trial_lines": tables.trial_lines(report),
+        "rows": tables.rows(report),
         "charts": {
             key: [(Markup(c.svg), c.title) for c in group]  # noqa: S704 - written by our own charts
             for key, group in charts.items()
@@ -139,8 +119,9 @@ def _page(report: Report) -> dict[str, Any]:
         "confusions": facts.top_confusions(matrix, names) if matrix is not None else [],
         "wrong": pictures.wrong(trace),
         "leaked": pictures.leaked(trace),
-        "data_lines": _data_lines(report),
-        "class_table": _class_table(report),
+        "doubtful": any(f.rule == LEAKAGE for f in diagnosis.findings),
+        "data_lines": tables.data_lines(report),
+        "class_table": tables.class_table(report),
         "rejected": facts.data(trace).get("rejected", [])[:MOST_REJECTED],
         "more_rejected": max(0, len(facts.data(trace).get("rejected", [])) - MOST_REJECTED),
         "notes": facts.data(trace).get("notes", []),
@@ -184,17 +165,18 @@ def _tiles(report: Report) -> list[Tile]:
         "val_accuracy": _("validation accuracy"),
         "val_balanced_accuracy": _("balanced, validation"),
     }
-    leaked = facts.leaked(report.trace).get("val", 0.0)
+    doubtful = any(f.rule == LEAKAGE for f in report.diagnosis.findings)
     tiles = [
-        Tile(words.percent(numbers[name]), label, "warn" if leaked >= FLATTERED and name.startswith("val") else "")
+        Tile(words.percent(numbers[name]), label, "warn" if doubtful and name.startswith("val") else "")
         for name, label in labels.items()
         if name in numbers
     ]
     confirmed = report.trial.confirmation if report.trial else None
     if confirmed is not None and math.isfinite(confirmed.treated):
         tiles.append(Tile(words.percent(confirmed.treated), _("test, with {remedy}").format(remedy=confirmed.remedy)))
-    elif leaked >= FLATTERED:
-        tiles.append(Tile(words.percent(leaked, 0), _("of validation leaked"), "warn"))
+    elif doubtful:
+        share = facts.leaked(report.trace).get("val", math.nan)
+        tiles.append(Tile(words.percent(share, 0), _("of validation leaked"), "warn"))
     return tiles
 
 
@@ -208,14 +190,7 @@ def _warnings(report: Report) -> list[str]:
                 done=facts.epochs_done(trace), planned=planned if planned is not None else "?"
             )
         )
-    splits = {"val": _("validation"), "test": _("test")}
-    leaked = [
-        _("{share} of the {split} images").format(share=words.percent(share), split=splits[split])
-        for split, share in facts.leaked(trace).items()
-        if share >= FLATTERED
-    ]
-    if leaked and not any(f.rule == "split-leakage" for f in report.diagnosis.findings):
-        lines.append(_("{images} have a twin in training: the accuracy flatters.").format(images=words.listed(leaked)))
+    lines += [f.message for f in report.diagnosis.findings if f.rule == LEAKAGE and f is not report.diagnosis.root]
     return lines
 
 
@@ -255,90 +230,6 @@ def _prescription(report: Report) -> list[Fact]:
         names = dict.fromkeys(name for f in report.diagnosis.findings if f.kind == "cause" for name in f.remedies)
         return [Fact(name, known[name].title if name in known else "") for name in names]
     return [
-        Fact(p.remedy, known[p.remedy].title, _changes(report.recipe.differences(p.recipe)))
+        Fact(p.remedy, known[p.remedy].title, words.changed(report.recipe.differences(p.recipe)))
         for p in prescribe(report.recipe, report.diagnosis)
-    ]
-
-
-def _changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
-    return "; ".join(f"{path}: {_value(before)} → {_value(after)}" for path, (before, after) in changes.items())
-
-
-def _value(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
-
-
-def _rows(report: Report) -> list[Row]:
-    trial = report.trial
-    if trial is None:
-        return []
-    return [
-        Row(
-            remedy=v.remedy,
-            changes=_changes(v.changes),
-            effect=words.points(v.effect),
-            interval="" if v.measurement else words.interval(*v.interval),
-            outcome=text.outcome(v),
-            seeds=ngettext("{n} seed", "{n} seeds", v.seeds).format(n=v.seeds),
-            helped=v.helped,
-            chosen=v.remedy == trial.chosen,
-        )
-        for v in trials.ranked(trial)
-    ]
-
-
-def _confirmation(trial: Trial | None) -> str:
-    return text.confirmation(trial.confirmation) if trial is not None and trial.confirmation is not None else ""
-
-
-def _trial_lines(report: Report) -> list[str]:
-    trial = report.trial
-    if trial is None:
-        return []
-    effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
-    return [*text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
-
-
-def _data_lines(report: Report) -> list[str]:
-    data = facts.data(report.trace)
-    lines = []
-    if all(isinstance(data.get(key), int) for key in ("images", "train", "val", "test")):
-        lines.append(
-            _("{images} images: {train} training, {val} validation, {test} test.").format(
-                **{key: f"{data[key]:,}" for key in ("images", "train", "val", "test")}
-            )
-        )
-    counts = [row.train for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
-    if len(counts) > 1 and min(counts) > 0:
-        lines.append(
-            _("{k} classes of {low} to {high} training images, {ratio} to 1.").format(
-                k=len(counts),
-                low=f"{min(counts):,.0f}",
-                high=f"{max(counts):,.0f}",
-                ratio=words.number(round(max(counts) / min(counts), 1)),
-            )
-        )
-    if "grouped" in data:
-        lines.append(
-            _("Split by group: images of one group stay together.")
-            if data["grouped"]
-            else _("Split image by image, without groups.")
-        )
-    return lines
-
-
-def _class_table(report: Report) -> list[dict[str, Any]]:
-    rows = [row for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
-    most = max((row.train for row in rows), default=0.0)
-    return [
-        {
-            "name": row.name,
-            "counts": [words.number(v) for v in (row.train, row.val, row.test)],
-            "recall": words.percent(row.recall, 0),
-            "auc": f"{row.auc:.3f}" if np.isfinite(row.auc) else "–",
-            "width": round(100 * row.train / most, 1) if most else 0.0,
-        }
-        for row in sorted(rows, key=lambda r: -r.train)
     ]

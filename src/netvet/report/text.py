@@ -75,29 +75,31 @@ def print_trial(console: Console, trial: Trial) -> None:
     from rich.text import Text
 
     _say(console, Text(words.clean(trial.summary), "bold"))
-    if trial.verdicts:
-        metric = words.pretty(trial.metric)
+    if rows(trial):
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column(_("remedy"))
-        table.add_column(_("effect, points of {metric}").format(metric=metric), justify="right")
+        table.add_column(_("effect, points"), justify="right")
         table.add_column(_("95% interval"), justify="right")
         table.add_column(_("seeds"), justify="right")
         table.add_column(_("outcome"))
-        ranked = sorted(trial.verdicts, key=lambda v: -v.effect if math.isfinite(v.effect) else math.inf)
-        for verdict in ranked:
+        for verdict in rows(trial):
             style = "green" if verdict.helped else ""
+            name = words.clean(verdict.remedy)
             table.add_row(
-                Text(words.clean(verdict.remedy), style),
+                Text(_("{name}, on test").format(name=name) if verdict.split == "test" else name, style),
                 Text(words.points(verdict.effect), style),
-                Text(words.interval(*verdict.interval)),
+                Text("" if verdict.measurement else words.interval(*verdict.interval)),
                 Text(str(verdict.seeds)),
                 Text(outcome(verdict)),
             )
         _say(console, table)
-    if trial.confirmation is not None:
-        _say(console, Text(confirmation(trial.confirmation)))
-    for line in spent(trial):
-        _say(console, Text(line, "dim"))
+    _say(console, Text(spent(trial), "dim"))
+
+
+def rows(trial: Trial) -> list[Verdict]:
+    """The verdicts on validation, the largest effect first and those without one last; then the one on test."""
+    ranked = sorted(trial.verdicts, key=lambda v: -v.effect if math.isfinite(v.effect) else math.inf)
+    return [*ranked, *([trial.confirmation] if trial.confirmation is not None else [])]
 
 
 def arms_table(progress: Progress) -> RenderableType:
@@ -151,45 +153,16 @@ def outcome(verdict: Verdict) -> str:
     return ", ".join(parts)
 
 
-def confirmation(verdict: Verdict) -> str:
-    """What the test split says of the chosen remedy."""
-    text = _("Not confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
-    if verdict.helped:
-        text = _("Confirmed on the test split: {remedy} {treated}, control {control}; {effect} points ({interval}).")
-    if verdict.measurement:
-        text = _("On the test split, with {remedy}: {treated}. The control's {control} is of other images.")
-    return text.format(
-        remedy=words.clean(verdict.remedy),
-        treated=words.percent(verdict.treated),
-        control=words.percent(verdict.control),
-        effect=words.points(verdict.effect),
-        interval=words.interval(*verdict.interval),
-    )
-
-
-def spent(trial: Trial) -> list[str]:
-    """How many runs the trial took, of what length, the time, and what it could not do."""
+def spent(trial: Trial) -> str:
+    """How many runs the trial took, of what length, and the time."""
     runs = ngettext("{n} run", "{n} runs", len(trial.runs)).format(n=len(trial.runs))
-    lines = [
-        _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
-            runs=runs,
-            epochs=trial.epochs,
-            full=trial.full_epochs,
-            spent=words.duration(trial.spent_seconds),
-            budget=words.duration(trial.budget_seconds),
-        )
-    ]
-    if trial.reused:
-        lines.append(
-            ngettext("{n} run is of an earlier trial.", "{n} runs are of an earlier trial.", trial.reused).format(
-                n=trial.reused
-            )
-        )
-    if trial.left_out:
-        lines.append(_("No time was left for {names}.").format(names=words.listed(trial.left_out)))
-    if trial.interrupted:
-        lines.append(_("The trial was interrupted: it rests on the runs that were finished."))
-    return [words.clean(line) for line in lines]
+    return _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
+        runs=runs,
+        epochs=trial.epochs,
+        full=trial.full_epochs,
+        spent=words.duration(trial.spent_seconds),
+        budget=words.duration(trial.budget_seconds),
+    )
 
 
 def sparkline(series: Series, width: int = 24) -> str:

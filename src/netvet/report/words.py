@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -110,7 +110,9 @@ def duration(seconds: float) -> str:
     if whole < 60:
         return _("{s} s").format(s=whole)
     if whole < 3600:
-        return _("{m} min {s} s").format(m=whole // 60, s=whole % 60)
+        return (
+            _("{m} min {s} s").format(m=whole // 60, s=whole % 60) if whole % 60 else _("{m} min").format(m=whole // 60)
+        )
     return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
 
 
@@ -185,6 +187,17 @@ def reason(diagnosis: Diagnosis) -> str:
             open_question += " " + _("An exam may tell: {exams}.").format(exams=exams)
         return open_question
     return _("Too little was measured to say.")
+
+
+def changed(changes: Mapping[str, tuple[Any, Any]]) -> str:
+    """What a remedy changes in the recipe: "optimizer.lr: 0.0003 → 0.03"."""
+    return clean("; ".join(f"{path}: {_value(before)} → {_value(after)}" for path, (before, after) in changes.items()))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def listed(items: Sequence[str]) -> str:

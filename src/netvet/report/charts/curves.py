@@ -116,7 +116,8 @@ def accuracy(trace: Trace) -> Chart | None:
         lines = [(train, _("train"), ACCENT, "--"), (val, _("val"), INK, "-"), (balanced, _("balanced"), SOFT, ":")]
         _lines(axes, trace, lines)
         values = np.concatenate([s.values for s, *_rest in lines])
-        low = max(0.0, min(math.floor(10 * float(values.min())) / 10, 0.8))
+        low = max(0.0, min(math.floor(10 * float(values.min()) - 0.5) / 10, 0.8))
+        low = 0.0 if low <= 0.3 else low
         axes.set_ylim(low, 1)
         _ends(axes, trace, [(s, name, colour) for s, name, colour, _style in lines], lambda y: (y - low) / (1 - low))
         stop = trace.recipe.stop.early_stopping if trace.recipe else None
@@ -178,10 +179,10 @@ def lr_range(trace: Trace) -> Chart | None:
     own = trace.recipe.optimizer.lr if trace.recipe else math.nan
     title = _("Learning-rate range test: no rate lowers the loss")
     if math.isfinite(best):
-        title = _("Learning-rate range test: the loss falls fastest at {best}").format(best=number(best))
+        title = _("Learning-rate range test: the loss falls fastest at {best}").format(best=_round(best))
         if math.isfinite(own):
             title = _("Learning-rate range test: the loss falls fastest at {best}; the run used {own}").format(
-                best=number(best), own=number(own)
+                best=_round(best), own=_round(own)
             )
     with panel(230, top=30) as axes:
         axes.set_xscale("log")
@@ -200,6 +201,11 @@ def lr_range(trace: Trace) -> Chart | None:
         grid(axes)
         axes.set_xlabel(_("learning rate"))
         return finish(axes, "lr-range", title)
+
+
+def _round(rate: float) -> str:
+    """A learning rate to two figures."""
+    return number(float(f"{rate:.2g}"))
 
 
 def middle(trace: Trace, name: str) -> float:

@@ -41,7 +41,9 @@ def gradient_flow(trace: Trace) -> Chart | None:
     table = np.array([_thirds(finite(trace.series(name, p)).values) for p in names])
     what = _("gradient RMS") if name == "grad_rms" else _("gradient norm")
     ratio = table[0, 2] / table[-1, 2]
-    if ratio < 1:
+    if 2 / 3 < ratio < 3 / 2:
+        title = _("At the end the first and the last layer have about the same {what}").format(what=what)
+    elif ratio < 1:
         title = _("At the end the first layer's {what} is 1/{times} of the last layer's").format(
             what=what, times=number(float(f"{1 / ratio:.2g}"))
         )
@@ -110,17 +112,17 @@ def update_ratio(trace: Trace) -> Chart | None:
 
 
 def dead_units(trace: Trace) -> Chart | None:
-    """Share of dead units by layer at the end of the run."""
+    """Share of dead units by layer at the end of the run; None where none are dead."""
     names = layers(trace, "dead_fraction")
     if not names:
         return None
     last = np.array([finite(trace.series("dead_fraction", p)).last for p in names])
     worst = int(np.argmax(last))
-    title = _("No unit is dead at the end")
-    if last[worst] > 0:
-        title = _("Most dead units: {share} in {layer}").format(
-            share=percent(float(last[worst]), 0), layer=clean(names[worst])
-        )
+    if last[worst] < 0.005:
+        return None
+    title = _("Most dead units: {share} in {layer}").format(
+        share=percent(float(last[worst]), 0), layer=clean(names[worst])
+    )
     with panel(_height(names), left=_left(names), right=24, top=8, bottom=22) as axes:
         axes.barh(range(len(names)), last, height=0.6, color=ACCENT)
         _depth(axes, names)

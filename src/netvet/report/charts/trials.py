@@ -7,34 +7,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netvet.locale import _
+from netvet.report import text
 from netvet.report.charts.figure import ACCENT, CARD, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
-from netvet.report.words import points, pretty, short
+from netvet.report.words import interval, points, pretty, short
 from netvet.trial import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def ranked(trial: Trial) -> list[Verdict]:
-    """The verdicts on validation, the largest effect first; those without a number last."""
-    return sorted(trial.verdicts, key=lambda v: -v.effect if math.isfinite(v.effect) else math.inf)
-
-
 def forest(trial: Trial) -> Chart | None:
     """Effects in points with 95 % intervals; the control is the line at 0; the confirmation on test stands below."""
-    rows = [v for v in ranked(trial) if math.isfinite(v.effect)]
+    rows = [v for v in text.rows(trial) if math.isfinite(v.effect) and v is not trial.confirmation]
     confirmed = trial.confirmation if trial.confirmation and math.isfinite(trial.confirmation.effect) else None
     if not rows and confirmed is None:
         return None
-    helped = [v for v in rows if v.helped]
-    title = _("Nothing helped: every interval reaches the control")
-    if helped:
-        title = _("{remedy} helps: {effect} points ({low} to {high})").format(
-            remedy=helped[0].remedy,
-            effect=points(helped[0].effect),
-            low=points(helped[0].interval[0]),
-            high=points(helped[0].interval[1]),
-        )
+    title = _title(rows, confirmed)
     shown = [*rows, *([confirmed] if confirmed else [])]
     places = [float(i) for i in range(len(rows))] + ([len(rows) + 0.5] if confirmed else [])
     reach = max(0.01, *(abs(x) for v in shown for x in (v.effect, *v.interval) if math.isfinite(x)))
@@ -60,6 +48,19 @@ def forest(trial: Trial) -> Chart | None:
         grid(axes, vertical=True)
         alt = "; ".join([title, *(f"{v.remedy} {points(v.effect)}" for v in rows)])
         return finish(axes, "forest", title, alt)
+
+
+def _title(rows: Sequence[Verdict], confirmed: Verdict | None) -> str:
+    helped = [v for v in rows if v.helped]
+    told = confirmed or next(iter(helped), None)
+    if told is None:
+        return _("Nothing helped: no interval lies above the control")
+    sentence = _("{remedy}: {effect} points on validation ({interval})")
+    if told.split == "test":
+        sentence = _("{remedy}: {effect} points on test ({interval})")
+        if not told.helped:
+            sentence = _("{remedy} is not proven on test: {effect} points ({interval})")
+    return sentence.format(remedy=told.remedy, effect=points(told.effect), interval=interval(*told.interval))
 
 
 def _reference(verdicts: Sequence[Verdict]) -> str:

@@ -1,0 +1,103 @@
+"""The tables of the page: remedies against the control, and the classes of the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netvet.locale import _, ngettext
+from netvet.report import facts, text, words
+from netvet.report.model import Report
+from netvet.trial import Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One remedy in the trial table."""
+
+    remedy: str
+    split: str
+    changes: str
+    effect: str
+    interval: str
+    outcome: str
+    seeds: str
+    helped: bool
+    chosen: bool
+
+
+def rows(report: Report) -> list[Row]:
+    """Every remedy against the control, the largest effect first; then the confirmation on test."""
+    trial = report.trial
+    if trial is None:
+        return []
+    return [_row(v, v.remedy == trial.chosen) for v in text.rows(trial)]
+
+
+def _row(verdict: Verdict, chosen: bool) -> Row:
+    return Row(
+        remedy=verdict.remedy,
+        split=verdict.split,
+        changes=words.changed(verdict.changes),
+        effect=words.points(verdict.effect),
+        interval="" if verdict.measurement else words.interval(*verdict.interval),
+        outcome=text.outcome(verdict),
+        seeds=ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds),
+        helped=verdict.helped,
+        chosen=chosen and verdict.split != "test",
+    )
+
+
+def trial_lines(report: Report) -> list[str]:
+    """What the trial cost, and what its numbers are."""
+    trial = report.trial
+    if trial is None:
+        return []
+    effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
+    return [text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
+
+
+def data_lines(report: Report) -> list[str]:
+    """The images in a few sentences."""
+    data = facts.data(report.trace)
+    lines = []
+    if all(isinstance(data.get(key), int) for key in ("images", "train", "val", "test")):
+        lines.append(
+            _("{images} images: {train} training, {val} validation, {test} test.").format(
+                **{key: f"{data[key]:,}" for key in ("images", "train", "val", "test")}
+            )
+        )
+    counts = [row.train for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
+    if len(counts) > 1 and min(counts) > 0:
+        few, many = min(counts), max(counts)
+        balance = _("{k} classes of {few} to {many} training images, {ratio} to 1.")
+        if few == many:
+            balance = _("{k} classes of {few} training images each.")
+        ratio = words.number(round(many / few, 1))
+        lines.append(balance.format(k=len(counts), few=words.number(few), many=words.number(many), ratio=ratio))
+    if "grouped" in data:
+        lines.append(
+            _("Split by group: images of one group stay together.")
+            if data["grouped"]
+            else _("Split image by image, without groups.")
+        )
+    return lines
+
+
+def class_table(report: Report) -> list[dict[str, Any]]:
+    """The classes, the largest first, with their images in each split and how well they are told."""
+    rows = [row for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
+    most = max((row.train for row in rows), default=0.0)
+    return [
+        {
+            "name": row.name,
+            "counts": [words.number(v) for v in (row.train, row.val, row.test)],
+            "recall": words.percent(row.recall, 0),
+            "auc": f"{row.auc:.3f}" if np.isfinite(row.auc) else "–",
+            "width": round(100 * row.train / most, 1) if most else 0.0,
+        }
+        for row in sorted(rows, key=lambda r: -r.train)
+    ]
