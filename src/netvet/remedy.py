@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +13,18 @@ from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, Finding
 
 Apply = Callable[[Recipe, Finding | None], Recipe | None]
+
+GENERAL = ("augment", "weight-decay", "dropout", "oversample", "one-cycle", "early-stopping", "leaky-relu")
+"""What may help a run that nothing ails, the most often useful first."""
+
+OWN_NETS = ("cnn", "resnet", "preact-resnet")
+USUAL_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
+"""Peak learning rates that are usual for an optimiser at batches of about 64 images; see the page of
+lower-learning-rate.
+"""
+
+NEAR = 1.5
+"""Learning rates closer than this factor are not worth a trial: the range test smooths its curve over half a decade."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,9 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Prescription:
-    """A remedy for one finding, worked out: `recipe` is what would be run. `finding` is None where nothing ails the run."""
+    """A remedy for one finding, worked out: `recipe` is what would be run. `finding` is None where nothing ails the
+    run.
+    """
 
     remedy: str
     recipe: Recipe
@@ -48,8 +64,9 @@ _registry: dict[str, Remedy] = {}
 def remedy(name: str, *, changes: str) -> Callable[[Apply], Apply]:
     """Register a remedy.
 
-    `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). The function gets the recipe and the finding it
-    is meant for (None for a run that nothing ails) and returns the new recipe, or None where it does not apply.
+    `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). The function gets the recipe and the
+    finding it is meant for (None for a run that nothing ails) and returns the new recipe, or None where it does not
+    apply.
     """
 
     def register(apply: Apply) -> Apply:
@@ -65,27 +82,72 @@ def remedies() -> dict[str, Remedy]:
     return dict(sorted(_registry.items()))
 
 
-def prescribe(recipe: Recipe, diagnosis: Diagnosis, *, names: Sequence[str] = ()) -> list[Prescription]:
+def prescribe(
+    recipe: Recipe,
+    diagnosis: Diagnosis,
+    *,
+    names: Sequence[str] = (),
+    least: int = 0,
+    general: Sequence[str] = GENERAL,
+) -> list[Prescription]:
     """The remedies worth a trial, the likeliest first, each applied to the recipe.
 
-    `names`: only these, whatever was found (an unknown name raises KeyError). A remedy that would change nothing, or that
-    another one already amounts to, is left out. Remedies of the root cause come first, then one each of the other causes.
+    First those of the root cause, then the first of each other cause, then the others'. `least`: where these are
+    fewer, the list is filled up with remedies of notes and then of `general`, which need no finding. `names`: only
+    these, whatever was found (an unknown name raises KeyError). A remedy that would change nothing, or that another
+    one already amounts to, is left out.
     """
     known = remedies()
-    findings = [f for f in diagnosis.findings if f.kind == "cause"]
-    wanted: list[tuple[str, Finding | None]]
+    causes = [f for f in diagnosis.findings if f.kind == "cause"]
+    ill = [f for f in causes if f.severity == "illness"]
     if names:
-        wanted = [(name, next((f for f in findings if name in f.remedies), None)) for name in names]
-    else:
-        wanted = [(name, finding) for finding in findings for name in finding.remedies]
-    prescriptions: list[Prescription] = []
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise KeyError(unknown[0])
+        wanted = [(name, next((f for f in causes if name in f.remedies), None)) for name in names]
+        return _applied(recipe, wanted, known, len(wanted))
+    root, others = ill[:1], ill[1:]
+    asked = [
+        *((name, f) for f in root for name in f.remedies),
+        *((name, f) for f in others for name in f.remedies[:1]),
+        *((name, f) for f in others for name in f.remedies[1:]),
+    ]
+    more = [*((name, f) for f in diagnosis.notes for name in f.remedies), *((name, None) for name in general)]
+    first = _applied(recipe, asked, known, len(asked))
+    if len(first) >= least:
+        return first
+    return _applied(recipe, [*asked, *more], known, least)
+
+
+def _applied(
+    recipe: Recipe, wanted: Sequence[tuple[str, Finding | None]], known: dict[str, Remedy], most: int
+) -> list[Prescription]:
+    """The first `most` that change the recipe, each in another way. A name that this version does not have is passed
+    over.
+    """
+    found: list[Prescription] = []
     for name, finding in wanted:
+        if len(found) == most:
+            break
         if name not in known:
-            if names:
-                raise KeyError(name)
-            continue  # a rule may name a remedy that this version does not have
-        changed = known[name].apply(recipe, finding)
-        if changed is None or changed == recipe or any(p.recipe == changed or p.remedy == name for p in prescriptions):
             continue
-        prescriptions.append(Prescription(name, changed, finding))
-    return prescriptions
+        changed = known[name].apply(recipe, finding)
+        if changed is None or changed == recipe or any(p.recipe == changed or p.remedy == name for p in found):
+            continue
+        found.append(Prescription(name, changed, finding))
+    return found
+
+
+def is_own_net(recipe: Recipe) -> bool:
+    """Whether the recipe describes the net part by part; the activation, norms and first weights of a timm model are
+    its own.
+    """
+    return recipe.model.name in OWN_NETS
+
+
+def best_learning_rate(finding: Finding | None) -> float | None:
+    """Where the loss fell fastest in the learning rate range test, if the finding rests on one (median of several)."""
+    if finding is None:
+        return None
+    rates = [s.last for s in finding.evidence if s.name == "lr_range_best" and 0 < s.last < math.inf]
+    return statistics.median(rates) if rates else None

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from netvet.errors import BadInput
+from netvet.locale import _
+
+if TYPE_CHECKING:
+    from netvet.engine import Engine
+    from netvet.images.dataset import ImageSet
 
 CONTROL = "control"
 FILE = "trial.json"
+FOLDER = "trials"
 
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One training in a trial. `metrics` are those of its final model on validation; `seconds` its wall time."""
+    """One training in a trial. `metrics` are those of its final model on validation; `seconds` its wall time.
+
+    `findings`: the illnesses that its trace shows, symptoms included. `not_assessed`: rules that lacked an observation.
+    """
 
     arm: str
     seed: int
@@ -23,16 +35,30 @@ class ArmRun:
     seconds: float
     folder: str
     findings: tuple[str, ...] = ()
+    not_assessed: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> ArmRun:
+        """From what `dataclasses.asdict` made of it."""
+        lists = {name: tuple(tree[name]) for name in ("findings", "not_assessed")}
+        return cls(**{**tree, **lists})
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What a trial says of one remedy.
 
-    `effect`: mean over seeds of treated minus control, in the metric (0..1 is 100 points). `interval`: 95 %, paired by seed,
-    corrected for the number of remedies tried. `p`: two-sided, corrected likewise. `helped`: the interval lies above 0.
-    `cured`: in the treated runs the finding is gone and so are the symptoms it explains; None where nothing ailed the run.
-    `new_findings`: illnesses of treated runs that the control does not have. `changes`: recipe field -> (before, after).
+    `effect`: mean over seeds of treated minus control, in the metric (0..1 is 100 points). `interval`: 95 %, paired by
+    seed, corrected for the number of remedies tried. `p`: two-sided, corrected likewise. `helped`: the interval lies
+    above 0. `cured`: in most treated runs the finding is gone and so are the symptoms it explains; None where nothing
+    ailed the run, or where the control's runs do not show it either. `new_findings`: illnesses of most treated runs
+    that most of the control's do not have. `changes`: recipe field -> (before, after). `control`, `treated`: mean
+    metric over the same seeds.
+
+    `measurement`: the remedy changes what is measured on (another split), so the two accuracies are of different
+    images: `effect`, `interval` and `p` are nan, `helped` is False and says nothing, `cured` is what counts, and
+    `treated` is the honest accuracy. `against`: the arm that this one is compared with: where such a remedy is tried,
+    the others are tried on its split.
     """
 
     remedy: str
@@ -47,11 +73,18 @@ class Verdict:
     treated: float = float("nan")
     new_findings: tuple[str, ...] = ()
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    measurement: bool = False
+    against: str = CONTROL
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished trial. `epochs`: of each run, out of `full_epochs` of the recipe. `confirmation`: the chosen remedy on test."""
+    """A finished trial. `epochs`: of each run, out of `full_epochs` of the recipe. `confirmation`: the chosen remedy on
+    test.
+
+    `reused`: how many of the runs an earlier trial had made. `left_out`: remedies that there was no time to try.
+    `interrupted`: by Ctrl-C, so that it rests on the runs that were finished.
+    """
 
     metric: str
     epochs: int
@@ -63,27 +96,178 @@ class Trial:
     chosen: str | None
     confirmation: Verdict | None
     summary: str
+    reused: int = 0
+    left_out: tuple[str, ...] = ()
+    interrupted: bool = False
 
     def save(self, run: Path) -> None:
-        """Write `trial.json` into the run's folder, atomically."""
+        """Write `trial.json` into the run's folder, atomically. Numbers that are not finite are written as null."""
         part = run / (FILE + ".part")
-        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        part.write_text(json.dumps(_finite(asdict(self)), indent=1, allow_nan=False), encoding="utf-8")
         part.replace(run / FILE)
 
     @classmethod
     def open(cls, run: Path) -> Trial | None:
-        """The trial of a run; None where there was none."""
+        """The trial of a run; None where there was none. Raises BadInput where the file is damaged."""
         path = run / FILE
         if not path.is_file():
             return None
-        tree = json.loads(path.read_text(encoding="utf-8"))
-        tree["runs"] = tuple(ArmRun(**{**r, "findings": tuple(r["findings"])}) for r in tree["runs"])
-        tree["verdicts"] = tuple(_verdict(v) for v in tree["verdicts"])
-        tree["confirmation"] = _verdict(tree["confirmation"]) if tree["confirmation"] else None
-        return cls(**tree)
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+            tree["runs"] = tuple(ArmRun.from_json(r) for r in tree["runs"])
+            tree["verdicts"] = tuple(_verdict(v) for v in tree["verdicts"])
+            tree["confirmation"] = _verdict(tree["confirmation"]) if tree["confirmation"] else None
+            tree["left_out"] = tuple(tree["left_out"])
+            return cls(**tree)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadInput(
+                _("{file} is damaged, or of another version: remove it and treat the run again.").format(file=path)
+            ) from None
+
+
+@dataclass(frozen=True)
+class ArmProgress:
+    """How one arm stands: `seeds` finished, `mean` metric, and against the control `effect` and its corrected interval
+    so far.
+
+    `state`: `dropped` out of the race, or still `racing`. What is not known yet is nan (an interval: infinite).
+    """
+
+    arm: str
+    seeds: int
+    mean: float
+    effect: float
+    interval: tuple[float, float]
+    state: Literal["racing", "dropped"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a trial stands: every arm, seconds `spent` of `budget`, what it is `doing`, and the `share` done of that,
+    0..1.
+    """
+
+    arms: tuple[ArmProgress, ...]
+    spent: float
+    budget: float
+    doing: str
+    share: float = 0.0
+
+
+def treat(
+    run: str | Path,
+    *,
+    budget: float,
+    names: Sequence[str] = (),
+    engine: Engine | None = None,
+    images: ImageSet | None = None,
+    seeds: int = 3,
+    least: int = 3,
+    on_update: Callable[[Progress], None] | None = None,
+) -> Trial:
+    """Try remedies on a recorded run, against an untouched control, and write `trial.json` beside it.
+
+    Every seed is run untouched and with each remedy: same first weights where the nets are alike, same order of the
+    data, same epochs, same split. Remedies are chosen by validation; the chosen one is held against the control on the
+    test split, which nothing else has looked at. See `netvet.statistics` for what the intervals cover, `netvet.race`
+    for who runs when.
+
+    Args:
+        run: a folder that `netvet.train` wrote; the runs go to its folder `trials`, and a run that an earlier call made
+            of the same recipe is used again.
+        budget: seconds, test evaluation included. Runs are shortened to fit, remedies and seeds left out.
+        names: remedies to try; by default those of the findings, filled up from a general list to `least`.
+        engine: where the runs are made; by default this process.
+        images: those of the run, if they are loaded already.
+        seeds: of every remedy that stays in the race, at least 2; with time left the best get up to 8.
+        least: remedies to try at least, where the time allows.
+        on_update: told of every change.
+
+    Raises:
+        BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
+    """
+    from netvet.budget import shortened
+    from netvet.engine import LocalEngine
+    from netvet.protocol import draw_up
+    from netvet.race import Race
+    from netvet.summary import summarise
+    from netvet.verdicts import best, confirm, judge
+
+    path = Path(run)
+    protocol = draw_up(path, budget=budget, names=names, seeds=seeds, least=least)
+    if engine is None:
+        if images is None:
+            from netvet.training import load_images
+
+            images = load_images(protocol.recipe, progress=False)
+        if images.digest != protocol.digest:
+            raise BadInput(
+                _(
+                    "The images of {source} are not those that {run} was trained on: train it again, then treat it."
+                ).format(source=protocol.recipe.data.source, run=run)
+            )
+        engine = LocalEngine(images, of=protocol.recipe, tick=lambda share: race.tick(share))
+    race = Race(
+        recipes={arm: shortened(recipe, protocol.plan.epochs) for arm, recipe in protocol.arms.items()},
+        reference=protocol.reference,
+        bystanders=() if protocol.reference == CONTROL else (CONTROL,),
+        plan=protocol.plan,
+        pace=protocol.pace,
+        budget=budget,
+        engine=engine,
+        folder=path / FOLDER,
+        metric=protocol.metric,
+        resolution=protocol.resolution["val"],
+        digest=protocol.digest,
+        on_update=on_update,
+    )
+    race.go()
+    if not race.runs:
+        raise KeyboardInterrupt
+    verdicts = judge(protocol, race)
+    chosen = best(verdicts, race)
+    confirmation = None
+    if chosen is not None:
+        race.say(_("{arm} on the test images").format(arm=chosen.remedy))
+        try:
+            confirmation = confirm(chosen, protocol, race, engine)
+        except KeyboardInterrupt:
+            race.interrupted = True
+        race.say("")
+    trial = Trial(
+        metric=protocol.metric,
+        epochs=protocol.plan.epochs,
+        full_epochs=protocol.recipe.stop.epochs,
+        budget_seconds=budget,
+        spent_seconds=race.spent(),
+        runs=tuple(race.runs.values()),
+        verdicts=verdicts,
+        chosen=chosen.remedy if chosen is not None else None,
+        confirmation=confirmation,
+        summary="",
+        reused=race.reused,
+        left_out=protocol.left_out,
+        interrupted=race.interrupted,
+    )
+    trial = replace(trial, summary=summarise(trial, protocol.diagnosis))
+    trial.save(path)
+    return trial
+
+
+def _finite(value: Any) -> Any:
+    """The same tree with None for numbers that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _verdict(tree: dict[str, Any]) -> Verdict:
-    changes = {name: (pair[0], pair[1]) for name, pair in tree["changes"].items()}
+    numbers = {name: math.nan if tree[name] is None else tree[name] for name in ("effect", "p", "control", "treated")}
     low, high = tree["interval"]
-    return Verdict(**{**tree, "interval": (low, high), "new_findings": tuple(tree["new_findings"]), "changes": changes})
+    if low is None:  # without an effect there is no interval; with one, from a single seed, it is infinite
+        low, high = (math.nan, math.nan) if tree["effect"] is None else (-math.inf, math.inf)
+    lists = {"new_findings": tuple(tree["new_findings"])}
+    changes = {name: (pair[0], pair[1]) for name, pair in tree["changes"].items()}
+    return Verdict(**{**tree, **numbers, **lists, "interval": (low, high), "changes": changes})

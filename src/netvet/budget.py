@@ -1,0 +1,96 @@
+"""How a budget of seconds becomes runs: how many remedies, seeds and epochs fit, and how a recipe is shortened."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from netvet.errors import BadInput
+from netvet.locale import _
+from netvet.recipe import Recipe
+
+FIRST = 2
+"""Seeds that every arm gets before any may fall out: the fewest that give a variance."""
+
+SHARE, FLOOR = 1 / 3, 4
+"""A shortened run has at least this share of the recipe's epochs, and at least so many: symptoms are read off the shape
+of the curves over the last third of a run, and with fewer than 4 epochs there is none to read.
+"""
+
+MARGIN = 1.1
+"""What an estimate is multiplied by: a run that overshoots the budget is lost, one that was not begun costs nothing."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What runs cost: seconds an `epoch`, to `start` and finish one, and of one `evaluation` on a split."""
+
+    epoch: float
+    start: float
+    evaluation: float
+
+    def run(self, epochs: int) -> float:
+        """Seconds that one run of so many epochs is expected to take, at most."""
+        return MARGIN * (self.start + epochs * self.epoch)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`epochs` of each run, `remedies` to try (the first so many), `seeds` of those that stay in the race."""
+
+    epochs: int
+    remedies: int
+    seeds: int
+
+
+def make_plan(budget: float, pace: Pace, *, full: int, remedies: int, least: int, seeds: int) -> Plan:
+    """The best plan that fits into `budget` seconds.
+
+    Given up, in this order: epochs (from `full` down to a third, at least 4), remedies (down to `least`), seeds (down
+    to 2), then remedies down to one. Raises BadInput with the seconds needed where not even that fits.
+    """
+    shortest = min(full, max(FLOOR, math.ceil(SHARE * full)))
+    for epochs in range(full, shortest - 1, -1):
+        if cost(pace, epochs, remedies, seeds) <= budget:
+            return Plan(epochs, remedies, seeds)
+    smaller = [(n, seeds) for n in range(remedies - 1, least - 1, -1)]
+    fewest = min(remedies, least)
+    smaller += [(fewest, n) for n in range(seeds - 1, FIRST - 1, -1)]
+    smaller += [(n, FIRST) for n in range(fewest - 1, 0, -1)]
+    for arms, each in smaller:
+        if cost(pace, shortest, arms, each) <= budget:
+            return Plan(shortest, arms, each)
+    raise BadInput(
+        _(
+            "A budget of {budget:.0f} s is too short for a trial: one remedy and the control, {seeds} seeds of "
+            "{epochs} epochs each, take about {needed:.0f} s; give at least that."
+        ).format(budget=budget, seeds=FIRST, epochs=shortest, needed=math.ceil(cost(pace, shortest, 1, FIRST)))
+    )
+
+
+def cost(pace: Pace, epochs: int, remedies: int, seeds: int) -> float:
+    """Seconds of a trial: the control and all remedies for two seeds, then the better half of the remedies, then the
+    test.
+    """
+    later = max(0, seeds - FIRST)
+    runs = FIRST * (1 + remedies) + later * (1 + math.ceil(remedies / 2))
+    return runs * pace.run(epochs) + 2 * seeds * pace.evaluation
+
+
+def shortened(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe for so many epochs, with what is counted in epochs (steps, cycles, patience) shrunk alike, to at least
+    1.
+    """
+    share = epochs / recipe.stop.epochs
+    changes: dict[str, Any] = {"stop.epochs": epochs}
+    schedule = recipe.schedule
+    for name, value in (
+        ("schedule.step_size", schedule.step_size),
+        ("schedule.cycle", schedule.cycle),
+        ("schedule.patience", schedule.patience),
+        ("stop.early_stopping", recipe.stop.early_stopping),
+    ):
+        if value is not None:
+            changes[name] = max(1, round(share * value))
+    return recipe.change(changes)

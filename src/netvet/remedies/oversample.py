@@ -1,0 +1,32 @@
+"""Draw every class equally often.
+
+## What it does
+Sets `sampler.name` to `oversample`: an epoch has as many images as before, drawn with replacement so that every class
+is equally likely.
+
+## When it helps
+Few images of some classes, which the net then hardly ever names: class-imbalance. In a large comparison it was the best
+of the simple methods, and convolutional nets did not overfit by it (Buda et al.).
+
+## What it costs
+No time. Images of rare classes come up many times an epoch (augment with it), those of large classes not in every
+epoch. Plain accuracy can fall while balanced accuracy rises.
+
+## References
+Buda, Maki, Mazurowski 2018, A systematic study of the class imbalance problem in convolutional neural networks,
+https://arxiv.org/abs/1710.05381
+"""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe
+from netvet.remedy import remedy
+from netvet.rule import Finding
+
+
+@remedy("oversample", changes="sampler")
+def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
+    """None where it is on already, or where the loss weighs the classes (both would correct twice)."""
+    if recipe.sampler.name == "oversample" or recipe.loss.class_weights == "balanced":
+        return None
+    return recipe.change({"sampler.name": "oversample"})

@@ -1,0 +1,168 @@
+"""What a trial comes to, in a sentence or two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from netvet.locale import _, ngettext
+from netvet.rule import Diagnosis
+from netvet.trial import Trial, Verdict
+
+
+def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
+    """What was tried, what helped by how much on which images, or that nothing helped; then what limits the answer."""
+    parts: list[str] = []
+    if diagnosis.verdict == "healthy":
+        parts.append(_("Nothing ailed the run."))
+    parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
+    compared = [v for v in trial.verdicts if not v.measurement]
+    if compared:
+        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis)]
+    elif not parts or not any(v.measurement for v in trial.verdicts):
+        parts.append(_("The trial ended before a remedy and the control had run on the same seed."))
+    parts += _limits(trial, diagnosis)
+    return " ".join(parts)
+
+
+def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
+    """The one sentence that answers: did anything help?"""
+    names, n, test = _listed([v.remedy for v in compared]), len(compared), trial.confirmation
+    if test is not None and test.helped:
+        return ngettext(
+            "{remedy}, the only remedy tried, helped: {metric} on the untouched test images rose by {gain} points "
+            "({interval}), from {control} to {treated}.",
+            "Of the {n} remedies tried, {remedy} helped: {metric} on the untouched test images rose by {gain} "
+            "points ({interval}), from {control} to {treated}.",
+            n,
+        ).format(
+            n=n,
+            gain=_points(test.effect).removeprefix("+"),
+            control=_percent(test.control),
+            treated=_percent(test.treated),
+            **_numbers(test, trial),
+        )
+    if trial.chosen is None:
+        top = max(compared, key=lambda v: v.effect)
+        return ngettext(
+            "Nothing helped: {remedy} did not raise {metric} on validation, but changed it by {effect} points "
+            "({interval}).",
+            "Nothing helped: of {names}, none raised {metric} on validation; the best, {remedy}, changed it by "
+            "{effect} points ({interval}).",
+            n,
+        ).format(names=names, **_numbers(top, trial))
+    chosen = next(v for v in compared if v.remedy == trial.chosen)
+    if test is None:
+        return _(
+            "{remedy} changed {metric} on validation by {effect} points ({interval}), but could not be held against "
+            "the control on test images, so nothing is proven to help; tried: {names}."
+        ).format(names=names, **_numbers(chosen, trial))
+    if chosen.helped:
+        return _(
+            "Nothing is proven to help: {remedy} gained {gain} points of {metric} on validation, but the test images "
+            "do not confirm it ({effect} points, {interval}); tried: {names}."
+        ).format(gain=_points(chosen.effect).removeprefix("+"), names=names, **_numbers(test, trial))
+    return ngettext(
+        "Nothing helped: {remedy} changed {metric} on the test images by {effect} points, which luck alone may do "
+        "({interval}).",
+        "Nothing helped: of {names}, {remedy} did best on validation, and on the test images it changed {metric} by "
+        "{effect} points, which luck alone may do ({interval}).",
+        n,
+    ).format(names=names, **_numbers(test, trial))
+
+
+def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> list[str]:
+    """Cured and better are two things: say which remedies took away what ailed the run."""
+    root = diagnosis.root
+    ailment = root.rule if root is not None else _listed([s.rule for s in diagnosis.symptoms])
+    told = [v for v in compared if v.cured is not None]
+    if not told or not ailment:
+        return []
+    gone = [v.remedy for v in told if v.cured]
+    if not gone:
+        return [_("None of them cured {ailment}.").format(ailment=ailment)]
+    winner = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
+    if winner in gone:
+        return [_("It cured {ailment}.").format(ailment=ailment)]
+    sentence = ngettext(
+        "{names} cured {ailment}, which is not to say that the accuracy rose.",
+        "{names} cured {ailment}, which is not to say that the accuracy rose.",
+        len(gone),
+    )
+    return [sentence.format(names=_listed(gone), ailment=ailment)]
+
+
+def _mended(verdict: Verdict, trial: Trial) -> str:
+    """What a remedy of the measurement did: no effect is claimed, since the images before and after are others."""
+    numbers = {"remedy": verdict.remedy, "metric": _metric(trial), "honest": _percent(verdict.treated)}
+    seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
+    if verdict.cured is False:
+        return _(
+            "{remedy} did not mend the split: images still have twins in training, and {metric} still flatters."
+        ).format(**numbers)
+    if math.isnan(verdict.control):
+        return _("With {remedy} the honest {metric} is {honest} ({seeds}).").format(seeds=seeds, **numbers)
+    return _(
+        "{remedy} mended the split: the honest {metric} is {honest} ({seeds}), where the leaking split showed "
+        "{flattering}; these are different images, so the difference is no loss."
+    ).format(seeds=seeds, flattering=_percent(verdict.control), **numbers)
+
+
+def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
+    """What the reader has to know of how the answer was got."""
+    said: list[str] = []
+    root = diagnosis.root
+    leaks = root is not None and root.rule == "split-leakage"
+    if leaks and not any(v.measurement and v.cured for v in trial.verdicts):
+        said.append(_("All of it was measured on a split that leaks, and may not hold for new images."))
+    if trial.epochs < trial.full_epochs:
+        said.append(
+            _("The runs took {epochs} of the recipe's {full} epochs.").format(
+                epochs=trial.epochs, full=trial.full_epochs
+            )
+        )
+    if trial.interrupted:
+        said.append(_("The trial was broken off, and rests on the runs that were finished."))
+    if trial.left_out:
+        said.append(_("There was no time for {names}.").format(names=_listed(trial.left_out)))
+    if trial.reused:
+        said.append(
+            ngettext(
+                "{k} of the {n} runs was made by an earlier trial.",
+                "{k} of the {n} runs were made by an earlier trial.",
+                trial.reused,
+            ).format(k=trial.reused, n=len(trial.runs))
+        )
+    return said
+
+
+def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
+    low, high = verdict.interval
+    seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
+    interval = _("95% interval {low} to {high}, {seeds}").format(low=_points(low), high=_points(high), seeds=seeds)
+    if math.isinf(high):
+        interval = _("{seeds}: too few for an interval").format(seeds=seeds)
+    return {
+        "remedy": verdict.remedy,
+        "metric": _metric(trial),
+        "effect": _points(verdict.effect),
+        "interval": interval,
+    }
+
+
+def _metric(trial: Trial) -> str:
+    return _("accuracy") if trial.metric == "accuracy" else _("balanced accuracy")
+
+
+def _points(effect: float) -> str:
+    return f"{100 * effect:+.1f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return _("{most} and {last}").format(most=", ".join(names[:-1]), last=names[-1])

@@ -1,0 +1,116 @@
+"""What each remedy makes of particular recipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netvet.recipe import NO_AUGMENT, Recipe
+from netvet.remedy import remedies
+from netvet.rule import Finding
+from netvet.trace import Series
+
+
+def treated(name: str, changes: dict[str, Any], *best: float) -> dict[str, Any] | None:
+    """What the remedy changes in the default recipe with `changes`; `best`: learning rates that range tests found."""
+    recipe = Recipe().change(changes)
+    evidence = tuple(
+        Series("lr_range_best", f"seed {i}", np.zeros(1, np.int64), np.array([rate])) for i, rate in enumerate(best)
+    )
+    changed = remedies()[name].apply(recipe, Finding("x", evidence=evidence) if best else None)
+    if changed is None:
+        return None
+    return {path: after for path, (_before, after) in recipe.differences(changed).items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("leaky-relu", {}, {"model.activation": "leaky-relu"}),
+        ("leaky-relu", {"model.activation": "tanh"}, None),
+        ("leaky-relu", {"model.name": "resnet18"}, None),
+        ("he-init", {"model.init": "small"}, {"model.init": "he"}),
+        ("he-init", {}, None),
+        ("he-init", {"model.init": "small", "model.weights": "some.pth"}, None),
+        ("early-batch-norm", {"model.norm_after": "none"}, {"model.norm_after": "all"}),
+        ("early-batch-norm", {"model.norm_after": "late"}, {"model.norm_after": "all"}),
+        ("early-batch-norm", {"model.norm_after": [4, 5]}, {"model.norm_after": "all"}),
+        ("early-batch-norm", {"model.norm_after": [1, 2, 3]}, None),
+        ("early-batch-norm", {"model.norm": "group"}, None),
+        (
+            "early-batch-norm",
+            {"model.norm": "group", "model.norm_after": "none"},
+            {"model.norm": "batch", "model.norm_after": "all"},
+        ),
+        ("one-cycle", {"schedule.name": "constant"}, {"schedule.name": "one-cycle"}),
+        ("one-cycle", {"schedule.warmup": 0.5}, None),
+        ("augment", {}, {"augment.crop": 0.125, "augment.erase": 0.25}),
+        ("dropout", {}, {"model.dropout": 0.5}),
+        ("dropout", {"model.name": "resnet18"}, {"model.dropout": 0.2}),
+        ("dropout", {"model.dropout": 0.6}, None),
+        ("weight-decay", {}, {"optimizer.weight_decay": 0.005}),
+        ("weight-decay", {"optimizer.name": "adamw"}, {"optimizer.weight_decay": 0.05}),
+        ("weight-decay", {"optimizer.weight_decay": 0.01}, None),
+        ("early-stopping", {}, {"stop.early_stopping": 5}),
+        ("early-stopping", {"stop.epochs": 8}, {"stop.early_stopping": 2}),
+        ("early-stopping", {"stop.epochs": 2}, None),
+        ("early-stopping", {"stop.early_stopping": 9}, None),
+        ("smaller-model", {}, {"model.width": 16}),
+        ("smaller-model", {"model.width": 12}, None),
+        ("smaller-model", {"model.name": "resnet50"}, None),
+        ("oversample", {}, {"sampler.name": "oversample"}),
+        ("oversample", {"loss.class_weights": "balanced"}, None),
+        ("group-split", {"data.group": "none"}, {"data.group": "auto"}),
+        ("group-split", {"data.group": "camera"}, None),
+    ],
+)
+def test_amounts(name: str, changes: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    assert treated(name, changes) == expected
+
+
+def test_augmentation_starts_with_flips_but_does_not_bring_them_back() -> None:
+    """Where a recipe augments without flips, left and right may mean something."""
+    nothing = NO_AUGMENT.model_dump(mode="json")
+    assert treated("augment", {"augment": nothing}) == {
+        "augment.flip": True,
+        "augment.rotate": 15.0,
+        "augment.scale": 0.2,
+        "augment.crop": 0.125,
+        "augment.light": 0.2,
+        "augment.colour": 0.1,
+        "augment.erase": 0.25,
+    }
+    assert treated("augment", {"augment.flip": False}) == {"augment.crop": 0.125, "augment.erase": 0.25}
+    assert treated("augment", {"augment.rotate": 40, "augment.crop": 0.2, "augment.erase": 0.3}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "best", "expected"),
+    [
+        ("raise-learning-rate", 0.0005, (), 0.05),  # far below the usual: to the usual
+        ("raise-learning-rate", 0.05, (), 0.5),  # usual already: ten times
+        ("raise-learning-rate", 0.5, (), None),  # ten times the usual: no further
+        ("raise-learning-rate", 0.0005, (0.2, 0.3, 9.0), 0.3),  # the median of the range tests
+        ("raise-learning-rate", 0.25, (0.3,), None),  # as near as a range test can tell
+        ("raise-learning-rate", 0.05, (0.01,), None),  # the best rate lies below
+        ("lower-learning-rate", 5.0, (), 0.05),
+        ("lower-learning-rate", 0.05, (), 0.005),
+        ("lower-learning-rate", 0.005, (), None),
+        ("lower-learning-rate", 5.0, (0.02,), 0.02),
+        ("lower-learning-rate", 0.05, (0.3,), None),
+    ],
+)
+def test_learning_rates(name: str, rate: float, best: tuple[float, ...], expected: float | None) -> None:
+    changed = treated(name, {"optimizer.lr": rate}, *best)
+    assert changed == (None if expected is None else {"optimizer.lr": pytest.approx(expected)})
+
+
+def test_adam_has_another_usual_rate() -> None:
+    assert treated("lower-learning-rate", {"optimizer.name": "adam", "optimizer.lr": 0.05}) == {"optimizer.lr": 0.001}
+    assert treated("raise-learning-rate", {"optimizer.name": "adamw", "optimizer.lr": 1e-5}) == {"optimizer.lr": 0.001}
+
+
+def test_a_range_test_without_an_answer_is_no_aim() -> None:
+    assert treated("raise-learning-rate", {"optimizer.lr": 0.0005}, float("nan")) == {"optimizer.lr": 0.05}
