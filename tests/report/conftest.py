@@ -86,7 +86,7 @@ def fish_trace(
         "examples": {
             "wrong": [
                 {"path": f"{classes[i % k]}/{i}.jpg", "true": classes[i % k], "predicted": classes[(i + 1) % k],
-                 "probability": 0.93}
+                 "probability": "0.930"}
                 for i in range(14)
             ],
             "leaked": [

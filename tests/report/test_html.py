@@ -106,6 +106,7 @@ def test_every_section_is_there(full: str) -> None:
         "a processor",
         "the loss falls fastest at 0.03",
         "limit 0.06",
+        "→ Acanthurus nigrofuscus 93%",
     ):
         assert sentence in text, sentence
 
@@ -243,7 +244,9 @@ def test_a_trial_that_helped_nothing(report: Report, tmp_path: Path) -> None:
     assert "Nothing helped" in text
     assert "on test" not in text
     empty = replace(trial, verdicts=(), chosen=None, confirmation=None, runs=())
-    assert "treatment" in sections(page(replace(report, trial=empty)))
+    nothing = page(replace(report, trial=empty))
+    assert "treatment" in sections(nothing)
+    assert "Not tried yet" in " ".join(nothing.text)
 
 
 def test_write_leaves_one_whole_file(report: Report) -> None:

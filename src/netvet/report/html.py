@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -94,6 +95,7 @@ def _page(report: Report) -> dict[str, Any]:
         "language": language(),
         "name": report.run.resolve().name,
         "run": str(report.run),
+        "quoted": shlex.quote(str(report.run)),
         "version": __version__,
         "made": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "verdict": diagnosis.verdict,
@@ -108,7 +110,7 @@ def _page(report: Report) -> dict[str, Any]:
         "ruled_out": [Fact(r.rule, r.message) for r in diagnosis.ruled_out],
         "not_assessed": words.grouped(list(diagnosis.not_assessed.items())),
         "open_exams": list(diagnosis.exams),
-        "prescription": [] if report.trial else _prescription(report),
+        "prescription": [] if report.trial and report.trial.verdicts else _prescription(report),
         "trial": report.trial,
         "trial_lines": tables.trial_lines(report),
         "rows": tables.rows(report),

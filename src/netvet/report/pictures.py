@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,7 @@ def wrong(trace: Trace) -> list[Picture]:
     found = []
     for image, row in examples(trace, "wrong")[:MOST_WRONG]:
         true, predicted = pretty(row.get("true", "?")), pretty(row.get("predicted", "?"))
-        probability = row.get("probability")
-        sure = f" {percent(probability, 0)}" if isinstance(probability, int | float) else ""
+        sure = f" {percent(_number(row.get('probability')), 0)}".replace(" –", "")
         text = _("{true}, taken for {predicted}").format(true=true, predicted=predicted)
         found.append(Picture((_uri(image),), (true, f"→ {predicted}{sure}"), f"{text}: {clean(row.get('path', ''))}"))
     return found
@@ -51,6 +51,13 @@ def leaked(trace: Trace) -> list[Picture]:
         text = _("{path}, held out, beside {other}, used for training").format(path=path, other=other)
         found.append(Picture((_uri(pair[0]), _uri(pair[1])), tuple(lines), text))
     return found
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan
 
 
 def _uri(image: NDArray[np.uint8]) -> str:

@@ -57,6 +57,8 @@ def trial_lines(report: Report) -> list[str]:
     if trial is None:
         return []
     effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
+    if not text.rows(trial):
+        return [text.spent(trial)]
     return [text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
 
 
