@@ -200,7 +200,8 @@ class Diagnosis:
 def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagnosis:
     """What ails a recorded run.
 
-    `taken`: exams that have been tried already, whether or not they gave an answer, so that they are not ordered twice.
+    Healthy means that no symptom shows and that more than half of the symptoms could be assessed. `taken`: exams that
+    have been tried already, whether or not they gave an answer, so that they are not ordered twice.
     """
     found: list[Finding] = []
     ruled_out: list[RuledOut] = []
@@ -223,10 +224,12 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
     causes = list(_causes([f for f in found if f.kind == "cause"], present, known))
     illnesses = [f for f in causes if f.severity == "illness"]
     wanted = _exams(known, present, trace, taken)
+    signs = [name for name, each in known.items() if each.kind == "symptom"]
+    assessed = [name for name in signs if name not in not_assessed]
     verdict: Verdict
     if illnesses:
         verdict = "sick"
-    elif symptoms or not any(name for name, r in known.items() if r.kind == "symptom" and name not in not_assessed):
+    elif symptoms or 2 * len(assessed) <= len(signs):  # no data is not health
         verdict = "undecided"
     else:
         verdict = "healthy"

@@ -126,7 +126,7 @@ def _ramp(patient: Patient, rates: NDArray[np.float64], seed: int) -> NDArray[np
             with machine.autocast():
                 logits = model(pixels)
             loss = criterion(logits.float(), labels)
-            value = float(loss)
+            value = float(loss.detach())
             if not math.isfinite(value) or (found and value > EXPLODED * found[0] and step > STEPS // 6):
                 break
             found.append(value)
