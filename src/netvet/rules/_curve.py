@@ -22,6 +22,12 @@ def kept(trace: Trace) -> int:
     return int(np.nanargmin(values) if stop.metric == "loss" else np.nanargmax(values))
 
 
+def gap(trace: Trace) -> float:
+    """Training less validation accuracy (0..1) of the model that the run yields; nan where it is not known."""
+    at, train, val = kept(trace), trace.series("train_accuracy").values, trace.series("val_accuracy").values
+    return float(train[at] - val[at]) if 0 <= at < min(len(train), len(val)) else math.nan
+
+
 def upto(series: Series, index: int) -> Series:
     """The series as it stood at an index."""
     return Series(series.name, series.where, series.steps[: index + 1], series.values[: index + 1], series.unit)

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netvet.recipe import Recipe
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
 from netvet.trace import Trace
 
+CAREFUL = Recipe().change({"optimizer.lr": 0.0002})
 LOW, HIGH = "learning-rate-too-low", "learning-rate-too-high"
 
 
@@ -32,21 +34,23 @@ def test_the_exam_decides() -> None:
 
 
 def test_a_flat_exam_clears_both() -> None:
-    slow = altered(healthy_trace(), {"update_ratio@*": 1e-6})
+    slow = altered(healthy_trace(recipe=CAREFUL), {"update_ratio@*": 1e-5})
     assert_fires(LOW, slow)
     assert_silent(LOW, _examined(slow, 1, 1, 1, flat=True))
     assert_silent(HIGH, _examined(slow, 1, 1, 1, flat=True))
 
 
 def test_low_by_the_trace_alone() -> None:
-    found = assert_fires(LOW, altered(healthy_trace(), {"update_ratio@*": 2e-5}))
-    assert found.confidence < 0.8
-    assert_silent(
-        LOW, altered(healthy_trace(), {"update_ratio@features.0.conv": 2e-5})
-    )  # one layer: a vanishing gradient
-    assert_silent(
-        LOW, altered(healthy_trace(), {"update_ratio@*": 2e-5, "dead_fraction@*": 1.0})
-    )  # nothing to learn from
+    slow = altered(healthy_trace(recipe=CAREFUL), {"update_ratio@*": 2e-5})
+    assert assert_fires(LOW, slow).confidence < 0.8
+    assert_silent(LOW, altered(slow, {"dead_fraction@*": 1.0}))  # nothing to learn from
+    assert_silent(LOW, altered(slow, {"grad_rms@features.0.conv": 1e-9, "grad_rms@features.1.conv": 1e-9}))
+    assert_silent(LOW, altered(healthy_trace(), {"update_ratio@features.0.conv": 2e-5}))  # one layer of several
+
+
+def test_weights_that_only_decay_say_nothing_of_the_learning_rate() -> None:
+    """At a rate of 0.05, decay of 5e-4 and momentum of 0.9 every weight shrinks by 2.5e-4 a step, gradient or none."""
+    assert_silent(LOW, altered(healthy_trace(), {"update_ratio@*": 2.5e-4}))
 
 
 def test_high_by_the_trace_alone() -> None:

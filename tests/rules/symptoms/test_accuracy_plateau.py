@@ -29,7 +29,7 @@ def test_silent_otherwise(train: list[float], val: list[float]) -> None:
 
 
 def test_chance_is_the_largest_class() -> None:
-    """Half right is far above chance with 8 equal classes, and hardly above it where one class has 45 % of the images."""
+    """Half right is far above chance with 8 equal classes, hardly where one class has 45 % of the images."""
     half = altered(healthy_trace(), {"train_accuracy": 0.55, "val_accuracy": 0.55})
     assert_silent(RULE, half)
     assert_fires(RULE, altered(half, {"class_images@species 0": 700.0}))

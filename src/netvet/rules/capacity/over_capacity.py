@@ -4,9 +4,9 @@
 Training accuracy reaches 100 % within a few epochs; validation accuracy stays behind, with augmentation too.
 
 ## Evidence
-`parameters` (trainable) over `train_images`. Fires above `limit` weights an image when the network fits its training
-images (accuracy above `fits`). A network that starts from pretrained weights is left alone: what it can do was learnt
-on other images.
+`parameters` (trainable) over `train_images`. Fires above `limit` weights an image when training accuracy exceeds
+validation accuracy by more than `least`: size alone is no illness. A network that starts from pretrained weights is
+left alone: what it can do was learnt on other images.
 
 ## Why it happens
 With so many weights an image, the network can store the training set instead of finding what tells the species apart.
@@ -32,31 +32,27 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
+from netvet.rules._curve import gap
 from netvet.trace import Trace
 
 
 @rule(
     "over-capacity",
-    needs=["parameters", "train_images", "train_accuracy"],
+    needs=["parameters", "train_images", "train_accuracy", "val_accuracy"],
     explains=["generalisation-gap"],
     remedies=["smaller-model", "dropout", "weight-decay", "augment"],
 )
-def check(trace: Trace, *, limit: float = 3000.0, fits: float = 0.9) -> Iterator[Finding]:
-    """`limit`: trainable weights for each training image; `fits`: training accuracy, 0..1."""
+def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.1) -> Iterator[Finding]:
+    """`limit`: trainable weights for each training image; `least`: gap in accuracy, 0..1."""
     weights, images = trace.last("parameters"), trace.last("train_images")
-    accuracy = trace.series("train_accuracy")
     pretrained = trace.recipe is not None and trace.recipe.model.weights is not None
-    if pretrained or weights <= limit * images or not (accuracy.values > fits).any():
+    if pretrained or weights <= limit * images or not gap(trace) > least:
         return
-    epoch = int(np.argmax(accuracy.values > fits)) + 1
     yield Finding(
-        _(
-            "{weights:,.0f} weights learn from {images:,.0f} images, {each:,.0f} for each; "
-            "the training images were fitted ({accuracy:.0%}) by epoch {epoch}."
-        ).format(
-            weights=weights, images=images, each=weights / images, accuracy=accuracy.values[epoch - 1], epoch=epoch
+        _("{weights:,.0f} weights learn from {images:,.0f} images: {each:,.0f} for each.").format(
+            weights=weights, images=images, each=weights / images
         ),
-        evidence=(trace.series("parameters"), accuracy),
+        evidence=(trace.series("parameters"), trace.series("train_accuracy"), trace.series("val_accuracy")),
         limit=limit * images,
         confidence=min(0.95, 0.5 + 0.4 * float(np.log10(weights / images / limit))),
     )

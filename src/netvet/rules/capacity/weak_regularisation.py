@@ -4,10 +4,10 @@
 Training loss falls to almost 0, validation loss turns and rises; every run overfits at the same point.
 
 ## Evidence
-The recipe and `train_loss`: no augmentation at all (or nothing but flips), together with how little else holds the
-network back: dropout and spatial dropout, mixup and label smoothing, weight decay below `decay`. Each that is missing
-adds to the confidence. Fires only when the network fits its training images (accuracy above `fits`): what is not
-fitted needs no restraint.
+The recipe: no augmentation at all, or nothing but flips, together with how little else holds the network back: dropout
+and spatial dropout, mixup and label smoothing, weight decay below `decay`. Each that is missing adds to the confidence.
+Fires only where training accuracy exceeds validation accuracy by more than `least`: without a gap there is nothing to
+restrain.
 
 ## Why it happens
 Every epoch shows the same pixels again. Without changes to the images or noise in the network, remembering them is
@@ -33,19 +33,20 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
+from netvet.rules._curve import gap
 from netvet.trace import Trace
 
 
 @rule(
     "weak-regularisation",
-    needs=["recipe", "train_accuracy", "train_loss"],
+    needs=["recipe", "train_accuracy", "val_accuracy"],
     explains=["generalisation-gap"],
     remedies=["augment", "dropout", "weight-decay"],
 )
-def check(trace: Trace, *, decay: float = 1e-4, fits: float = 0.9) -> Iterator[Finding]:
-    """`decay`: weight decay; `fits`: training accuracy, 0..1."""
-    recipe, accuracy = trace.recipe, trace.series("train_accuracy")
-    if recipe is None or not (accuracy.values > fits).any():
+def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.1) -> Iterator[Finding]:
+    """`decay`: weight decay; `least`: gap in accuracy, 0..1."""
+    recipe = trace.recipe
+    if recipe is None or not gap(trace) > least:
         return
     change, model = recipe.augment, recipe.model
     moves = [change.rotate, change.scale, change.crop, change.light, change.colour, change.erase, change.mixup]
@@ -59,9 +60,9 @@ def check(trace: Trace, *, decay: float = 1e-4, fits: float = 0.9) -> Iterator[F
     if not recipe.loss.label_smoothing:
         lacking.append(_("no label smoothing"))
     confidence = (0.55 if change.flip else 0.65) + 0.07 * (len(lacking) - 1)
-    text = _("The recipe has {lacking}, and the training loss fell to {loss:.2g}.")
+    text = _("The recipe has {lacking}; accuracy is {gap:.0f} points higher in training than in validation.")
     yield Finding(
-        text.format(lacking=", ".join(lacking), loss=trace.last("train_loss")),
-        evidence=(trace.series("train_loss"), accuracy),
+        text.format(lacking=", ".join(lacking), gap=100 * gap(trace)),
+        evidence=(trace.series("train_accuracy"), trace.series("val_accuracy")),
         confidence=confidence,
     )

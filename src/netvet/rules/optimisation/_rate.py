@@ -21,6 +21,7 @@ Source = Literal["exam", "loss", "update"]
 EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss: that is the initialisation's doing
 FADED = 0.01  # early over late gradient below which small updates are the gradient's doing, not the learning rate's
 DEAD = 0.9  # the same for dead units
+DECAYED = 3.0  # times what weight decay alone moves a weight: below that no gradient has moved it
 MARGIN = 2.0  # how far below the exam's range the peak must lie: a range test of 90 steps is good to about that
 
 
@@ -94,9 +95,17 @@ def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judge
     )
     if moves[middle] > fast:
         return replace(found, side="high", confidence=0.6)
-    if moves[middle] < slow and _gradient_arrives(trace):
+    if DECAYED * _decay(trace, peak) < moves[middle] < slow and _gradient_arrives(trace):
         return replace(found, side="low")
     return found
+
+
+def _decay(trace: Trace, peak: float) -> float:
+    """The update over the weight that weight decay alone makes, with momentum; 0 where the recipe is not known."""
+    if trace.recipe is None:
+        return 0.0
+    optimizer = trace.recipe.optimizer
+    return peak * optimizer.weight_decay / (1 - optimizer.momentum if optimizer.name == "sgd" else 1.0)
 
 
 def _gradient_arrives(trace: Trace) -> bool:

@@ -8,7 +8,7 @@ A deep network learns slowly or not at all; taking layers away makes it better.
 when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first
 value, in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved`
 times the late layers' largest. With Adam the distance proves nothing, since Adam scales every step up: there the
-gradient decides. Where early layers do learn (a ratio above `healthy`, and distances that compare), the rule says so
+gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the rule says so
 with the number: a bad result is often blamed on gradients that are fine.
 
 ## Why it happens
@@ -47,8 +47,10 @@ from netvet.trace import Trace
     explains=["loss-plateau", "accuracy-plateau"],
     remedies=["early-batch-norm", "he-init", "leaky-relu"],
 )
-def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1, healthy: float = 0.01) -> Iterator[Answer]:
-    """`limit`, `healthy`: early over late gradient (RMS); `moved`: early over late weight distance."""
+def check(
+    trace: Trace, *, limit: float = 1e-3, moved: float = 0.1, healthy: float = 0.01, moves: float = 0.05
+) -> Iterator[Answer]:
+    """`limit`, `healthy`: early over late gradient (RMS); `moved`: early over late weight distance, `moves`: early."""
     layers = trace.places("grad_rms")
     sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in layers])
     third = max(1, len(layers) // 3)
@@ -72,7 +74,7 @@ def check(trace: Trace, *, limit: float = 1e-3, moved: float = 0.1, healthy: flo
             limit=limit * float(np.median(sizes[-third:])),
             confidence=min(0.97, 0.8 + 0.03 * float(np.log10(limit / max(ratio, 1e-12)))),
         )
-    elif ratio >= healthy and moved * late <= early < 10:
+    elif ratio >= healthy and max(moved * late, moves) <= early < 10:
         text = _(
             "Early layers learn: the gradient in the first layers is {ratio:.2g} of that in the last ones, "
             "and the weights of {layer} moved by {moved:.0%}."
