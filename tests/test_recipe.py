@@ -77,7 +77,7 @@ def test_any_tree_is_a_recipe_or_one_sentence(tree: dict[str, Any]) -> None:
 
 def test_a_recipe_cannot_be_altered() -> None:
     with pytest.raises(Exception, match="frozen"):
-        Recipe().optimizer.lr = 0.1  # type: ignore[misc]
+        Recipe().optimizer.lr = 0.1
 
 
 def test_change_leaves_the_old_recipe_as_it_was() -> None:
