@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from netvet import __version__, locale
 from netvet.errors import BadInput
+from netvet.locale import _, command_line
 
 Lang = Annotated[Literal["en", "id"] | None, Parameter(help="Language: en or id; the machine's own where left out.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print JSON instead of text.")]
@@ -209,14 +210,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _main(arguments: list[str]) -> int:
     locale.use(_language(arguments))
+    command_line.translate(app)
     try:
         answer = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except BadInput as error:
         return _refuse(str(error))
     except CycloptsError as error:
-        return _refuse(" ".join(str(error).split()) + " See netvet --help.")
+        return _refuse(command_line.refusal(error) + " " + _("See netvet --help."))
     except KeyboardInterrupt:
-        print("netvet: stopped; what was written stays.", file=sys.stderr)
+        print("netvet: " + _("stopped; what was written stays."), file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

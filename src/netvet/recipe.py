@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netvet.errors import BadInput
+from netvet.locale import _
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -197,11 +198,15 @@ class Recipe(_Part):
             for name in parents:
                 if not isinstance(node, dict) or name not in node:
                     raise BadInput(
-                        f"The recipe has no field {path!r}; {_allowed_here(parents[: parents.index(name)])}."
+                        _("The recipe has no field {path!r}; {allowed}.").format(
+                            path=path, allowed=_allowed_here(parents[: parents.index(name)])
+                        )
                     )
                 node = node[name]
             if not isinstance(node, dict) or (last not in node and parents != ["augment", "per_class"]):
-                raise BadInput(f"The recipe has no field {path!r}; {_allowed_here(parents)}.")
+                raise BadInput(
+                    _("The recipe has no field {path!r}; {allowed}.").format(path=path, allowed=_allowed_here(parents))
+                )
             node[last] = value
         return parse(tree)
 
@@ -214,15 +219,18 @@ class Recipe(_Part):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def parse(tree: object, origin: str = "The recipe") -> Recipe:
+def parse(tree: object, origin: str | None = None) -> Recipe:
     """A recipe from a tree of plain values. Raises BadInput with one sentence that names the field and what it
     allows.
     """
+    origin = origin or _("The recipe")
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
         raise BadInput(
-            f"{origin} must be a YAML mapping of fields such as 'optimizer:', and is a {type(tree).__name__}."
+            _("{origin} must be a YAML mapping of fields such as 'optimizer:', and is a {kind}.").format(
+                origin=origin, kind=type(tree).__name__
+            )
         )
     try:
         return Recipe.model_validate(tree)
@@ -242,12 +250,14 @@ def load(name: str | Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         names = ", ".join(shipped())
-        raise BadInput(f"The recipe {name} cannot be read: give a YAML file, or one of: {names}.") from None
+        sentence = _("The recipe {name} cannot be read: give a YAML file, or one of: {names}.")
+        raise BadInput(sentence.format(name=name, names=names)) from None
     try:
-        return parse(yaml.safe_load(text), f"The recipe {name}")
+        return parse(yaml.safe_load(text), _("The recipe {name}").format(name=name))
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise BadInput(f"The recipe {name} is not valid YAML, line {line}: mend that line.") from None
+        sentence = _("The recipe {name} is not valid YAML, line {line}: mend that line.")
+        raise BadInput(sentence.format(name=name, line=line)) from None
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -256,7 +266,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     for text in assignments:
         path, sign, value = text.partition("=")
         if not sign or not path.strip():
-            raise BadInput(f"--set {text!r} is not of the form field=value; write for example --set optimizer.lr=0.1.")
+            sentence = _("--set {text!r} is not of the form field=value; write for example --set optimizer.lr=0.1.")
+            raise BadInput(sentence.format(text=text))
         try:
             read = yaml.safe_load(value)
             if isinstance(read, str):  # YAML 1.1 reads 1e-3 as a string
@@ -264,7 +275,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
                     read = float(read)
             changes[path.strip()] = read
         except yaml.YAMLError:
-            raise BadInput(f"--set {text!r}: the value is not valid YAML; quote it.") from None
+            raise BadInput(_("--set {text!r}: the value is not valid YAML; quote it.").format(text=text)) from None
     return changes
 
 
@@ -273,7 +284,7 @@ def _allowed_here(parents: Sequence[str]) -> str:
     for name in parents:
         part = part.model_fields[name].annotation if name in getattr(part, "model_fields", {}) else part
     fields = ", ".join(getattr(part, "model_fields", Recipe.model_fields))
-    return f"{'.'.join(parents) if parents else 'it'} has {fields}"
+    return _("{part} has {fields}").format(part=".".join(parents) if parents else _("it"), fields=fields)
 
 
 def _sentence(error: ValidationError, origin: str) -> str:
@@ -281,19 +292,43 @@ def _sentence(error: ValidationError, origin: str) -> str:
     place = [str(p) for p in first["loc"]]
     names = [p for p in place if not p.startswith(("literal[", "tuple[", "constrained", "function"))]
     where = ".".join(names)
-    subject = f"{origin}'s {where}"
+    subject = _("{origin}'s {field}").format(origin=origin, field=where)
     match first["type"]:
         case "extra_forbidden":
             allowed = _allowed_here(names[:-1])
             close = difflib.get_close_matches(names[-1], allowed.replace(",", "").split(), n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            return f"{origin} has no field {where!r}{hint}; {allowed}."
+            hint = _(" (did you mean {name}?)").format(name=close[0]) if close else ""
+            return _("{origin} has no field {field!r}{hint}; {allowed}.").format(
+                origin=origin, field=where, hint=hint, allowed=allowed
+            )
         case "literal_error":
             allowed = _literals(names)
-            return f"{subject} is {first['input']!r}; allowed: {allowed}."
+            return _("{subject} is {value!r}; allowed: {allowed}.").format(
+                subject=subject, value=first["input"], allowed=allowed
+            )
         case _:
-            message = first["msg"].replace("Input should", "it should")
-            return f"{subject} is {first['input']!r}: {message[0].lower() + message[1:]}."
+            return _("{subject} is {value!r}: {why}.").format(subject=subject, value=first["input"], why=_why(first))
+
+
+def _why(error: Mapping[str, Any]) -> str:
+    """What a field allows; pydantic's own words for what is rare."""
+    known = {
+        "greater_than": _("it should be greater than {gt}"),
+        "greater_than_equal": _("it should be greater than or equal to {ge}"),
+        "less_than": _("it should be less than {lt}"),
+        "less_than_equal": _("it should be less than or equal to {le}"),
+        "finite_number": _("it should be a finite number"),
+        "float_parsing": _("it should be a valid number, unable to parse string as a number"),
+        "float_type": _("it should be a valid number"),
+        "int_parsing": _("it should be a valid integer, unable to parse string as an integer"),
+        "int_type": _("it should be a valid integer"),
+        "int_from_float": _("it should be a valid integer, got a number with a fractional part"),
+        "string_type": _("it should be a valid string"),
+    }
+    if error["type"] in known:
+        return known[error["type"]].format(**error.get("ctx", {}))
+    message = str(error["msg"]).replace("Input should", "it should")
+    return message[0].lower() + message[1:]
 
 
 def _literals(names: Sequence[str]) -> str:
@@ -309,7 +344,7 @@ def _literals(names: Sequence[str]) -> str:
         if found and all(isinstance(v, str) for v in found):
             values += [v for v in found if v not in values]
         elif getattr(option, "__origin__", None) is tuple:
-            values.append("a list of numbers")
+            values.append(_("a list of numbers"))
     return ", ".join(values)
 
 

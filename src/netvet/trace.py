@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.errors import BadInput
+from netvet.locale import _
 from netvet.recipe import Recipe, parse
 
 FILE = "trace.sqlite"
@@ -105,7 +106,9 @@ class Trace:
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
             raise BadInput(
-                f"There is no recorded run in {run}: give a folder that `netvet train` or `netvet.watch` wrote."
+                _(
+                    "There is no recorded run in {run}: give a folder that `netvet train` or `netvet.watch` wrote."
+                ).format(run=run)
             )
         try:
             with _reader(path) as base:
@@ -120,7 +123,8 @@ class Trace:
                 units = dict(base.execute("SELECT name, unit FROM unit"))
                 meta = {key: json.loads(text) for key, text in base.execute("SELECT key, json FROM meta")}
         except (sqlite3.DatabaseError, ValueError):
-            raise BadInput(f"{path} is not a trace that netvet wrote, or it is damaged: train again.") from None
+            sentence = _("{path} is not a trace that netvet wrote, or it is damaged: train again.")
+            raise BadInput(sentence.format(path=path)) from None
         recipe = parse(meta.pop("recipe")) if "recipe" in meta else None
         return cls(observations, recipe=recipe, arrays=arrays, units=units, meta=meta)
 
@@ -214,7 +218,9 @@ class TraceWriter:
             if self._base.in_transaction:
                 self._base.execute("ROLLBACK")
             raise BadInput(
-                f"The trace {self.path} cannot be written ({error}): free some space and use --resume."
+                _("The trace {path} cannot be written ({error}): free some space and use --resume.").format(
+                    path=self.path, error=error
+                )
             ) from None
         self._rows, self._arrays, self._units = [], [], {}
 

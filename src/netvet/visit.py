@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.errors import BadInput
+from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, diagnose
 from netvet.trace import Trace, TraceWriter
@@ -97,10 +98,12 @@ def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str
     path = Path(run)
     trace = Trace.open(path)
     if name not in exams():
-        raise BadInput(f"There is no exam {name!r}; there are: {', '.join(exams())}.")
+        raise BadInput(_("There is no exam {name!r}; there are: {names}.").format(name=name, names=", ".join(exams())))
     if trace.recipe is None:
         raise BadInput(
-            f"{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train."
+            _(
+                "{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train."
+            ).format(run=run)
         )
     loaded = images if images is not None else _images(trace)
     with TraceWriter(path) as writer:
@@ -118,9 +121,10 @@ def new_run(source: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise BadInput(f"The folder {path} cannot be made ({error.strerror}): give --out.") from None
+            sentence = _("The folder {path} cannot be made ({problem}): give --out.")
+            raise BadInput(sentence.format(path=path, problem=error.strerror)) from None
         return path
-    raise BadInput("A hundred runs began in this second: give --out.")
+    raise BadInput(_("A hundred runs began in this second: give --out."))
 
 
 def _images(trace: Trace) -> ImageSet:

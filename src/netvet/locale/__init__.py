@@ -2,6 +2,9 @@
 
 `_` looks a sentence up in the language that was chosen last; sentences hold named fields that are filled in afterwards,
 `_("{n} images").format(n=3)`, so that a translation may order them as it likes.
+
+Numbers are written alike in both languages, with a decimal point; so is what a machine reads: JSON, recipes, names of
+rules. A sentence that is recorded (an exam's answer, a trial's summary) stays in the language it was recorded in.
 """
 
 from __future__ import annotations

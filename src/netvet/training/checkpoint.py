@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from netvet.errors import BadInput
+from netvet.locale import _
 
 LAST = "last.pt"
 BEST = "best.pt"
@@ -26,16 +27,19 @@ def save(path: Path, state: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
         raise BadInput(
-            f"The checkpoint {path} cannot be written ({error}): free some space, then use --resume."
+            _("The checkpoint {path} cannot be written ({error}): free some space, then use --resume.").format(
+                path=path, error=error
+            )
         ) from None
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; tensors and plain values only. Raises BadInput where there is none or it is damaged."""
     if not path.is_file():
-        raise BadInput(f"There is no checkpoint {path}: train this run first.")
+        raise BadInput(_("There is no checkpoint {path}: train this run first.").format(path=path))
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # torch raises many kinds for a damaged file
-        raise BadInput(f"The checkpoint {path} is damaged or not netvet's: train again.") from None
+        sentence = _("The checkpoint {path} is damaged or not netvet's: train again.")
+        raise BadInput(sentence.format(path=path)) from None
     return state

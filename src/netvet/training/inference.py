@@ -14,6 +14,7 @@ from torch import nn
 from netvet.errors import BadInput
 from netvet.images.dataset import ImageSet
 from netvet.images.decode import Undecodable, decode_file
+from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.trace import Trace
 from netvet.training import checkpoint, models
@@ -46,10 +47,11 @@ def evaluate(run: str | Path, images: ImageSet, split: str) -> Summary:
     """Metrics of a run's final model on a split (`train`, `val` or `test`) of a set with the run's classes."""
     trained = _load(Path(run))
     if tuple(images.classes) != trained.classes:
-        raise BadInput(f"The classes of the images are not those that {run} was trained on.")
+        raise BadInput(_("The classes of the images are not those that {run} was trained on.").format(run=run))
     rows = images.indices(split)  # type: ignore[arg-type]
     if not len(rows):
-        raise BadInput(f"The {split} split is empty: give data.{split} a share above 0 and train again.")
+        sentence = _("The {split} split is empty: give data.{split} a share above 0 and train again.")
+        raise BadInput(sentence.format(split=split))
     logits, labels = _logits(trained.model, trained.statistics, trained.machine, images, rows)
     return summarise(logits, labels, images.classes)
 
@@ -78,7 +80,7 @@ def _load(run: Path) -> _Trained:
     """The final model of a run, in eval mode. Raises BadInput where the run has no checkpoint or no recipe."""
     recipe = Trace.open(run).recipe
     if recipe is None:
-        raise BadInput(f"{run} was not trained by netvet: its model is not known here.")
+        raise BadInput(_("{run} was not trained by netvet: its model is not known here.").format(run=run))
     state = checkpoint.load(run / checkpoint.LAST)
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from netvet.errors import BadInput
 from netvet.images.augment import augment
 from netvet.images.dataset import ImageSet, load
+from netvet.locale import _
 from netvet.probe import watch
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
@@ -96,7 +97,8 @@ def train(
         if resume:
             recipe = recorded(run, recipe)
         elif (run / FILE).exists():
-            raise BadInput(f"{run} holds a run already: add --resume to go on with it, or choose another --out.")
+            sentence = _("{run} holds a run already: add --resume to go on with it, or choose another --out.")
+            raise BadInput(sentence.format(run=run))
         loaded = images if images is not None else load_images(recipe, progress=False)
         session = _Session(recipe, run, loaded, watched=watched)
         try:
@@ -127,7 +129,8 @@ class _Session:
     def __init__(self, recipe: Recipe, run: Path, images: ImageSet, *, watched: bool) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
-                raise BadInput(f"{recipe.data.source} has fewer than 2 {split} images: add images, or change data.val.")
+                sentence = _("{source} has fewer than 2 {split} images: add images, or change data.val.")
+                raise BadInput(sentence.format(source=recipe.data.source, split=split))
         self.recipe, self.run, self.images = recipe, run, images
         self.machine = choose(recipe)
         self.steps_per_epoch = batches.steps_per_epoch(recipe, images)
@@ -271,7 +274,7 @@ class _Session:
         if self.recipe.stop.early_stopping is not None and (self.run / checkpoint.BEST).exists():
             self.model.load_state_dict(checkpoint.load(self.run / checkpoint.BEST)["model"])
         rows = self.images.indices("val")
-        logits, _ = predict(self.model, self.statistics, self.machine, self.images, rows)
+        logits, _labels = predict(self.model, self.statistics, self.machine, self.images, rows)
         if self.watcher is not None:
             self.watcher.flush()
         journal.finish(self.writer, self.at.step - 1, self.images, logits)
@@ -299,7 +302,8 @@ class _Session:
 
     def _restore(self, state: dict[str, Any]) -> None:
         if state["classes"] != list(self.images.classes):
-            raise BadInput(f"The classes of {self.recipe.data.source} are not those that {self.run} was trained on.")
+            sentence = _("The classes of {source} are not those that {run} was trained on.")
+            raise BadInput(sentence.format(source=self.recipe.data.source, run=self.run))
         self.model.load_state_dict(state["model"])
         if "optimizer" in state:
             self.optimizer.load_state_dict(state["optimizer"])
@@ -355,12 +359,14 @@ def recorded(run: Path, recipe: Recipe) -> Recipe:
     """The recipe of the run that is to go on; the caller's must agree where it says more than the default."""
     recorded = Trace.open(run).recipe
     if recorded is None:
-        raise BadInput(f"{run} was not trained by netvet, so it cannot go on with --resume.")
+        raise BadInput(_("{run} was not trained by netvet, so it cannot go on with --resume.").format(run=run))
     asked = recorded.differences(recipe)
     if recipe != Recipe(data=recipe.data) and asked:
         field, (was, now) = next(iter(asked.items()))
         raise BadInput(
-            f"{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it."
+            _("{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it.").format(
+                run=run, field=field, was=was, now=now
+            )
         )
     return recorded
 
@@ -372,12 +378,14 @@ def _claim(run: Path) -> Iterator[None]:
         run.mkdir(parents=True, exist_ok=True)
         lock: IO[str] = (run / ".lock").open("w")
     except OSError as error:
-        raise BadInput(f"The folder {run} cannot be written ({error.strerror}): choose another --out.") from None
+        sentence = _("The folder {run} cannot be written ({problem}): choose another --out.")
+        raise BadInput(sentence.format(run=run, problem=error.strerror)) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise BadInput(f"Another netvet is at work in {run}: wait for it, or choose another --out.") from None
+            sentence = _("Another netvet is at work in {run}: wait for it, or choose another --out.")
+            raise BadInput(sentence.format(run=run)) from None
         yield
 
 
