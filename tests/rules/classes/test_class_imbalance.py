@@ -30,6 +30,12 @@ def test_surer_when_training_recall_is_low_too() -> None:
     assert assert_fires(RULE, ignored).confidence > assert_fires(RULE, memorised).confidence
 
 
+def test_training_recall_is_enough_where_validation_has_too_few_images() -> None:
+    few = {f"val_images@species {i}": 1.0 for i in range(5, 8)}
+    assert_fires(RULE, altered(healthy_trace(), {**_unequal(COSTLY), **_unequal(COSTLY, "train"), **few}))
+    assert_silent(RULE, altered(healthy_trace(), {**_unequal([0.9] * 6 + [0.5, 0.5]), **few}))
+
+
 def test_silent_when_it_costs_nothing() -> None:
     assert_silent(RULE, altered(healthy_trace(), _unequal([0.9] * 8)))
     assert_silent(RULE, altered(healthy_trace(), _unequal(list(reversed(COSTLY)))))
@@ -39,8 +45,3 @@ def test_silent_when_classes_are_equal_whatever_their_recall() -> None:
     recalls = {f"val_recall@species {i}": r for i, r in enumerate(COSTLY)}
     assert_silent(RULE, altered(healthy_trace(), recalls))
     assert_silent(RULE, healthy_trace())
-
-
-def test_silent_when_rare_classes_have_too_few_images_to_tell() -> None:
-    few = {f"val_images@species {i}": 2.0 for i in range(6, 8)}
-    assert_silent(RULE, altered(healthy_trace(), {**_unequal([0.9] * 6 + [0.5, 0.5]), **few}))

@@ -18,9 +18,21 @@ def test_fires_on_a_class_that_is_never_named() -> None:
     assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": 0.02}), where="species 3")
 
 
-def test_the_worst_class_comes_first() -> None:
-    sick = altered(healthy_trace(), {**STUCK, "val_auc@species 5": 0.6, "val_auc_high@species 5": 0.67})
-    assert [f.where for f in findings(RULE, sick)] == ["species 3", "species 5"]
+def test_fires_on_a_small_class_that_training_does_not_even_fit() -> None:
+    unlearnt = {"val_images@species 3": 2.0, "val_recall@species 3": 0.0, "train_recall@species 3": 0.0}
+    found = assert_fires(
+        RULE, altered(healthy_trace(), {**unlearnt, "class_images@species 3": 20.0}), where="species 3"
+    )
+    assert "training images" in found.message
+    assert_silent(RULE, altered(healthy_trace(), {**unlearnt, "class_images@species 3": 3.0}))
+
+
+def test_the_worst_class_comes_first_and_names_the_others() -> None:
+    second = {"val_auc@species 5": 0.6, "val_auc_high@species 5": 0.67}
+    (found,) = findings(RULE, altered(healthy_trace(), {**STUCK, **second}))
+    assert found.where == "species 3"
+    assert found.message.endswith("The same goes for species 5.")
+    assert [series.where for series in found.evidence] == ["species 3", "species 5"]
 
 
 def test_silent_on_a_small_class_whose_score_is_chance() -> None:

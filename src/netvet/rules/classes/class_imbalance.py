@@ -4,11 +4,12 @@
 Accuracy looks fine and balanced accuracy does not: the rare species are taken for the common ones.
 
 ## Evidence
-`class_images` and, at the end of the run, `val_recall` by class. Fires when the largest class has more than `ratio`
-times the images of the smallest, recall goes with the counts (Spearman's rank correlation above `correlation`), and
-the rare classes together (the third with the fewest images) are recognised surely `cost` (0..1) less often than the
-others, by Newcombe's interval. More confident when their *training* recall is low as well: then the network does not
-even try.
+`class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. Fires when the largest
+class has more than `ratio` times the images of the smallest, and in training or in validation recall goes with the
+counts (Spearman's rank correlation above `correlation`) and the rare classes together (the half with the fewest
+images) are recognised surely `cost` (0..1) less often than the others, by Newcombe's interval. Training recall says
+more: the network has seen these very images and names another class all the same; a gap in validation alone may be
+want of variety, and gets less confidence.
 
 ## Why it happens
 The loss is a mean over images, so a class with 2 % of them has 2 % of the say; naming a common class is the cheaper
@@ -49,59 +50,54 @@ from netvet.trace import Trace
 )
 def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: float = 0.2) -> Iterator[Finding]:
     """`ratio`: of images; `correlation`: rank correlation; `cost`: recall, 0..1."""
-    names = [
-        n
-        for n in trace.places("class_images")
-        if trace.last("val_images", n) > 0 and len(trace.series("val_recall", n))
-    ]
-    counts = np.array([trace.last("class_images", n) for n in names])
-    if len(names) < 2 or counts.max() <= ratio * counts.min():
+    counts = {name: trace.last("class_images", name) for name in trace.places("class_images")}
+    counts = {name: count for name, count in sorted(counts.items(), key=lambda pair: pair[1]) if count > 0}
+    if len(counts) < 3 or max(counts.values()) <= ratio * min(counts.values()):
         return
-    recall, trained = (
-        np.array(
-            [
-                last_third(trace.series(f"{s}_recall", n)).mean() if len(trace.series(f"{s}_recall", n)) else np.nan
-                for n in names
-            ]
+    rarest, most = next(iter(counts)), max(counts, key=lambda name: counts[name])
+    for split, confidence in (("train", 0.9), ("val", 0.6)):
+        images = counts if split == "train" else {name: trace.last("val_images", name) for name in counts}
+        curves = {name: trace.series(f"{split}_recall", name) for name in counts if images[name] > 0}
+        recall = {name: float(last_third(curve).mean()) for name, curve in curves.items() if len(curve)}
+        names, half = list(recall), len(recall) // 2
+        if not half or not np.isfinite(list(recall.values())).all():
+            continue
+        (low, n_low), (high, n_high) = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
+        if surely_more(high, n_high, low, n_low) <= cost or _spearman(counts, recall) <= correlation:
+            continue
+        text = _(
+            "{most} has {high_count:.0f} training images and {rarest} {low_count:.0f}; of the {n} rarest classes "
+            "{low:.0%} of "
+            "the {split} images are recognised, of the others {high:.0%}."
         )
-        for s in ("val", "train")
-    )
-    images = np.array([trace.last("val_images", n) for n in names])
-    rare = np.argsort(counts, kind="stable")[: max(1, len(names) // 3)]
-    common = np.setdiff1d(np.arange(len(names)), rare)
-    low, high = (float(np.average(recall[part], weights=images[part])) for part in (rare, common))
-    lost = surely_more(high, images[common].sum(), low, images[rare].sum())
-    follows = _spearman(counts, recall)
-    if lost <= cost or follows <= correlation:
+        yield Finding(
+            text.format(
+                most=most,
+                high_count=counts[most],
+                rarest=rarest,
+                low_count=counts[rarest],
+                n=half,
+                low=low,
+                split=_("training") if split == "train" else _("validation"),
+                high=high,
+            ),
+            where=rarest,
+            evidence=tuple(curves[name] for name in names[:half]),
+            limit=high - cost,
+            confidence=confidence,
+        )
         return
-    smallest = names[int(rare[0])]
-    text = _(
-        "{most} has {high:.0f} training images and {least} {low:.0f}; the {n} rarest classes are recognised in "
-        "{rare:.0%} "
-        "of cases, the others in {common:.0%}."
-    )
-    yield Finding(
-        text.format(
-            most=names[int(np.argmax(counts))],
-            high=counts.max(),
-            least=smallest,
-            low=counts.min(),
-            n=len(rare),
-            rare=low,
-            common=high,
-        ),
-        where=smallest,
-        evidence=(trace.series("val_recall", smallest), *(trace.series("class_images", names[i]) for i in rare[:3])),
-        limit=high - cost,
-        confidence=0.9 if trained[rare].mean() < trained[common].mean() - cost / 2 else 0.6,
-    )
 
 
-def _spearman(
-    a: np.ndarray[tuple[int], np.dtype[np.float64]], b: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> float:
-    """Spearman's rank correlation, -1..1; 0 where all of `b` is one value."""
+def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> tuple[float, float]:
+    """Recall of some classes taken together, and their images."""
+    total = sum(images[name] for name in names)
+    return sum(recall[name] * images[name] for name in names) / total, total
+
+
+def _spearman(counts: dict[str, float], recall: dict[str, float]) -> float:
+    """Spearman's rank correlation of images and recall by class, -1..1; 0 where one of them is the same for all."""
     from scipy.stats import rankdata
 
-    ranks = rankdata(a), rankdata(b)
-    return float(np.corrcoef(*ranks)[0, 1]) if min(np.ptp(ranks[0]), np.ptp(ranks[1])) > 0 else 0.0
+    one, other = (rankdata([values[name] for name in recall]) for values in (counts, recall))
+    return float(np.corrcoef(one, other)[0, 1]) if min(np.ptp(one), np.ptp(other)) > 0 else 0.0

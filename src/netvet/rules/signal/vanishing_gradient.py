@@ -63,10 +63,9 @@ def check(
     first, last = trace.series("grad_rms", layers[0]), trace.series("grad_rms", layers[-1])
     evidence = (first, last, trace.series("weight_distance", layers[0]))
     if ratio < limit and (adam or not early - least >= moved * (late - least)):
-        text = _(
-            "The gradient in the first layers is {ratio:.0e} of that in the last ones: {layer} and those after "
-            "it do not learn."
-        )
+        text = _("Only {ratio:.0e} of the gradient in the last layers arrives in the first: {layer} does not learn.")
+        if ratio == 0:
+            text = _("No gradient arrives in the first layers: {layer} does not learn.")
         yield Finding(
             text.format(ratio=ratio, layer=layers[0]),
             where=layers[0],

@@ -7,8 +7,8 @@ costs.
 ## Evidence
 `train_loss` (nats, clean images) over the loss of guessing by the class shares. Fires when the share that is left
 lies above `limit`, unless the loss is still falling so fast that `patience` more runs like this one would bring it
-down to `target`: the fall over the second half of the work (the summed learning rate, because a schedule that ends near
-0 flattens every curve) is drawn on in a straight line.
+down to `target`: the fall over the second half of the work (the summed learning rate, because a schedule that ends
+near 0 flattens every curve) is drawn on in a straight line.
 
 ## Why it happens
 The optimiser does not get the network to fit even what it sees: steps too small or too large, a gradient that dies on

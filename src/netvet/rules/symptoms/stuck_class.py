@@ -4,11 +4,13 @@
 Overall accuracy looks fine, but one species is missed again and again, and does not get better.
 
 ## Evidence
-By class, one against the rest: `val_auc_high`, the upper end of the 95 % interval of ROC-AUC, and `val_recall` with
-Wilson's interval. A class is stuck when its AUC surely lies more than `margin` below the median of the classes, or
-its recall surely below `share` of the median recall, and the last third of the run did not raise it by `still` or
-more. Intervals, because a class of three validation images scores anything by chance; they are widened for the number
-of classes looked at (Bonferroni).
+By class, one against the rest: `val_auc` with its 95 % interval, and `val_recall` and `train_recall` with Wilson's. A
+class is stuck when, over the last third of the run, its AUC surely lies more than `margin` below the median of the
+classes, or its recall surely below `share` of what a quarter of the classes reach, and that third did not raise it by
+`still` or more. Intervals, because a class of three validation images scores anything by chance; they are widened for
+the number of classes looked at (Bonferroni). Training recall, because a class that is too small to judge on validation
+may still show that it is not even learnt. Where the others are not learnt either (AUC below `auc`, recall below
+`recall`), no class is called stuck.
 
 ## Why it happens
 Too few images of it, images that do not look alike, another class that looks the same, wrong labels, or photographs
@@ -28,6 +30,7 @@ Fawcett 2006, An introduction to ROC analysis, https://doi.org/10.1016/j.patrec.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -40,41 +43,60 @@ from netvet.trace import Trace
 
 
 @rule("stuck-class", kind="symptom", needs=["val_auc", "val_auc_high", "val_images"])
-def check(trace: Trace, *, margin: float = 0.1, share: float = 0.5, still: float = 0.05) -> Iterator[Finding]:
-    """`margin`: AUC; `share`: of the median recall; `still`: AUC or recall; all 0..1."""
+def check(
+    trace: Trace,
+    *,
+    margin: float = 0.1,
+    share: float = 0.4,
+    still: float = 0.05,
+    auc: float = 0.85,
+    recall: float = 0.7,
+) -> Iterator[Finding]:
+    """`margin`, `auc`: AUC; `share`: of the usual recall; `recall`: recall; `still`: AUC or recall; all 0..1."""
     names = trace.places("val_auc")
     if len(names) < 3:
         return
     z = float(-ndtri(0.025 / len(names)))
-    aucs, recalls = _ends(trace, "val_auc", names), _ends(trace, "val_recall", names)
-    usual_auc, usual_recall = quantile(aucs, 0.5), quantile(recalls, 0.5)
-    stuck: list[tuple[float, str, Finding]] = []
-    for name, auc, recall in zip(names, aucs, recalls, strict=True):
-        n = trace.last("val_images", name)
-        reach = auc + (trace.last("val_auc_high", name) - trace.last("val_auc", name)) * z / 1.96
-        if min(reach, 1.0) < usual_auc - margin and rise(last_third(trace.series("val_auc", name))) < still:
-            text = _(
-                "{name} is not learnt: its validation AUC stays at {value:.2f}, where the median class has {usual:.2f}."
-            )
-            series, value, usual, limit = trace.series("val_auc", name), auc, usual_auc, usual_auc - margin
-        elif (
-            n > 0
-            and interval(recall, n, z)[1] < share * usual_recall
-            and rise(last_third(trace.series("val_recall", name))) < still
-        ):
-            text = _(
-                "{name} is missed: {value:.0%} of its validation images are recognised, where the median class "
-                "has {usual:.0%}."
-            )
-            series, value, usual, limit = trace.series("val_recall", name), recall, usual_recall, share * usual_recall
-        else:
+    stuck: dict[str, tuple[float, Finding]] = {}
+    for name in ("val_auc", "val_recall", "train_recall"):
+        curves = [trace.series(name, place) for place in names]
+        ends = np.array([last_third(curve).mean() if len(curve) else np.nan for curve in curves])
+        usual = quantile(ends, 0.5 if name == "val_auc" else 0.75)
+        limit = usual - margin if name == "val_auc" else share * usual
+        if not usual >= (auc if name == "val_auc" else recall):
             continue
-        finding = Finding(text.format(name=name, value=value, usual=usual), name, (series,), limit, 0.9)
-        stuck.append((value / max(usual, 1e-9), name, finding))
-    yield from (finding for _rank, _name, finding in sorted(stuck, key=lambda s: s[:2]))
+        for place, curve, value in zip(names, curves, ends, strict=True):
+            if place in stuck or not _reach(trace, name, place, value, z) < limit or rise(last_third(curve)) >= still:
+                continue
+            message = _sentence(name).format(name=place, value=value, usual=usual)
+            stuck[place] = value / usual, Finding(message, place, (curve,), limit, 0.9)
+    if not stuck:
+        return
+    first, *others = (finding for _rank, finding in sorted(stuck.values(), key=lambda pair: (pair[0], pair[1].where)))
+    if others:
+        more = _("{message} The same goes for {names}.")
+        listed = ", ".join(finding.where for finding in others)
+        first = replace(first, message=more.format(message=first.message, names=listed))
+    yield replace(first, evidence=first.evidence + tuple(finding.evidence[0] for finding in others))
 
 
-def _ends(trace: Trace, name: str, places: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The mean over the last third of the run, by place; nan where it was not measured."""
-    thirds = [last_third(trace.series(name, place)) for place in places]
-    return np.array([float(np.mean(third)) if len(third) else np.nan for third in thirds])
+def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float:
+    """Upper end of the interval, z standard errors wide; nan where there is nothing to judge by."""
+    if name == "val_auc":
+        return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
+    n = trace.last("val_images" if name == "val_recall" else "class_images", place)
+    return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")
+
+
+def _sentence(name: str) -> str:
+    if name == "val_auc":
+        return _(
+            "{name} is not learnt: its validation AUC stays at {value:.2f}, where the median class has {usual:.2f}."
+        )
+    if name == "val_recall":
+        return _(
+            "{name} is missed: {value:.0%} of its validation images are recognised; of the better classes, {usual:.0%}."
+        )
+    return _(
+        "{name} is not learnt: {value:.0%} of its training images are recognised; of the better classes, {usual:.0%}."
+    )
