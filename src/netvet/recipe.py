@@ -313,10 +313,10 @@ def _sentence(error: ValidationError, origin: str) -> str:
 def _why(error: Mapping[str, Any]) -> str:
     """What a field allows; pydantic's own words for what is rare."""
     known = {
-        "greater_than": _("it should be greater than {gt}"),
-        "greater_than_equal": _("it should be greater than or equal to {ge}"),
-        "less_than": _("it should be less than {lt}"),
-        "less_than_equal": _("it should be less than or equal to {le}"),
+        "greater_than": _("it should be greater than {gt:g}"),
+        "greater_than_equal": _("it should be greater than or equal to {ge:g}"),
+        "less_than": _("it should be less than {lt:g}"),
+        "less_than_equal": _("it should be less than or equal to {le:g}"),
         "finite_number": _("it should be a finite number"),
         "float_parsing": _("it should be a valid number, unable to parse string as a number"),
         "float_type": _("it should be a valid number"),
