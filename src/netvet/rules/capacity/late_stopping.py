@@ -4,10 +4,11 @@
 Validation accuracy peaks early and then sinks while training accuracy still rises.
 
 ## Evidence
-`val_accuracy` and `val_loss`, moving means over 3 epochs. Fires when the run's end lies more than `fall` (0..1) below
-its best accuracy, and by more than twice the standard error of an accuracy on that many images; or, with less
-confidence, when the lowest validation loss lay in the first `early` of the run, has since risen by more than `rise`
-times, and accuracy has not gained anything since.
+`val_accuracy` and `val_loss`, moving means over an eighth of the run (3 epochs at least). Fires when accuracy was at
+its best in the first `early` of the run and ends more than `fall` (0..1) lower, a fall that is more than twice the
+standard error of an accuracy on that many images and three times what the zigzag from epoch to epoch leaves in such
+means. Or, with less confidence, when the lowest validation loss lay in the first half of that, has since risen by
+more than `rise` times, and accuracy has not gained anything since.
 
 ## Why it happens
 Once the training images are fitted, the remaining gradient comes from making the network surer of them, right or
@@ -45,28 +46,34 @@ from netvet.trace import Trace
     explains=["generalisation-gap"],
     remedies=["early-stopping", "augment", "weight-decay"],
 )
-def check(trace: Trace, *, fall: float = 0.03, early: float = 0.5, rise: float = 1.5) -> Iterator[Finding]:
+def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float = 1.5) -> Iterator[Finding]:
     """`fall`: accuracy, 0..1; `early`: share of the run; `rise`: multiple of the lowest loss."""
     accuracy, loss = trace.series("val_accuracy"), trace.series("val_loss")
-    if len(accuracy) < 6 or (trace.recipe is not None and trace.recipe.stop.early_stopping is not None):
+    epochs = len(accuracy)
+    if epochs < 6 or (trace.recipe is not None and trace.recipe.stop.early_stopping is not None):
         return
-    means, losses = smooth(accuracy.values), smooth(loss.values)
-    best, lowest = int(np.argmax(means)) + 1, int(np.argmin(losses)) + 1
-    lost = float(means.max() - means[-1])
-    error = math.sqrt(means.max() * (1 - means.max()) / seen(trace, "val"))
-    if lost > max(fall, 2 * error):
+    window = max(3, epochs // 8)
+    means, losses = smooth(accuracy.values, window), smooth(loss.values, window)
+    best, lowest = int(np.argmax(means)), int(np.argmin(losses))
+    error = math.sqrt(max(means[best] * (1 - means[best]), 0) / seen(trace, "val"))
+    zigzag = float(np.std(np.diff(accuracy.values[epochs // 3 :]))) / math.sqrt(window)
+    lost = float(means[best] - means[-1])
+    if lost > max(fall, 2 * error, 3 * zigzag) and best + window / 2 < early * epochs:
         text = _(
-            "Validation accuracy was at its best around epoch {best} of {epochs} ({high:.1%}) and fell to "
-            "{last:.1%} by the end."
+            "Validation accuracy was at its best around epoch {best} of {epochs} ({high:.1%}) and fell to {last:.1%} "
+            "by the end."
         )
-        message = text.format(best=best + 1, epochs=len(accuracy), high=means.max(), last=means[-1])
-        yield Finding(
-            message, evidence=(accuracy, loss), limit=float(means.max()) - fall, confidence=min(0.95, 0.75 + 2 * lost)
-        )
-    elif lowest < early * len(loss) and losses[-1] > rise * losses.min() and means[-1] <= means[lowest - 1] + error:
+        message = text.format(best=best + 1 + window // 2, epochs=epochs, high=means[best], last=means[-1])
+        limit, confidence = float(means[best]) - fall, min(0.95, 0.75 + 2 * lost)
+        yield Finding(message, evidence=(accuracy, loss), limit=limit, confidence=confidence)
+    elif (
+        lowest + window / 2 < early * epochs / 2
+        and losses[-1] > rise * losses[lowest]
+        and means[-1] <= means[min(lowest, len(means) - 1)] + error
+    ):
         text = _(
-            "Validation loss was lowest around epoch {lowest} of {epochs} ({low:.2f}) and rose to {last:.2f}; "
-            "accuracy gained nothing more."
+            "Validation loss was lowest around epoch {lowest} of {epochs} ({low:.2f}) and rose to {last:.2f}; accuracy "
+            "gained nothing more."
         )
-        message = text.format(lowest=lowest + 1, epochs=len(loss), low=losses.min(), last=losses[-1])
-        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses.min()), confidence=0.5)
+        message = text.format(lowest=lowest + 1 + window // 2, epochs=epochs, low=losses[lowest], last=losses[-1])
+        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses[lowest]), confidence=0.5)

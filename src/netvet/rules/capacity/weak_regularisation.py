@@ -4,10 +4,10 @@
 Training loss falls to almost 0, validation loss turns and rises; every run overfits at the same point.
 
 ## Evidence
-The recipe: no augmentation at all, or nothing but flips, together with how little else holds the network back: dropout
-and spatial dropout, mixup and label smoothing, weight decay below `decay`. Each that is missing adds to the confidence.
-Fires only where training accuracy exceeds validation accuracy by more than `least`: without a gap there is nothing to
-restrain.
+The recipe: no augmentation at all, or nothing but flips, together with how little else holds the network back:
+dropout and spatial dropout, mixup and label smoothing, weight decay below `decay`. Each that is missing adds to the
+confidence. Fires only where training accuracy exceeds validation accuracy by more than `least`: without a gap there
+is nothing to restrain.
 
 ## Why it happens
 Every epoch shows the same pixels again. Without changes to the images or noise in the network, remembering them is
