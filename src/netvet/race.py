@@ -61,7 +61,7 @@ class Race:
     resolution: float
     digest: str = ""
     on_update: Callable[[Progress], None] | None = None
-    clock: Callable[[], float] = monotonic
+    clock: Callable[[], float] = field(default_factory=lambda: monotonic)
     runs: dict[tuple[str, int], ArmRun] = field(default_factory=dict)
     reused: int = 0
     interrupted: bool = False

@@ -146,8 +146,14 @@ def is_own_net(recipe: Recipe) -> bool:
 
 
 def best_learning_rate(finding: Finding | None) -> float | None:
-    """Where the loss fell fastest in the learning rate range test, if the finding rests on one (median of several)."""
-    if finding is None:
-        return None
-    rates = [s.last for s in finding.evidence if s.name == "lr_range_best" and 0 < s.last < math.inf]
+    """What to aim at by the learning rate range test, if the finding rests on one: where the loss fell fastest, but no
+    more than half of the highest rate that lowered it, beyond which it rises (the medians of several tests).
+    """
+    best, high = _tested(finding, "lr_range_best"), _tested(finding, "lr_range_high")
+    return best if best is None or high is None else min(best, high / 2)
+
+
+def _tested(finding: Finding | None, name: str) -> float | None:
+    series = finding.evidence if finding is not None else ()
+    rates = [s.last for s in series if s.name == name and 0 < s.last < math.inf]
     return statistics.median(rates) if rates else None

@@ -112,5 +112,17 @@ def test_adam_has_another_usual_rate() -> None:
     assert treated("raise-learning-rate", {"optimizer.name": "adamw", "optimizer.lr": 1e-5}) == {"optimizer.lr": 0.001}
 
 
+def test_the_aim_keeps_away_from_where_the_loss_rises() -> None:
+    evidence = tuple(
+        Series(name, "", np.zeros(1, np.int64), np.array([rate]))
+        for name, rate in (("lr_range_best", 0.3), ("lr_range_high", 0.4))
+    )
+    changed = remedies()["raise-learning-rate"].apply(
+        Recipe().change({"optimizer.lr": 0.001}), Finding("x", evidence=evidence)
+    )
+    assert changed is not None
+    assert changed.optimizer.lr == pytest.approx(0.2)
+
+
 def test_a_range_test_without_an_answer_is_no_aim() -> None:
     assert treated("raise-learning-rate", {"optimizer.lr": 0.0005}, float("nan")) == {"optimizer.lr": 0.05}

@@ -2,8 +2,9 @@
 
 ## What it does
 Sets `optimizer.lr`, the peak of the schedule. Where the learning rate range test has been taken, to the rate at which
-the loss fell fastest in it. Otherwise to what is usual for the optimiser (0.05 for SGD with momentum, 0.001 for Adam
-and AdamW) where the recipe's is more than twice that, else to a tenth; never below a tenth of the usual.
+the loss fell fastest in it, at most half of the highest that lowered it. Otherwise to the usual for the optimiser
+(0.05 for SGD with momentum, 0.001 for Adam and AdamW) where the recipe's is more than twice that, else to a tenth;
+never below a tenth of the usual.
 
 ## When it helps
 The loss jumps or diverges (learning-rate-too-high), or units die in large steps (dead-relu).
