@@ -287,7 +287,7 @@ def test_from_images_to_a_report_and_a_name(netvet: Netvet, tmp_path: Path) -> N
     assert missing["problem"]
     assert netvet("predict", run, tmp_path / "none.png")[0] == 2
     assert "There is no exam 'lr-rnge'; there are: lr-range" in refused(netvet("exam", "lr-rnge", run))
-    code, out, err = netvet("treat", run, "--budget", "60s", "--seeds", "2", "--remedy", "augment", "--json")
+    code, out, err = netvet("treat", run, "--budget", "5m", "--seeds", "2", "--remedy", "augment", "--json")
     assert code == 0, err
     assert json.loads(out)
     assert (run / "report.html").is_file()
