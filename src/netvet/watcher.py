@@ -130,8 +130,8 @@ class Watcher:
         """Measure the model on a loader of (images, labels) and record the epoch: `val_*`, the running `train_*`.
 
         The model runs in eval mode without gradients; every module's mode and the random numbers are put back after it.
-        Returns loss (nats), accuracy, balanced_accuracy, calibration_error, entropy (0..1). Raises BadInput for an empty
-        loader, and where the watcher was given a writer: such a loop records its epochs itself.
+        Returns loss (nats), accuracy, balanced_accuracy, calibration_error, entropy (0..1). Raises BadInput for an
+        empty loader, and where the watcher was given a writer: such a loop records its epochs itself.
         """
         if self._epochs is None:
             raise BadInput(_("This watcher writes to a trace of yours: record the epochs there, validate does not."))
