@@ -217,14 +217,41 @@ class TestTheRace:
         assert trial.left_out == ("weight-decay", "dropout")
         assert "There was no time for weight-decay and dropout." in trial.summary
 
-    def test_a_run_that_goes_beyond_the_budget_is_given_up(self, tmp_path: Path) -> None:
+    def test_a_run_that_goes_beyond_the_budget_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(protocol, "diagnose", lambda trace, run="": HEALTHY)
         engine = FakeEngine()
-        begun = race_of(tmp_path, engine, budget=100)
+        laid_out = protocol.draw_up(record_run(tmp_path / "run"), names=["augment"], seeds=2, least=1)
+        begun = race.Race(laid_out, 100, engine, tmp_path, clock=engine.clock)
         begun.tick(0.5)
         engine.clock.now = 101
         begun.tick(1.0)
         with pytest.raises(race.TimeUp):
             begun.tick(0.5)
+
+    def test_runs_are_long_enough_to_show_what_ails(self, trying: Treat) -> None:
+        """Runs of 4 epochs do not show it, of 8 they do: then all are of 8, and a second call knows that."""
+
+        class ShowsLate(FakeEngine):
+            def run(self, jobs: Any) -> Any:
+                for made in super().run(jobs):
+                    late = made.epochs >= 8 and made.arm == CONTROL
+                    yield replace(made, findings=(SYMPTOM.rule,) if late else ())
+
+        engine = ShowsLate()
+        trial = trying(engine, diagnosis=ILL, budget=120)
+        assert trial.epochs == 8
+        assert [(job.arm, job.recipe.stop.epochs) for job in engine.jobs][:2] == [(CONTROL, 4), (CONTROL, 8)]
+        assert {run.epochs for run in trial.runs} == {8}
+        assert {v.cured for v in trial.verdicts} == {True}
+        again = ShowsLate()
+        assert trying(again, diagnosis=ILL, budget=120).reused == len(trial.runs)
+
+    def test_where_there_is_no_time_for_longer_runs_the_short_ones_count(self, trying: Treat) -> None:
+        trial = trying(FakeEngine(), diagnosis=ILL, budget=60)
+        assert trial.epochs == 4
+        assert {v.cured for v in trial.verdicts} == {None}
 
     def test_progress_tells_of_every_arm(self, trying: Treat) -> None:
         seen: list[Progress] = []
@@ -240,23 +267,6 @@ class TestTheRace:
         assert last["dropout"].state == "dropped"
         assert math.isnan(seen[0].arms[0].mean)
         assert seen[-1].doing == ""
-
-
-def race_of(folder: Path, engine: FakeEngine, *, budget: float) -> race.Race:
-    recipe = Recipe().change({"stop.epochs": 4})
-    return race.Race(
-        recipes={CONTROL: recipe, "augment": recipe},
-        reference=CONTROL,
-        bystanders=(),
-        plan=budgets.Plan(4, 1, 3),
-        pace=budgets.Pace(1.0, 0.0, 0.1),
-        budget=budget,
-        engine=engine,
-        folder=folder,
-        metric="accuracy",
-        resolution=0.01,
-        clock=engine.clock,
-    )
 
 
 class TestBreakingOffAndGoingOn:

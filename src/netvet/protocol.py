@@ -37,19 +37,19 @@ class Protocol:
     """A trial laid out.
 
     `recipe`: of the run that is treated, at full length. `prescriptions`: remedy -> what it makes of the recipe, in the
-    order in which they are tried; `left_out`: those for which there is no time. `reference`: the arm with which the
-    remedies are compared: the control, or the remedy that mends the split, and then all others are applied on top of
-    it. `resolution`: split -> what one image counts, 0..1.
+    order in which they are tried as far as the time allows. `reference`: the arm with which the remedies are compared:
+    the control, or the remedy that mends the split, and then all others are applied on top of it. `least`, `seeds`: see
+    `netvet.trial.treat`. `resolution`: split -> what one image counts, 0..1. `digest`: of the run's images.
     """
 
     recipe: Recipe
     diagnosis: Diagnosis
     prescriptions: dict[str, Prescription]
-    left_out: tuple[str, ...]
     reference: str
     metric: str
     pace: Pace
-    plan: Plan
+    least: int
+    seeds: int
     resolution: dict[str, float]
     digest: str
 
@@ -63,8 +63,35 @@ class Protocol:
         """The remedies that are compared with the reference."""
         return [name for name in self.prescriptions if name != self.reference]
 
+    @property
+    def sought(self) -> set[str]:
+        """What ails the run, which a trial's runs should show where they are not treated: empty for a healthy run."""
+        return self.targets(None)
 
-def draw_up(run: Path, *, budget: float, names: Sequence[str], seeds: int, least: int) -> Protocol:
+    def targets(self, remedy: str | None) -> set[str]:
+        """What should be gone after a remedy: the finding it is for (else the root cause), and what that explains."""
+        if self.diagnosis.verdict == "healthy":
+            return set()
+        finding = self.prescriptions[remedy].finding if remedy is not None else None
+        finding = finding or self.diagnosis.root
+        if finding is not None and finding.severity == "illness":
+            return {finding.rule, *finding.explains}
+        return {symptom.rule for symptom in self.diagnosis.symptoms}
+
+    def plan(self, budget: float, pace: Pace, shortest: int | None = None) -> Plan:
+        """How the trial fits into so many seconds; runs take `shortest` epochs at least. Raises BadInput."""
+        return make_plan(
+            budget,
+            pace,
+            full=self.recipe.stop.epochs,
+            remedies=len(self.prescriptions),
+            least=self.least,
+            seeds=self.seeds,
+            shortest=shortest,
+        )
+
+
+def draw_up(run: Path, *, names: Sequence[str], seeds: int, least: int) -> Protocol:
     """Read a run and lay out its trial. Raises BadInput: see `netvet.trial.treat`."""
     trace = Trace.open(run)
     recipe = trace.recipe
@@ -76,25 +103,15 @@ def draw_up(run: Path, *, budget: float, names: Sequence[str], seeds: int, least
         raise BadInput(_("{seeds} seed is too few: an interval needs at least 2.").format(seeds=seeds))
     diagnosis = _with_range_test(diagnose(trace, run=str(run)), trace)
     prescriptions, reference = _mended_first(recipe, _prescribed(recipe, diagnosis, trace, names, least))
-    pace = _pace(trace)
-    plan = make_plan(
-        budget,
-        pace,
-        full=recipe.stop.epochs,
-        remedies=len(prescriptions),
-        least=len(prescriptions) if names else least,
-        seeds=seeds,
-    )
-    tried = list(prescriptions)[: plan.remedies]
     return Protocol(
         recipe=recipe,
         diagnosis=diagnosis,
-        prescriptions={name: prescriptions[name] for name in tried},
-        left_out=tuple(prescriptions)[plan.remedies :],
+        prescriptions=prescriptions,
         reference=reference,
         metric="accuracy" if recipe.stop.metric == "accuracy" else "balanced_accuracy",
-        pace=pace,
-        plan=plan,
+        pace=_pace(trace),
+        least=len(prescriptions) if names else least,
+        seeds=seeds,
         resolution={split: 1 / max(1.0, _count(trace, f"{split}_images")) for split in ("val", "test")},
         digest=str(trace.meta.get("data", {}).get("digest", "")),
     )

@@ -16,19 +16,19 @@ import json
 import math
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Literal
 
 from netvet import __version__
-from netvet.budget import FIRST, MARGIN, Pace, Plan
+from netvet.budget import FIRST, MARGIN, Plan, shortened
 from netvet.engine import Engine, Job
+from netvet.errors import BadInput
 from netvet.locale import _
-from netvet.recipe import Recipe
+from netvet.protocol import Protocol
 from netvet.statistics import compare
-from netvet.trial import ArmProgress, ArmRun, Progress
+from netvet.trial import CONTROL, ArmProgress, ArmRun, Progress
 
 MOST_SEEDS = 8
 """More seeds hardly narrow an interval: from 8 to 16 by a third, for twice the time."""
@@ -44,22 +44,15 @@ class TimeUp(Exception):  # noqa: N818 - it ends a race, and is no error
 class Race:
     """State of a race.
 
-    `recipes`: arm -> its recipe for the first seed. `reference`: the arm that the others are compared with.
-    `bystanders`: arms that run the first seeds but are not compared (a control on another split). `digest`: of the
-    images. `racing`: the arms that are still in the race, or were when it ended.
+    `runs`: what has been run, by arm and seed. `reused`: how many of them an earlier trial had made. `plan`: how many
+    epochs, remedies and seeds fit. `racing`: the arms that are still in the race, or were when it ended. `doing`,
+    `share`, `index`: what is under way, how much of it is done (0..1), and which seed that is.
     """
 
-    recipes: Mapping[str, Recipe]
-    reference: str
-    bystanders: Sequence[str]
-    plan: Plan
-    pace: Pace
+    protocol: Protocol
     budget: float
     engine: Engine
     folder: Path
-    metric: str
-    resolution: float
-    digest: str = ""
     on_update: Callable[[Progress], None] | None = None
     clock: Callable[[], float] = field(default_factory=lambda: monotonic)
     runs: dict[tuple[str, int], ArmRun] = field(default_factory=dict)
@@ -70,14 +63,22 @@ class Race:
     share: float = 0.0
     index: int = 0
     began: float = field(init=False)
+    plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self.racing = [arm for arm in self.recipes if arm != self.reference and arm not in self.bystanders]
+        self.plan = self.protocol.plan(self.budget, self.protocol.pace)
+        self.racing = list(self.protocol.compared)
+
+    @property
+    def reference(self) -> str:
+        """The arm that the others are compared with."""
+        return self.protocol.reference
 
     def go(self) -> None:
         """Run the race. Ctrl-C ends it early; what was finished counts."""
         try:
+            self._pilot()
             self._seeds()
         except KeyboardInterrupt:
             self.interrupted = True
@@ -87,8 +88,12 @@ class Race:
 
     def differences(self) -> dict[str, list[float]]:
         """Arm -> treated minus reference, for every seed that both have run."""
-        arms = [arm for arm in self.recipes if arm != self.reference and arm not in self.bystanders]
-        return {arm: [self.value(arm, s) - self.value(self.reference, s) for s in self.pairs(arm)] for arm in arms}
+        found = {arm: self.pairs(arm) for arm in self.protocol.compared}
+        return {
+            arm: [self.value(arm, s) - self.value(self.reference, s) for s in seeds]
+            for arm, seeds in found.items()
+            if seeds
+        }
 
     def pairs(self, arm: str) -> list[int]:
         """The seeds that both the arm and the reference have run."""
@@ -96,7 +101,7 @@ class Race:
 
     def value(self, arm: str, seed: int) -> float:
         """The metric of a run on validation; 0 where it is no number, as after a divergence."""
-        return self.runs[arm, seed].metrics.get(self.metric, 0.0)
+        return self.runs[arm, seed].metrics.get(self.protocol.metric, 0.0)
 
     def spent(self) -> float:
         """Seconds since the race began."""
@@ -116,13 +121,13 @@ class Race:
 
     def progress(self) -> Progress:
         """How the race stands."""
-        judged = compare(self.differences(), resolution=self.resolution)
+        judged = compare(self.differences(), resolution=self._resolution)
         arms: list[ArmProgress] = []
-        for arm in self.recipes:
+        for arm in self.protocol.arms:
             seeds = [s for a, s in self.runs if a == arm]
             mean = statistics.fmean([self.value(arm, s) for s in seeds]) if seeds else math.nan
             found = judged.get(arm)
-            state: Literal["racing", "dropped"] = "racing" if found is None or arm in self.racing else "dropped"
+            out = arm in self.protocol.compared and arm not in self.racing
             arms.append(
                 ArmProgress(
                     arm,
@@ -130,32 +135,67 @@ class Race:
                     mean,
                     found.effect if found else math.nan,
                     found.interval if found else (math.nan, math.nan),
-                    state,
+                    "dropped" if out else "racing",
                 )
             )
         return Progress(tuple(arms), self.spent(), self.budget, self.doing, self.share)
 
+    def _pilot(self) -> None:
+        """Make the runs long enough to show what ails the run that is treated: the control's first run tells.
+
+        What does not show in short runs cannot be cured in them, and remedies for it are no help there. So they are
+        doubled until it shows, as far as the budget goes.
+        """
+        sought, full, left = self.protocol.sought, self.protocol.recipe.stop.epochs, self.budget
+        while sought and self.plan.epochs < full:
+            job = self._job(CONTROL, 0)
+            aside = replace(job, folder=self.folder / f"pilot-{self.plan.epochs}")
+            run = _recorded(aside, self.protocol.digest)
+            if run is None:
+                self._round(0, [CONTROL])
+                run = self.runs.get((CONTROL, job.recipe.seed))
+            if run is None or sought & set(run.findings):
+                return
+            left -= run.seconds
+            pace = self.protocol.pace
+            pace = replace(pace, epoch=max(pace.epoch, (run.seconds - pace.start) / max(1, run.epochs)))
+            try:
+                longer = self.protocol.plan(left, pace, min(full, 2 * self.plan.epochs))
+            except BadInput:  # no time for longer runs
+                return
+            if longer.remedies < min(self.plan.remedies, self.protocol.least):
+                return
+            if self.runs.pop((CONTROL, job.recipe.seed), None) is not None and job.folder.exists():
+                shutil.rmtree(aside.folder, ignore_errors=True)
+                job.folder.replace(aside.folder)
+            self.plan = longer
+
     def _seeds(self) -> None:
+        tried = list(self.protocol.prescriptions)[: self.plan.remedies]
+        self.racing = [arm for arm in self.protocol.compared if arm in tried]
         compared = bool(self.racing)
+        bystanders = [] if self.reference == CONTROL else [CONTROL]
         for index in range(MOST_SEEDS):
             if index >= FIRST and compared:
                 chosen = self._select(index)
                 if not chosen:
                     return
                 self.racing = chosen
-            field_ = [self.reference, *self.racing]
-            if index < FIRST:
-                field_ = [*self.bystanders, *field_]
+            arms = [self.reference, *self.racing]
             if (compared and not self.racing) or (not compared and index >= self.plan.seeds):
                 return
-            self._round(index, field_)
+            self._round(index, [*bystanders, *arms] if index < FIRST else arms)
             if index == 0:  # arms for which there was no time at all
                 self.racing = [arm for arm in self.racing if (arm, self._seed(0)) in self.runs]
             if not all((arm, self._seed(index)) in self.runs for arm in [self.reference, *self.racing]):
                 return
 
+    @property
+    def _resolution(self) -> float:
+        return self.protocol.resolution["val"]
+
     def _seed(self, index: int) -> int:
-        return self.recipes[self.reference].seed + index
+        return self.protocol.recipe.seed + index
 
     def _round(self, index: int, arms: Sequence[str]) -> None:
         """One seed of each of these arms, as far as the time allows."""
@@ -163,7 +203,9 @@ class Race:
         todo: list[Job] = []
         for arm in arms:
             job = self._job(arm, index)
-            found = _recorded(job, self.digest)
+            if (arm, job.recipe.seed) in self.runs:
+                continue
+            found = _recorded(job, self.protocol.digest)
             if found is None:
                 if (job.folder / RECORD).exists():  # of another recipe, other images or another version
                     shutil.rmtree(job.folder)
@@ -173,16 +215,16 @@ class Race:
                 self.reused += 1
         for run in self.engine.run(self._fitting(index, todo)):
             self.runs[run.arm, run.seed] = run
-            _record(run, self._job(run.arm, index), self.digest)
+            _record(run, self._job(run.arm, index), self.protocol.digest)
             self.say(self.doing, 1.0)
 
     def _fitting(self, index: int, jobs: Sequence[Job]) -> Iterator[Job]:
         """The jobs in order, each only if there is time for it; in the first round, for its second seed as well."""
-        for number, job in enumerate(jobs):
+        for job in jobs:
             needed = self._estimate(job.arm)
             if index == 0:
                 needed += sum(self._price(arm, 1) for arm in {a for a, _s in self.runs} | {job.arm})
-            if needed > self._left(index) and (number or index):
+            if needed > self._left(index) and self.runs:
                 return
             self.say(_("{arm}, seed {seed}").format(arm=job.arm, seed=job.recipe.seed))
             yield job
@@ -193,7 +235,7 @@ class Race:
         """
         ranked = sorted(self.racing, key=lambda arm: -compare(self.differences())[arm].effect)
         if index == FIRST:
-            standing = compare(self.differences(), family=1, resolution=self.resolution)
+            standing = compare(self.differences(), family=1, resolution=self._resolution)
             ranked = [arm for arm in ranked if standing[arm].interval[1] >= 0]
         if index >= self.plan.seeds:
             ranked = ranked[: math.ceil(len(ranked) / 2)]
@@ -203,11 +245,11 @@ class Race:
 
     def _left(self, index: int) -> float:
         """Seconds left for training, less what the test evaluation of `index` + 1 seeds takes."""
-        return self.budget - self.spent() - 2 * (index + 1) * self.pace.evaluation
+        return self.budget - self.spent() - 2 * (index + 1) * self.protocol.pace.evaluation
 
     def _price(self, arm: str, index: int) -> float:
         """Seconds that a run will take: none where it is recorded already."""
-        return 0.0 if _recorded(self._job(arm, index), self.digest) is not None else self._estimate(arm)
+        return 0.0 if _recorded(self._job(arm, index), self.protocol.digest) is not None else self._estimate(arm)
 
     def _estimate(self, arm: str) -> float:
         """From the arm's own runs; before it has any, the plan's figure, or what the others took if that is more."""
@@ -215,10 +257,10 @@ class Race:
         if own:
             return MARGIN * max(own)
         others = [run.seconds for run in self.runs.values()]
-        return max(self.pace.run(self.plan.epochs), MARGIN * statistics.median(others) if others else 0.0)
+        return max(self.protocol.pace.run(self.plan.epochs), MARGIN * statistics.median(others) if others else 0.0)
 
     def _job(self, arm: str, index: int) -> Job:
-        recipe = self.recipes[arm].change({"seed": self._seed(index)})
+        recipe = shortened(self.protocol.arms[arm], self.plan.epochs).change({"seed": self._seed(index)})
         return Job(arm, recipe, self.folder / f"{arm}-{recipe.seed}")
 
 

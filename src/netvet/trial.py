@@ -186,7 +186,6 @@ def treat(
     Raises:
         BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
     """
-    from netvet.budget import shortened
     from netvet.engine import LocalEngine
     from netvet.protocol import draw_up
     from netvet.race import Race
@@ -194,7 +193,7 @@ def treat(
     from netvet.verdicts import best, confirm, judge
 
     path = Path(run)
-    protocol = draw_up(path, budget=budget, names=names, seeds=seeds, least=least)
+    protocol = draw_up(path, names=names, seeds=seeds, least=least)
     if engine is None:
         if images is None:
             from netvet.training import load_images
@@ -207,20 +206,7 @@ def treat(
                 ).format(source=protocol.recipe.data.source, run=run)
             )
         engine = LocalEngine(images, of=protocol.recipe, tick=lambda share: race.tick(share))
-    race = Race(
-        recipes={arm: shortened(recipe, protocol.plan.epochs) for arm, recipe in protocol.arms.items()},
-        reference=protocol.reference,
-        bystanders=() if protocol.reference == CONTROL else (CONTROL,),
-        plan=protocol.plan,
-        pace=protocol.pace,
-        budget=budget,
-        engine=engine,
-        folder=path / FOLDER,
-        metric=protocol.metric,
-        resolution=protocol.resolution["val"],
-        digest=protocol.digest,
-        on_update=on_update,
-    )
+    race = Race(protocol, budget, engine, path / FOLDER, on_update)
     race.go()
     if not race.runs:
         raise KeyboardInterrupt
@@ -236,7 +222,7 @@ def treat(
         race.say("")
     trial = Trial(
         metric=protocol.metric,
-        epochs=protocol.plan.epochs,
+        epochs=race.plan.epochs,
         full_epochs=protocol.recipe.stop.epochs,
         budget_seconds=budget,
         spent_seconds=race.spent(),
@@ -246,7 +232,7 @@ def treat(
         confirmation=confirmation,
         summary="",
         reused=race.reused,
-        left_out=protocol.left_out,
+        left_out=tuple(name for name in protocol.prescriptions if name not in {arm for arm, _seed in race.runs}),
         interrupted=race.interrupted,
     )
     trial = replace(trial, summary=summarise(trial, protocol.diagnosis))

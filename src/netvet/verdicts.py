@@ -25,7 +25,6 @@ from netvet.errors import BadInput
 from netvet.protocol import Protocol
 from netvet.race import Race
 from netvet.recipe import Recipe
-from netvet.rule import Finding
 from netvet.statistics import Comparison, compare
 from netvet.trial import CONTROL, ArmRun, Verdict
 
@@ -34,18 +33,11 @@ NOT_COMPARED = Comparison(math.nan, (math.nan, math.nan), math.nan, 0)
 
 def judge(protocol: Protocol, race: Race) -> tuple[Verdict, ...]:
     """A verdict on validation for every remedy that has run, in the order in which they were tried."""
-    found = compare(
-        race.differences(),
-        family=len(protocol.compared),
-        resolution=protocol.resolution["val"],
-    )
+    found = compare(race.differences(), resolution=protocol.resolution["val"])
     verdicts: list[Verdict] = []
     if protocol.reference != CONTROL and _runs(race, protocol.reference):
         verdicts.append(_measurement(protocol, race))
-    for remedy in protocol.compared:
-        seeds = race.pairs(remedy)
-        if seeds:
-            verdicts.append(_verdict(protocol, race, remedy, seeds, found[remedy]))
+    verdicts += [_verdict(protocol, race, remedy, race.pairs(remedy), each) for remedy, each in found.items()]
     return tuple(verdicts)
 
 
@@ -65,7 +57,7 @@ def confirm(chosen: Verdict, protocol: Protocol, race: Race, engine: Engine) -> 
         )
     except BadInput:
         return None
-    family = 1 if chosen.helped else len(protocol.compared)
+    family = 1 if chosen.helped else len(race.differences())
     differences = {chosen.remedy: [t - c for t, c in zip(treated, control, strict=True)]}
     found = compare(differences, family=family, resolution=protocol.resolution["test"])[chosen.remedy]
     return replace(
@@ -86,7 +78,7 @@ def _verdict(protocol: Protocol, race: Race, remedy: str, seeds: Sequence[int], 
     return Verdict(
         remedy=remedy,
         helped=found.interval[0] > 0,
-        cured=cured(targets(protocol, remedy), treated, control),
+        cured=cured(protocol.targets(remedy), treated, control),
         effect=found.effect,
         interval=found.interval,
         p=found.p,
@@ -106,7 +98,7 @@ def _measurement(protocol: Protocol, race: Race) -> Verdict:
     return Verdict(
         remedy=remedy,
         helped=False,
-        cured=cured(targets(protocol, remedy), treated, control),
+        cured=cured(protocol.targets(remedy), treated, control),
         effect=NOT_COMPARED.effect,
         interval=NOT_COMPARED.interval,
         p=NOT_COMPARED.p,
@@ -117,17 +109,6 @@ def _measurement(protocol: Protocol, race: Race) -> Verdict:
         changes=_changes(protocol.recipe, protocol.arms[remedy]),
         measurement=True,
     )
-
-
-def targets(protocol: Protocol, remedy: str) -> set[str]:
-    """What should be gone after it: the finding it is meant for (else the root cause) and what that explains."""
-    diagnosis = protocol.diagnosis
-    if diagnosis.verdict == "healthy":
-        return set()
-    finding: Finding | None = protocol.prescriptions[remedy].finding or diagnosis.root
-    if finding is not None and finding.severity == "illness":
-        return {finding.rule, *finding.explains}
-    return {symptom.rule for symptom in diagnosis.symptoms}
 
 
 def cured(sought: set[str], treated: Sequence[ArmRun], control: Sequence[ArmRun]) -> bool | None:
