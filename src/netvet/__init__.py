@@ -29,7 +29,7 @@ _HOMES = {
 __all__ = ["Recipe", "Report", "Trace", "checkup", "diagnose", "train", "treat", "watch"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - the public names, each imported when it is first used
+def __getattr__(name: str) -> Any:  # the public names, each imported when it is first used
     if name in _HOMES:
         import importlib
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class BadInput(Exception):
+class BadInput(Exception):  # noqa: N818 - what happened, in the user's words
     """Input that netvet cannot use: its message is one sentence that says what, where and what to do.
 
     The command line prints the sentence and exits with 2; nothing that was written before is lost.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patient:
-    """What an exam may use: the recorded run's folder, its recipe and images. `record` takes the exam's observations."""
+    """What an exam may use: the run's folder, its recipe and images. `record` takes the exam's observations."""
 
     run: Path
     recipe: Recipe

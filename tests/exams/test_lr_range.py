@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from netvet.exams.lr_range import DECADES, STEPS, read
 from netvet.recipe import Recipe
@@ -16,11 +17,14 @@ from netvet.trace import Trace
 RATES = 10.0 * 10.0 ** np.linspace(-DECADES, 0, STEPS)
 
 
-def curve(fall: float, rise: float, noise: float, seed: int, depth: float = 0.5) -> np.ndarray:
+def curve(fall: float, rise: float, noise: float, seed: int, depth: float = 0.5) -> NDArray[np.float64]:
     """A loss that falls around the learning rate `fall` and rises around `rise`."""
     x = np.log10(RATES)
-    clean = 2.3 * (1 - depth / (1 + np.exp(-4 * (x - np.log10(fall))))) + 9 / (1 + np.exp(-6 * (x - np.log10(rise) - 0.7)))
-    return clean + np.random.default_rng(seed).normal(0, noise, len(x))
+    clean = 2.3 * (1 - depth / (1 + np.exp(-4 * (x - np.log10(fall))))) + 9 / (
+        1 + np.exp(-6 * (x - np.log10(rise) - 0.7))
+    )
+    noisy: NDArray[np.float64] = clean + np.random.default_rng(seed).normal(0, noise, len(x))
+    return noisy
 
 
 @given(fall=st.floats(-3.3, -1.5), gap=st.floats(1.2, 2.0), noise=st.floats(0, 0.1), seed=st.integers(0, 10**6))
@@ -50,7 +54,13 @@ def test_taken_for_real(tmp_path: Path) -> None:
     from netvet.visit import take_exam
 
     recipe = Recipe().change(
-        {"data.source": "reef:species=4,n=60", "data.image_size": 24, "model.depth": 3, "model.width": 12, "stop.epochs": 1}
+        {
+            "data.source": "reef:species=4,n=60",
+            "data.image_size": 24,
+            "model.depth": 3,
+            "model.width": 12,
+            "stop.epochs": 1,
+        }
     )
     train(recipe, out=tmp_path / "run")
     before = (tmp_path / "run" / "last.pt").read_bytes()

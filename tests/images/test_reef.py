@@ -1,7 +1,10 @@
 """The reef: exact by seed, independent of the order of painting, and every fault does what it says."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +21,15 @@ from netvet.images.reef.species import MOST_SPECIES, distance, fauna
 SMALL = Reef(species=4, n=24, seed=3)
 
 
-def painted(reef, size=32):
+def painted(reef: Any, size: Any = 32) -> Any:
     return paint(reef, size, workers=1)
 
 
-def of_class(result, species):
+def of_class(result: Any, species: Any) -> Any:
     return result.images[result.truth["label"] == species].astype(np.float32)
 
 
-def detail(images):
+def detail(images: Any) -> Any:
     """Mean absolute difference between neighbouring pixels: what blur takes away."""
     return float(np.abs(np.diff(images, axis=2)).mean())
 
@@ -34,32 +37,32 @@ def detail(images):
 # exact
 
 
-def test_the_same_options_paint_the_same_pixels():
+def test_the_same_options_paint_the_same_pixels() -> None:
     one, other = paint(SMALL, 48), paint(SMALL, 48)
     assert np.array_equal(one.images, other.images)
     assert one.classes == other.classes
     assert np.array_equal(one.labels, other.labels)
 
 
-def test_another_seed_paints_other_pixels():
+def test_another_seed_paints_other_pixels() -> None:
     assert not np.array_equal(painted(SMALL).images, painted(replace(SMALL, seed=4)).images)
 
 
 @pytest.mark.parametrize("size", [17, 32, 64])
-def test_pixels_do_not_depend_on_the_chunk_or_the_threads(size):
+def test_pixels_do_not_depend_on_the_chunk_or_the_threads(size: int) -> None:
     reef = Reef(species=13, n=3, difficulty=1.0, blur=0.5, dark=0.3, spread=1.0, groups=2)
     whole = paint(reef, size, workers=1, chunk=1000).images
     for workers, chunk in ((1, 1), (2, 3), (3, 7)):
         assert np.array_equal(paint(reef, size, workers=workers, chunk=chunk).images, whole)
 
 
-def test_an_image_does_not_depend_on_how_many_are_painted():
+def test_an_image_does_not_depend_on_how_many_are_painted() -> None:
     few, many = painted(SMALL), painted(replace(SMALL, n=40, species=6))
     for species in range(SMALL.species):
         assert np.array_equal(of_class(few, species), of_class(many, species)[: SMALL.n])
 
 
-def test_a_fault_in_one_class_leaves_the_others_alone():
+def test_a_fault_in_one_class_leaves_the_others_alone() -> None:
     sound, sick = painted(SMALL), painted(replace(SMALL, blur=1.0, dark=0.5, spread=1.0, victim=2))
     for species in (0, 1, 3):
         assert np.array_equal(of_class(sound, species), of_class(sick, species))
@@ -67,7 +70,7 @@ def test_a_fault_in_one_class_leaves_the_others_alone():
     assert np.array_equal(sick.truth["degraded"], sick.labels == 2)
 
 
-def test_painting_stays_in_single_precision():
+def test_painting_stays_in_single_precision() -> None:
     _sea, canvas = water(draw(SMALL, np.array([0]), np.array([0]), 32), Grid.of(32), 0.5)
     assert canvas.dtype == np.float32
 
@@ -75,7 +78,7 @@ def test_painting_stays_in_single_precision():
 # shapes and looks
 
 
-def test_what_the_loader_gets():
+def test_what_the_loader_gets() -> None:
     images, labels, classes, groups, split = load_reef("species=3,n=5", 40)
     assert images.shape == (15, 40, 40, 3)
     assert images.dtype == np.uint8
@@ -86,26 +89,26 @@ def test_what_the_loader_gets():
     assert split is None
 
 
-def test_every_name_is_another_one_and_fit_for_a_folder():
+def test_every_name_is_another_one_and_fit_for_a_folder() -> None:
     for drawn in (0, 1, 5):
         names, genomes = fauna(MOST_SPECIES, drawn)
         assert len(set(names)) == MOST_SPECIES == len(genomes)
         assert all(name.replace("_", "").isalpha() and name.isascii() for name in names)
 
 
-def test_species_stay_the_same_when_more_are_asked_for():
+def test_species_stay_the_same_when_more_are_asked_for() -> None:
     few, many = fauna(14), fauna(20)
     assert few[0] == many[0][:14]
     assert np.array_equal(few[1], many[1][:14])
 
 
-def test_species_lie_apart():
+def test_species_lie_apart() -> None:
     _names, genomes = fauna(16)
     apart = distance(genomes[:, None], genomes[None])
     assert apart[~np.eye(16, dtype=bool)].min() > 0.1
 
 
-def test_species_differ_in_grey_too():
+def test_species_differ_in_grey_too() -> None:
     # the same fish in the same water, once in each of two bodies: what differs is not the palette alone
     reef = Reef(species=2, n=12, difficulty=0.0)
     _names, genomes = fauna(2)
@@ -118,12 +121,12 @@ def test_species_differ_in_grey_too():
     assert np.abs(one - other).mean() > 5
 
 
-def test_a_harder_reef_varies_more():
+def test_a_harder_reef_varies_more() -> None:
     easy, hard = (of_class(painted(replace(SMALL, difficulty=d)), 0) for d in (0.0, 1.0))
     assert hard.mean(axis=(1, 2)).std(axis=0).mean() > easy.mean(axis=(1, 2)).std(axis=0).mean()
 
 
-def test_frames_of_a_fish_are_near_duplicates():
+def test_frames_of_a_fish_are_near_duplicates() -> None:
     result = painted(replace(SMALL, groups=4))
     assert result.groups is not None
     assert np.unique(result.groups, return_counts=True)[1].tolist() == [4] * (SMALL.n * SMALL.species // 4)
@@ -139,7 +142,7 @@ def test_frames_of_a_fish_are_near_duplicates():
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.5, 1.0])
-def test_noise_flips_that_share_of_the_labels(noise):
+def test_noise_flips_that_share_of_the_labels(noise: float) -> None:
     result = painted(replace(SMALL, noise=noise))
     wrong = result.labels != result.truth["label"]
     assert wrong.sum() == round(noise * len(wrong))
@@ -149,7 +152,7 @@ def test_noise_flips_that_share_of_the_labels(noise):
     assert result.labels.max() < SMALL.species
 
 
-def test_noise_reaches_every_class_from_every_class():
+def test_noise_reaches_every_class_from_every_class() -> None:
     result = paint(Reef(species=3, n=200, noise=1.0), 16)
     moved = np.zeros((3, 3), int)
     np.add.at(moved, (result.truth["label"], result.labels), 1)
@@ -157,24 +160,24 @@ def test_noise_reaches_every_class_from_every_class():
     assert moved[~np.eye(3, dtype=bool)].min() > 70
 
 
-def test_more_noise_keeps_the_errors_of_less():
+def test_more_noise_keeps_the_errors_of_less() -> None:
     less, more = (painted(replace(SMALL, noise=noise)) for noise in (0.1, 0.3))
     wrong = less.truth["mislabelled"]
     assert np.array_equal(less.labels[wrong], more.labels[wrong])
 
 
-def test_imbalance_is_the_ratio_of_the_largest_to_the_smallest():
+def test_imbalance_is_the_ratio_of_the_largest_to_the_smallest() -> None:
     assert class_sizes(Reef(species=3, n=100, imbalance=25)).tolist() == [100, 20, 4]
     assert class_sizes(Reef(species=3, n=2, imbalance=25)).tolist() == [2, 1, 1]
     assert np.bincount(painted(replace(SMALL, imbalance=4.0)).labels).tolist() == [24, 15, 10, 6]
 
 
-def test_a_look_alike_lies_at_that_distance():
+def test_a_look_alike_lies_at_that_distance() -> None:
     # noiseless twins: the same draws painted with the genes of species 0 and of species 1
     from netvet.images.reef.faults import plan
     from netvet.images.reef.painter import paint_chunk
 
-    def apart(lookalike):
+    def apart(lookalike: float | None) -> Any:
         reef = Reef(species=2, n=10, lookalike=lookalike)
         sketch = plan(reef)
         pair = [
@@ -192,7 +195,7 @@ def test_a_look_alike_lies_at_that_distance():
     assert steps[3] == apart(None)
 
 
-def test_a_spread_class_has_several_looks():
+def test_a_spread_class_has_several_looks() -> None:
     none, some = painted(replace(SMALL, spread=0.0)), painted(replace(SMALL, spread=1.0))
     assert not none.truth["morph"].any()
     looks = some.truth["morph"][some.truth["label"] == 0]
@@ -206,26 +209,26 @@ def test_a_spread_class_has_several_looks():
     assert 0 < change[0] < change[1]
 
 
-def test_the_frames_of_a_fish_share_its_look():
+def test_the_frames_of_a_fish_share_its_look() -> None:
     truth = painted(replace(SMALL, spread=1.0, groups=3)).truth
     for fish in np.unique(truth["fish"]):
         assert len(set(truth["morph"][truth["fish"] == fish])) == 1
 
 
-def test_blur_takes_detail_away():
+def test_blur_takes_detail_away() -> None:
     # easy water: the camera's noise, which comes after the lens, does not hide the lens
     sharpness = [detail(of_class(painted(replace(SMALL, difficulty=0.0, blur=b)), 0)) for b in (0.0, 0.3, 1.0)]
     assert sharpness[1] < 0.8 * sharpness[0]
     assert sharpness[2] < 0.8 * sharpness[1]
 
 
-def test_dark_takes_light_away():
+def test_dark_takes_light_away() -> None:
     light = [of_class(painted(replace(SMALL, dark=d)), 0).mean() for d in (0.0, 0.5, 1.0)]
     assert light[1] == pytest.approx(0.54 * light[0], rel=0.1)
     assert light[2] < 0.2 * light[0]
 
 
-def test_duplicates_are_copies_of_training_images_of_the_class():
+def test_duplicates_are_copies_of_training_images_of_the_class() -> None:
     reef = replace(SMALL, n=60, duplicates=0.5)
     result, sound = painted(reef), painted(replace(reef, duplicates=1e-9))
     assert result.split is not None
@@ -249,7 +252,7 @@ def test_duplicates_are_copies_of_training_images_of_the_class():
     assert np.array_equal(result.images, painted(reef).images)
 
 
-def test_a_split_keeps_the_frames_of_a_fish_together():
+def test_a_split_keeps_the_frames_of_a_fish_together() -> None:
     result = painted(replace(SMALL, n=60, groups=5, duplicates=0.2))
     assert result.groups is not None
     assert result.split is not None
@@ -257,7 +260,7 @@ def test_a_split_keeps_the_frames_of_a_fish_together():
     assert set(result.split.tolist()) == {0, 1, 2}
 
 
-def test_a_class_of_one_image_goes_to_train():
+def test_a_class_of_one_image_goes_to_train() -> None:
     result = painted(Reef(species=3, n=30, imbalance=30, duplicates=0.5), 16)
     assert result.split is not None
     assert result.split[result.labels == 2].tolist() == [0]
@@ -266,11 +269,11 @@ def test_a_class_of_one_image_goes_to_train():
 # options
 
 
-def test_no_options_are_the_defaults():
+def test_no_options_are_the_defaults() -> None:
     assert parse("") == parse("  ") == Reef()
 
 
-def test_options_are_read():
+def test_options_are_read() -> None:
     assert parse("species=6, n=100,noise=0.1,lookalike=none") == Reef(species=6, n=100, noise=0.1)
     assert parse("lookalike=0.25").lookalike == 0.25
 
@@ -294,25 +297,25 @@ def test_options_are_read():
         ("species=4,victim=4", ["victim", "4", "0 to 3"]),
     ],
 )
-def test_bad_options_are_named_with_what_is_allowed(options, said):
+def test_bad_options_are_named_with_what_is_allowed(options: str, said: Any) -> None:
     with pytest.raises(BadInput) as refusal:
         parse(options)
     assert all(word in str(refusal.value) for word in said)
 
 
-def test_bad_values_are_refused_in_code_too():
+def test_bad_values_are_refused_in_code_too() -> None:
     for bad in ({"n": 2.5}, {"n": True}, {"noise": "0.1"}, {"noise": None}):
         with pytest.raises(BadInput):
             Reef(**bad)
 
 
 @pytest.mark.parametrize("size", [15, 1025])
-def test_bad_image_sizes_are_refused(size):
+def test_bad_image_sizes_are_refused(size: int) -> None:
     with pytest.raises(BadInput, match=str(size)):
         paint(Reef(), size)
 
 
-def test_a_reef_too_large_for_memory_is_refused():
+def test_a_reef_too_large_for_memory_is_refused() -> None:
     with pytest.raises(BadInput, match="8 GiB"):
         paint(Reef(species=64, n=100_000), 64)
 
@@ -339,12 +342,12 @@ share = st.floats(0, 1)
         fauna=st.integers(0, 2**32 - 1),
     )
 )
-def test_written_options_are_read_back(reef):
+def test_written_options_are_read_back(reef: Any) -> None:
     assert parse(str(reef)) == reef
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[a-z]{1,10}=[-0-9.e_]{0,12}(,[a-z]+=[0-9.]*)?", fullmatch=True))
-def test_any_text_is_read_or_refused_politely(text):
+def test_any_text_is_read_or_refused_politely(text: str) -> None:
     # anything but BadInput fails the test
     with suppress(BadInput):
         assert isinstance(parse(text), Reef)

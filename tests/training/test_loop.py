@@ -163,7 +163,7 @@ def test_refusals(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     train(recipe, out=tmp_path / "run", images=images, watched=False)
     with pytest.raises(BadInput, match="holds a run already"):
         train(recipe, out=tmp_path / "run", images=images)
-    with pytest.raises(BadInput, match="model.depth"):
+    with pytest.raises(BadInput, match=r"model\.depth"):
         train(recipe.change({"model.depth": 4}), out=tmp_path / "run", images=images, resume=True)
     with pytest.raises(BadInput, match="no recorded run"):
         train(recipe, out=tmp_path / "nothing", images=images, resume=True)

@@ -52,7 +52,7 @@ def test_logits_that_are_not_finite_are_no_error() -> None:
 
 
 def test_the_interval_covers_and_does_not_collapse() -> None:
-    """Over 400 draws of 12 positives and 120 negatives from shifted normals, the truth lies inside about 95 times in 100."""
+    """Over 400 draws of 12 positives and 120 negatives, the truth lies inside about 95 times in 100."""
     random = np.random.default_rng(1)
     truth, inside = 0.76025, 0  # Phi(1 / sqrt 2)
     for _ in range(400):

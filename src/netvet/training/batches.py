@@ -88,10 +88,17 @@ def evaluation(images: ImageSet, rows: NDArray[np.int64], device: torch.device) 
         yield pixels(images, part, device), torch.from_numpy(images.labels[part])
 
 
-def audience(images: ImageSet, limit: int = 4096) -> NDArray[np.int64]:
-    """The training images that are looked at after every epoch: all, or `limit` spread evenly over the classes."""
+def audience(images: ImageSet, limit: int = 1024, least: int = 16) -> NDArray[np.int64]:
+    """The training images that are looked at after every epoch, always the same.
+
+    About `limit`, shared out like the classes, but at least `least` of each class or all it has: enough for training
+    accuracy to within a point and a half, at a tenth of an epoch's cost.
+    """
     train = images.indices("train")
-    by_class = train[np.argsort(images.labels[train], kind="stable")]
-    if len(by_class) <= limit:
-        return by_class
-    return by_class[np.linspace(0, len(by_class) - 1, limit).astype(np.int64)]
+    labels = images.labels[train]
+    chosen = []
+    for label in np.unique(labels):
+        mine = train[labels == label]
+        wanted = max(least, round(limit * len(mine) / len(train)))
+        chosen.append(mine[:: max(1, len(mine) // wanted)][:wanted] if len(mine) > wanted else mine)
+    return np.concatenate(chosen)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from netvet import recipe
 
 SMALLEST_MAP = 4  # pixels a side: a smaller map has little left for a 3x3 convolution to look at
-MOST_GROWTH = 16  # times the first width
+MOST_GROWTH = 8  # times the first width
 HEAD = 0.1  # gain of the last layer
 GROUPS = 32  # of group norm, the default of Wu & He 2018 (https://arxiv.org/abs/1803.08494)
 LEAK = 0.01  # slope of leaky ReLU below 0 (Maas et al. 2013)

@@ -14,7 +14,9 @@ from netvet.recipe import Recipe
 
 @dataclass(frozen=True)
 class Machine:
-    """`device`: CUDA where present, else the CPU. `dtype`: what the forward pass is autocast to. Weights stay float32."""
+    """`device`: CUDA where present, else the CPU. `dtype`: what the forward pass is autocast to. Weights stay
+    float32.
+    """
 
     device: torch.device
     dtype: torch.dtype
@@ -30,10 +32,11 @@ class Machine:
 
 
 def choose(recipe: Recipe) -> Machine:
-    """The machine for a recipe: bfloat16 where the CPU has AMX or AVX512-BF16, or the GPU has it natively; else float32.
+    """The machine for a recipe: bfloat16 where the CPU has AMX or AVX512-BF16, or the GPU has it natively; else
+    float32.
 
-    ResNet-18 at 128 px, batch 32, took 753 ms a step in float32 and 303 ms in bfloat16 with channels_last on a CPU with AMX;
-    without such instructions bfloat16 is emulated and slower.
+    ResNet-18 at 128 px, batch 32, took 753 ms a step in float32 and 303 ms in bfloat16 with channels_last on a CPU
+    with AMX; without such instructions bfloat16 is emulated and slower.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if recipe.precision == "auto":
@@ -54,7 +57,6 @@ def _cpu_has_bfloat16() -> bool:
 def environment(machine: Machine) -> dict[str, str]:
     """What the run was computed with, for the report."""
     from importlib.metadata import version
-
 
     from netvet import __version__
 

@@ -65,7 +65,7 @@ def setup(
 
 
 def _leakage(writer: TraceWriter, images: ImageSet) -> list[dict[str, str]]:
-    """Record how much of each held-out split has a twin in training; returns what to say of the pairs that are shown."""
+    """Record how much of each held-out split has a twin in training; returns the captions of the pairs."""
     found = leakage(images)
     for name in ("leaked_share", "leaked_by_group", "leaked_by_look"):
         writer.unit(name, "share of the split, 0..1")
