@@ -90,6 +90,7 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
     outcome, _images = _train(chosen, out, resume=resume)
     if not outcome.finished:
         return _stopped(outcome, "train", chosen)
+    from netvet.report.words import duration
     from netvet.trace import Trace
 
     trace = Trace.open(outcome.run)
@@ -117,13 +118,14 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
         return 0
     _out().print(
         _(
-            "Accuracy {train:.1%} on training images, {val:.1%} on validation (best: {best:.1%}, epoch {epoch}), in {time}."
+            "Accuracy {train:.1%} on training images, {val:.1%} on validation "
+            "(best: {best:.1%}, epoch {epoch}), in {time}."
         ).format(
             train=numbers["train_accuracy"],
             val=numbers["val_accuracy"],
             epoch=outcome.best_epoch,
             best=best,
-            time=_clock(outcome.seconds),
+            time=duration(outcome.seconds),
         )
     )
     _out().print(_("Next: netvet diagnose {run}").format(run=escape(str(outcome.run))), soft_wrap=True)
@@ -263,7 +265,7 @@ def predict(run: Path, images: Sequence[Path], json: bool) -> int:
     else:
         for answer in answers:
             if answer.problem:
-                text = _("cannot be read: {problem}").format(problem=answer.problem)
+                text = _("cannot be read: {problem}").format(problem=_(answer.problem))
             else:
                 text = ", ".join(f"{c} {p:.0%}" for c, p in zip(answer.classes, answer.probabilities, strict=True))
             _out().print(f"{escape(answer.path)}: {escape(text)}", soft_wrap=True)
@@ -308,7 +310,7 @@ def _tell_about(images: ImageSet) -> None:
         first = images.rejected[0]
         text = ngettext(
             "{n} file was left out: {path} ({reason}).", "{n} files were left out, the first {path} ({reason}).", n
-        ).format(n=n, path=first.path, reason=first.reason)
+        ).format(n=n, path=first.path, reason=_(first.reason))
         err.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
     for note in images.notes:
         err.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
@@ -429,11 +431,6 @@ def _catalogue() -> dict[str, dict[str, Any]]:
     from netvet.rule import rules as known
 
     return {"rules": dict(known()), "exams": dict(exams()), "remedies": dict(remedies()), "probes": dict(probes())}
-
-
-def _clock(total: float) -> str:
-    minutes, rest = divmod(round(total), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _json_out(tree: object) -> None:

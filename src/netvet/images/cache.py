@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from netvet.errors import BadInput
 from netvet.images.decode import Undecodable, decode, read, strictly
 from netvet.images.store import Images, Index, Store, folder
+from netvet.locale import later
 
 _UNIT_BYTES = 1 << 20  # decoded bytes in a unit of work, which has 1 to 64 images
 
@@ -156,7 +157,7 @@ def _why_unread(file: str) -> str:
         read(file)
     except Undecodable as reason:
         return str(reason)
-    return "changed while it was read"
+    return later("changed while it was read")
 
 
 def _digest(data: bytes) -> str:

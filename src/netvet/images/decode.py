@@ -44,6 +44,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from netvet.locale import later
+
 VERSION = 1
 """Part of every cache key: raise it whenever the same bytes would decode to other pixels."""
 
@@ -91,14 +93,14 @@ def read(path: str | Path) -> bytes:
     try:
         found = Path(path).stat()
         if stat.S_ISDIR(found.st_mode):
-            raise Undecodable("a folder, not a file")
+            raise Undecodable(later("a folder, not a file"))
         if not stat.S_ISREG(found.st_mode):
-            raise Undecodable("not a regular file")
+            raise Undecodable(later("not a regular file"))
         if found.st_size > MAX_BYTES:
             raise Undecodable(f"larger than 1 GiB: {found.st_size / (1 << 30):.1f} GiB")
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise Undecodable("missing") from None
+        raise Undecodable(later("missing")) from None
     except (OSError, ValueError) as error:
         raise Undecodable(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -109,7 +111,7 @@ def decode(data: bytes, image_size: int) -> NDArray[np.uint8]:
     Call it inside `strictly`, which makes Pillow raise where it would warn or guess.
     """
     if not data:
-        raise Undecodable("zero bytes")
+        raise Undecodable(later("zero bytes"))
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(*image.size)
@@ -166,7 +168,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         samples = np.asarray(image)
         low, high = float(samples.min()), float(samples.max())
         if not (low >= 0 and high <= 65535):  # NaN fails too
-            raise Undecodable("samples outside 0..65535")
+            raise Undecodable(later("samples outside 0..65535"))
         ranges = (65535.0,) if image.mode == "I" else (1.0, 255.0, 65535.0)
         full = next(full for full in ranges if high <= full)
         return Image.fromarray(_to_eight_bits(samples, full)).convert("RGB")
@@ -208,10 +210,10 @@ def _bomb(data: bytes) -> str:
 
 def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, MemoryError):
-        return "too large for the memory"
+        return later("too large for the memory")
     if isinstance(error, UnidentifiedImageError):
-        return "truncated or damaged" if data.startswith(_SIGNATURES) else "not an image"
+        return later("truncated or damaged") if data.startswith(_SIGNATURES) else later("not an image")
     words = str(error).lower()
     if any(word in words for word in ("truncated", "unexpected end", "not enough", "broken data stream", "eof")):
-        return "truncated"
-    return "damaged"
+        return later("truncated")
+    return later("damaged")

@@ -81,7 +81,7 @@ def read_source(source: str, image_size: int, progress: bool) -> Raw:
         first = rejected[-1]
         raise BadInput(
             _("{source} holds no readable image: all {n} files were left out, {path} for one ({reason}).").format(
-                source=source, n=len(rejected), path=first.path, reason=first.reason
+                source=source, n=len(rejected), path=first.path, reason=_(first.reason)
             )
         )
     notes = list(listing.notes)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from netvet.errors import BadInput
 from netvet.images.splits import TEST, TRAIN, VAL
-from netvet.locale import _
+from netvet.locale import _, later
 
 SPLIT_NAMES = {
     "train": TRAIN,
@@ -161,11 +161,11 @@ def list_csv(path: Path) -> Listing:
             )
         shown = _printable(name)
         if not row[what]:
-            rejected[shown] = "no label"
+            rejected[shown] = later("no label")
         elif shown in first:
             repeated += 1
             if first[shown][what] != row[what]:
-                rejected[shown] = "listed twice with different labels"
+                rejected[shown] = later("listed twice with different labels")
         else:
             first[shown] = row
     rows = [row for shown, row in first.items() if shown not in rejected]

@@ -47,7 +47,12 @@ def _machine() -> str:
 
 def _(message: str) -> str:
     """The sentence in the language in force."""
-    return _current.gettext(message)
+    return _current.gettext(message) if message else ""  # gettext answers "" with its header
+
+
+def later(message: str) -> str:
+    """The sentence as it is, marked for translation: for one that is kept, and looked up with `_` where it is shown."""
+    return message
 
 
 def ngettext(one: str, many: str, n: int) -> str:

@@ -46,7 +46,7 @@ def print_survey(console: Console, found: Survey) -> None:
         n = len(found.rejected)
         console.print(ngettext("{n} file was left out:", "{n} files were left out:", n).format(n=n))
         for path, reason in found.rejected[:20]:
-            console.print(f"  {escape(path)}: {escape(reason)}", soft_wrap=True)
+            console.print(f"  {escape(path)}: {escape(_(reason))}", soft_wrap=True)
     for note in found.notes:
         console.print(escape(note), soft_wrap=True)
 

@@ -118,7 +118,7 @@ def arms_table(progress: Progress) -> RenderableType:
         dropped, control = arm.state == "dropped", arm.arm == CONTROL
         better = not dropped and not control and math.isfinite(arm.interval[0]) and arm.interval[0] > 0
         table.add_row(
-            Text(words.clean(arm.arm), "green" if better else ""),
+            Text(_("control") if control else words.clean(arm.arm), "green" if better else ""),
             Text(str(arm.seeds)),
             Text(words.percent(arm.mean)),
             Text("" if control else words.points(arm.effect), "green" if better else ""),
