@@ -17,6 +17,7 @@ import pytest
 from netvet import locale
 from netvet.cli import _main
 from netvet.page import page, title
+from netvet.report.words import metric
 
 ROOT = Path(__file__).parent.parent
 LEAF_FOLDERS = ("rules", "probes", "exams", "remedies")
@@ -137,7 +138,15 @@ def test_drift_is_noticed() -> None:
     assert "names: lacks dead-relu" in tool.drift(english, same.replace("dead-relu", "ReLU mati"))
 
 
-def test_a_page_is_indonesian_where_there_is_one(indonesian: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_looked_up_late_is_marked(indonesian: None) -> None:
+    """A reason is kept in English, in caches and traces, and translated where it is shown."""
+    assert locale.later("truncated") == "truncated"
+    assert locale._(locale.later("truncated")) == "terpotong"
+    assert locale._("") == ""
+    assert metric("balanced_accuracy") == "akurasi seimbang"
+
+
+def test_a_page_is_indonesian_where_there_is_one(indonesian: None) -> None:
     module = tool.leaves()["dead-relu"]
     assert title(module, "dead-relu") == "Sebagian besar unit sebuah lapisan ReLU tidak pernah aktif."
     assert page(module, "new-leaf") == inspect.cleandoc(sys.modules[module].__doc__ or "")

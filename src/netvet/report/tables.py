@@ -59,7 +59,7 @@ def trial_lines(report: Report) -> list[str]:
     effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
     if not text.rows(trial):
         return [text.spent(trial)]
-    return [text.spent(trial), effects.format(metric=words.pretty(trial.metric))]
+    return [text.spent(trial), effects.format(metric=words.metric(trial.metric))]
 
 
 def data_lines(report: Report) -> list[str]:

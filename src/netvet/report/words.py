@@ -150,6 +150,11 @@ def quantity(name: str) -> str:
     return known.get(name) or pretty(name).capitalize()
 
 
+def metric(name: str) -> str:
+    """What a trial compares, in the middle of a sentence: "balanced accuracy"."""
+    return {"accuracy": _("accuracy"), "balanced_accuracy": _("balanced accuracy")}.get(name) or pretty(name)
+
+
 def telling(series: Series) -> float:
     """The value that stands for a curve: the newest; the highest learning rate; the lowest loss of a range test."""
     values = series.values[np.isfinite(series.values)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netvet.locale import _
 from netvet.report import text
 from netvet.report.charts.figure import ACCENT, CARD, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
-from netvet.report.words import interval, points, pretty, short
+from netvet.report.words import interval, metric, points, short
 from netvet.trial import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def forest(trial: Trial) -> Chart | None:
         axes.set_xlim(-105 * reach, 105 * reach)
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter(lambda value, _position: f"{value:+g}".replace("-", "−") if value else "0")
-        axes.set_xlabel(_("points of {metric}").format(metric=pretty(trial.metric)))
+        axes.set_xlabel(_("points of {metric}").format(metric=metric(trial.metric)))
         grid(axes, vertical=True)
         alt = "; ".join([title, *(f"{v.remedy} {points(v.effect)}" for v in rows)])
         return finish(axes, "forest", title, alt)
