@@ -44,14 +44,14 @@ def seconds(text: str) -> float:
 
 def demo(out: Path | None, budget: str, json: bool) -> int:
     """A checkup of a small reef whose learning rate is 100 times too low."""
-    recipe = Recipe().change(DEMO)
+    recipe, time = Recipe().change(DEMO), seconds(budget)
     if not json:
         _out().print(
             _("A painted reef, and a fault planted in the training: {fault}, about 100 times too low.").format(
                 fault=DEMO_FAULT
             )
         )
-    return _checkup(recipe, seconds(budget), out, resume=False, json=json)
+    return _checkup(recipe, time, out, resume=False, json=json)
 
 
 def checkup(
@@ -164,6 +164,7 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
     from netvet.trial import treat as try_remedies
     from netvet.visit import examine
 
+    time = seconds(budget)
     for name in remedies:
         if name not in known():
             raise BadInput(
@@ -177,7 +178,7 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
     images = load_images(recipe, progress=True)
     examine(run, images=images)
     with _arms() as show:
-        trial = try_remedies(run, budget=seconds(budget), names=remedies, seeds=seeds, images=images, on_update=show)
+        trial = try_remedies(run, budget=time, names=remedies, seeds=seeds, images=images, on_update=show)
     if not json:
         print_trial(_out(), trial)
     return _done(run, json)

@@ -227,11 +227,14 @@ class TraceWriter:
     def forget_after(self, step: int) -> None:
         """Drop what was measured at `step` and later: a resumed run measures it again."""
         self._rows = [row for row in self._rows if row.step < step]
+        self._arrays = [array for array in self._arrays if array[0] < step]
         for table in ("observation", "array"):
             self._base.execute(f"DELETE FROM {table} WHERE step >= ?", (step,))  # noqa: S608 - fixed names
 
     def forget(self, name: str) -> None:
         """Drop what was measured under a name: an exam that is taken again replaces its earlier answer."""
+        self._rows = [row for row in self._rows if row.name != name]
+        self._arrays = [array for array in self._arrays if array[1] != name]
         for table in ("observation", "array"):
             self._base.execute(f"DELETE FROM {table} WHERE name = ?", (name,))  # noqa: S608 - fixed names
 

@@ -34,10 +34,15 @@ class Statistics:
     std: tuple[float, float, float]
 
     def normalise(self, images: Tensor) -> Tensor:
-        """`images` (batch, 3, h, w) in 0..1, in place."""
-        mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1)
-        return images.sub_(mean).div_(std)
+        """`images` (batch, 3, h, w) in 0..1, in place where they are channels_last in memory.
+
+        Over rows rather than by broadcasting over an innermost axis of 3, which takes four times as long on a CPU.
+        """
+        n, c, h, w = images.shape
+        scale = (1 / torch.tensor(self.std, device=images.device)).repeat(h * w)
+        shift = (-torch.tensor(self.mean, device=images.device)).repeat(h * w) * scale
+        rows = images.permute(0, 2, 3, 1).reshape(n, -1)
+        return rows.mul_(scale).add_(shift).view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 RAW = Statistics((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -52,6 +57,13 @@ def measure(images: ImageSet, limit: int = 2048) -> Statistics:
     std = np.maximum(std, 1 / 255)  # a set of one colour
     r, g, b = (float(x) for x in mean)
     return Statistics((r, g, b), (float(std[0]), float(std[1]), float(std[2])))
+
+
+def seed_noise(seed: int) -> None:
+    """Seed torch's global generators. `torch.manual_seed` takes a millisecond, for devices that are not there."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
 
 
 def pixels(images: ImageSet, rows: NDArray[np.int64], device: torch.device) -> Tensor:

@@ -84,7 +84,10 @@ def _load(run: Path) -> _Trained:
     state = checkpoint.load(run / checkpoint.LAST)
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)
-    model.load_state_dict(state["model"])
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError:
+        raise BadInput(f"The weights in {run} do not fit its recipe: another version trained it; train again.") from None
     model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     statistics = Statistics(tuple(state["mean"]), tuple(state["std"]))
     return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)

@@ -234,7 +234,7 @@ class _Session:
             generator = torch.Generator().manual_seed(batches.stream(seed, batches.AUGMENT, epoch, batch))
             images, targets = augment(images, labels, self.recipe.augment, self.images.classes, generator)
         images = self.statistics.normalise(images)
-        torch.manual_seed(batches.stream(seed, batches.DROPOUT, epoch, batch))
+        batches.seed_noise(batches.stream(seed, batches.DROPOUT, epoch, batch))
         with self.machine.autocast():
             logits = self.model(images)
         loss: Tensor = self.criterion(logits.float(), targets.to(self.machine.device))
