@@ -15,8 +15,13 @@ from netvet.trace import Series, Trace
 
 OVERFIT: Mapping[str, Curve] = {"train_accuracy": [0.2, 0.9, 1.0], "val_accuracy": [0.2, 0.6, 0.62]}
 FLAT: Mapping[str, Curve] = {
-    "train_loss": 2.07, "loss": 2.07, "train_accuracy": 0.125, "val_accuracy": 0.125,
-    "val_auc@*": 0.5, "val_auc_high@*": 0.55, "val_recall@*": 0.125,
+    "train_loss": 2.07,
+    "loss": 2.07,
+    "train_accuracy": 0.125,
+    "val_accuracy": 0.125,
+    "val_auc@*": 0.5,
+    "val_auc_high@*": 0.55,
+    "val_recall@*": 0.125,
 }
 
 

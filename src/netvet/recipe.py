@@ -54,7 +54,7 @@ class Model(_Part):
 
     `name`: `cnn` (a plain stack of `depth` 3x3 convolutions), `resnet` and `preact-resnet` (`depth` 3x3 convolutions in
     blocks of two, He et al. 2016), or any timm model by its name. `width`: channels of the first convolution; they
-    double at every pooling, up to 16 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`,
+    double at every pooling, up to 8 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`,
     `early` (the first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which
     stop at a map of 4 pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling
     (Tompson et al. 2015).

@@ -98,7 +98,7 @@ def test_layers_are_named_in_forward_order() -> None:
 
 def test_channels_double_at_poolings_which_stop_at_four_pixels() -> None:
     places = plan(recipe.Model(depth=8, width=4), 64)
-    assert [place.outputs for place in places] == [4, 8, 16, 32, 64, 64, 64, 64]
+    assert [place.outputs for place in places] == [4, 8, 16, 32, 32, 32, 32, 32]
     assert [place.pool for place in places] == [True] * 4 + [False] * 4
     assert sum(place.pool for place in plan(recipe.Model(depth=9), 8)) == 1
     assert max(place.outputs for place in plan(recipe.Model(depth=9, width=2), 1024)) == 32

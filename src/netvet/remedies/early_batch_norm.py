@@ -5,8 +5,8 @@ Sets `model.norm` to `batch` and `model.norm_after` to `all`, where the first ha
 Batch norm gives every channel mean 0 and standard deviation 1 over the batch, so that the signal keeps its size on the
 way forward and the gradient on the way back. All layers, not the early ones alone: the gradient reaches an early layer
 through all later ones, and each of them can shrink it. A plain net of 16 convolutions with PyTorch's first weights, on
-six painted species, stayed at guessing (17 %) without norm and with norm in the first half alone, and reached 40 % within
-six epochs with norm everywhere (mean of two seeds).
+six painted species, stayed at guessing (17 %) without norm and with norm in the first half alone, and reached 40 %
+within six epochs with norm everywhere (mean of two seeds).
 
 ## When it helps
 vanishing-gradient and dead-relu in deep nets without norm, or with norm in the late layers alone; a learning rate that

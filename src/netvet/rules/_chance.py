@@ -45,7 +45,7 @@ def seen(trace: Trace, split: str) -> float:
         return float(confusion.sum())
     name = "val_images" if split == "val" else "class_images"
     total = sum(trace.last(name, place) for place in trace.places(name))
-    return (min(total, 4096.0) if split == "train" else total) or math.inf
+    return (min(total, 1024.0) if split == "train" else total) or math.inf
 
 
 def interval(share: float, n: float, z: float = 1.96) -> tuple[float, float]:

@@ -41,7 +41,7 @@ class Place:
 def plan(model: recipe.Model, image_size: int, *, in_blocks: bool = False) -> tuple[Place, ...]:
     """Where a net of `model.depth` convolutions is pooled, widened, normalised and bridged.
 
-    `image_size`: pixels a side. Channels double at each pooling up to 16 times the first width, so that a
+    `image_size`: pixels a side. Channels double at each pooling up to 8 times the first width, so that a
     layer's cost stays about the same. Poolings lie between convolutions and stop where the map would get smaller
     than 4 pixels. With pooling `stride` the convolution after the place takes steps of two instead. A shortcut
     spans two convolutions where no pooling lies between them, else one; none spans the first convolution, whose

@@ -87,7 +87,9 @@ def _load(run: Path) -> _Trained:
     try:
         model.load_state_dict(state["model"])
     except RuntimeError:
-        raise BadInput(f"The weights in {run} do not fit its recipe: another version trained it; train again.") from None
+        raise BadInput(
+            f"The weights in {run} do not fit its recipe: another version trained it; train again."
+        ) from None
     model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     statistics = Statistics(tuple(state["mean"]), tuple(state["std"]))
     return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)

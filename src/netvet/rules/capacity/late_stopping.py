@@ -7,8 +7,9 @@ Validation accuracy peaks early and then sinks while training accuracy still ris
 `val_accuracy` and `val_loss`, moving means over an eighth of the run (3 epochs at least). Fires when accuracy was at
 its best in the first `early` of the run and ends more than `fall` (0..1) lower, a fall that is more than twice the
 standard error of an accuracy on that many images and three times what the zigzag from epoch to epoch leaves in such
-means. Or, with less confidence, when the lowest validation loss lay in the first half of that, has since risen by
-more than `rise` times, and accuracy has not gained anything since.
+means. Or, with less confidence, when accuracy was within its standard error of the end in the first half of `early`
+already, and validation loss has risen by more than `rise` times since its lowest: then the rest of the run only made
+the network surer of itself.
 
 ## Why it happens
 Once the training images are fitted, the remaining gradient comes from making the network surer of them, right or
@@ -66,14 +67,14 @@ def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float =
         message = text.format(best=best + 1 + window // 2, epochs=epochs, high=means[best], last=means[-1])
         limit, confidence = float(means[best]) - fall, min(0.95, 0.75 + 2 * lost)
         yield Finding(message, evidence=(accuracy, loss), limit=limit, confidence=confidence)
-    elif (
-        lowest + window / 2 < early * epochs / 2
-        and losses[-1] > rise * losses[lowest]
-        and means[-1] <= means[min(lowest, len(means) - 1)] + error
-    ):
+        return
+    settled = int(np.argmax(means >= means[-1] - error))
+    if max(settled, lowest) + window / 2 < early * epochs / 2 and losses[-1] > rise * losses[lowest]:
         text = _(
-            "Validation loss was lowest around epoch {lowest} of {epochs} ({low:.2f}) and rose to {last:.2f}; accuracy "
-            "gained nothing more."
+            "From around epoch {settled} of {epochs} on, validation accuracy gained nothing more, while "
+            "validation loss "
+            "rose from {low:.2f} to {last:.2f}."
         )
-        message = text.format(lowest=lowest + 1 + window // 2, epochs=epochs, low=losses[lowest], last=losses[-1])
+        epoch = max(settled, lowest) + 1 + window // 2
+        message = text.format(settled=epoch, epochs=epochs, low=losses[lowest], last=losses[-1])
         yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses[lowest]), confidence=0.5)

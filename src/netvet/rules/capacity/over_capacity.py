@@ -42,7 +42,7 @@ from netvet.trace import Trace
     explains=["generalisation-gap"],
     remedies=["smaller-model", "dropout", "weight-decay", "augment"],
 )
-def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.1) -> Iterator[Finding]:
+def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.15) -> Iterator[Finding]:
     """`limit`: trainable weights for each training image; `least`: gap in accuracy, 0..1."""
     weights, images = trace.last("parameters"), trace.last("train_images")
     pretrained = trace.recipe is not None and trace.recipe.model.weights is not None
@@ -54,5 +54,5 @@ def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.1) -> Iterato
         ),
         evidence=(trace.series("parameters"), trace.series("train_accuracy"), trace.series("val_accuracy")),
         limit=limit * images,
-        confidence=min(0.95, 0.5 + 0.4 * float(np.log10(weights / images / limit))),
+        confidence=min(0.7, 0.4 + 0.3 * float(np.log10(weights / images / limit))),
     )

@@ -43,7 +43,7 @@ from netvet.trace import Trace
     explains=["generalisation-gap"],
     remedies=["augment", "dropout", "weight-decay"],
 )
-def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.1) -> Iterator[Finding]:
+def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator[Finding]:
     """`decay`: weight decay; `least`: gap in accuracy, 0..1."""
     recipe = trace.recipe
     if recipe is None or not gap(trace) > least:
