@@ -71,8 +71,7 @@ def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float =
     settled = int(np.argmax(means >= means[-1] - error))
     if max(settled, lowest) + window / 2 < early * epochs / 2 and losses[-1] > rise * losses[lowest]:
         text = _(
-            "From around epoch {settled} of {epochs} on, validation accuracy gained nothing more, while "
-            "validation loss "
+            "From around epoch {settled} of {epochs} on validation accuracy gained nothing, while validation loss "
             "rose from {low:.2f} to {last:.2f}."
         )
         epoch = max(settled, lowest) + 1 + window // 2

@@ -5,11 +5,11 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 
 ## Evidence
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. Fires when the largest
-class has more than `ratio` times the images of the smallest, and in training or in validation recall goes with the
-counts (Spearman's rank correlation above `correlation`) and the rare classes together (the half with the fewest
-images) are recognised surely `cost` (0..1) less often than the others, by Newcombe's interval. Training recall says
-more: the network has seen these very images and names another class all the same; a gap in validation alone may be
-want of variety, and gets less confidence.
+class has more than `ratio` times the images of the smallest, recall goes with the counts (Spearman's rank correlation
+above `correlation`), and the rare classes together (the half with the fewest images) are recognised surely `cost`
+(0..1) less often than the others, by Newcombe's interval. Training recall says more: the network has seen these very
+images and names another class all the same. A gap in validation alone may be want of variety: there it takes twice
+the `cost`, and the confidence is less.
 
 ## Why it happens
 The loss is a mean over images, so a class with 2 % of them has 2 % of the say; naming a common class is the cheaper
@@ -63,7 +63,10 @@ def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: f
         if not half or not np.isfinite(list(recall.values())).all():
             continue
         (low, n_low), (high, n_high) = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
-        if surely_more(high, n_high, low, n_low) <= cost or _spearman(counts, recall) <= correlation:
+        if (
+            surely_more(high, n_high, low, n_low) <= (cost if split == "train" else 2 * cost)
+            or _spearman(counts, recall) <= correlation
+        ):
             continue
         text = _(
             "{most} has {high_count:.0f} training images and {rarest} {low_count:.0f}; of the {n} rarest classes "

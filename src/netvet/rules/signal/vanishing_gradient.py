@@ -8,8 +8,8 @@ A deep network learns slowly or not at all; taking layers away makes it better.
 when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first
 value, in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved`
 times the late layers' largest. With Adam the distance proves nothing, since Adam scales every step up: there the
-gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the rule says so
-with the number: a bad result is often blamed on gradients that are fine.
+gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the rule says
+so with the number: a bad result is often blamed on gradients that are fine.
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.

@@ -8,9 +8,9 @@ By class, one against the rest: `val_auc` with its 95 % interval, and `val_recal
 class is stuck when, over the last third of the run, its AUC surely lies more than `margin` below the median of the
 classes, or its recall surely below `share` of what a quarter of the classes reach, and that third did not raise it by
 `still` or more. Intervals, because a class of three validation images scores anything by chance; they are widened for
-the number of classes looked at (Bonferroni). Training recall, because a class that is too small to judge on validation
-may still show that it is not even learnt. Where the others are not learnt either (AUC below `auc`, recall below
-`recall`), no class is called stuck.
+the number of classes looked at (Bonferroni). Training recall, because a class that is too small to judge on
+validation may still show that it is not even learnt. Where the others are not learnt either (AUC below `auc`, recall
+below `recall`), no class is called stuck.
 
 ## Why it happens
 Too few images of it, images that do not look alike, another class that looks the same, wrong labels, or photographs
