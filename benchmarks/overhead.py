@@ -32,7 +32,7 @@ from torch.nn.functional import cross_entropy
 from netvet.probe import watch
 from netvet.recipe import Recipe
 from netvet.training.device import choose
-from netvet.watcher import Watcher
+from netvet.watching.watcher import Watcher
 
 BLOCK = 10  # steps
 CLASSES = 23

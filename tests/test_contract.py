@@ -35,17 +35,14 @@ RECORDED = {
 # What each part of the house may import when it is loaded; `errors`, `locale`, `page` and `discovery` are open to all.
 OPEN = {"errors", "locale", "page", "discovery", "__version__"}
 CORE = {"recipe", "trace", "rule"}
-WATCH = {"recipe", "trace", "probe", "layers", "readings", "watcher", "epochs"}
+WATCH = {"recipe", "trace", "probe", "watching"}
 DIRECTIONS = {
     "recipe": set[str](),
     "trace": {"recipe"},
     "rule": {"recipe", "trace"},
     "rules": CORE,
     "probe": WATCH,
-    "layers": WATCH,
-    "readings": WATCH,
-    "watcher": WATCH,
-    "epochs": WATCH | {"training"},
+    "watching": WATCH | {"training"},
     "probes": WATCH,
     "exam": {"recipe", "trace"},
     "exams": {"recipe", "trace", "exam"},

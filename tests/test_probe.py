@@ -25,7 +25,7 @@ from netvet import probe as probe_module
 from netvet.errors import BadInput
 from netvet.probe import Moment, Probe, probes, watch
 from netvet.trace import Trace, TraceWriter
-from netvet.watcher import Watcher
+from netvet.watching.watcher import Watcher
 
 CLASSES = 4
 Batch = tuple[Tensor, Tensor]

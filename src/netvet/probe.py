@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from netvet.discovery import load_leaves
-from netvet.layers import Statistics, channel_axis
 from netvet.page import page, title
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
+from netvet.watching.layers import Statistics, channel_axis
 
 if TYPE_CHECKING:
-    from netvet.watcher import Watcher
+    from netvet.watching.watcher import Watcher
 
 At = Literal["forward", "before_step", "after_backward", "after_step", "end"]
 Reading = Mapping[str, Tensor | float] | Tensor | float | None
@@ -171,7 +171,7 @@ def watch(
     The training is bit for bit what it would be unwatched. It costs at most 5 % of the step time with the default
     `every`.
     """
-    from netvet.watcher import Watcher
+    from netvet.watching.watcher import Watcher
 
     return Watcher(
         model, optimizer, out=Path(out), classes=classes, every=every, step=step, recipe=recipe, writer=writer

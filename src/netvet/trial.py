@@ -194,6 +194,7 @@ def treat(
 
     path = Path(run)
     protocol = draw_up(path, names=names, seeds=seeds, least=least)
+    protocol.plan(budget, protocol.pace)  # a budget that is too small is told before anything is loaded
     if engine is None:
         if images is None:
             from netvet.training import load_images

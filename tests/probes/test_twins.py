@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netvet.layers import SAMPLE, Statistics, channel_statistics, sample
 from netvet.probe import Layer, probes, watch
 from netvet.trace import Trace
+from netvet.watching.layers import SAMPLE, Statistics, channel_statistics, sample
 
 CLASSES = 5
 Recorded = tuple[Trace, "Twin"]

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from netvet.layers import is_activation, is_weight_layer
 from netvet.probe import Layer, probe
+from netvet.watching.layers import is_activation, is_weight_layer
 
 
 @probe("activation_mean", at="forward", every=10, unit="activation")

@@ -17,8 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from netvet.layers import RECTIFIERS, is_activation, is_weight_layer
 from netvet.probe import Layer, probe
+from netvet.watching.layers import RECTIFIERS, is_activation, is_weight_layer
 
 
 @probe("dead_fraction", at="forward", every=10, unit="share of units")

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from netvet.layers import is_batch_norm
 from netvet.probe import Layer, probe
+from netvet.watching.layers import is_batch_norm
 
 
 @probe("norm_mean_gap", at="forward", every=10, unit="standard deviations")

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from netvet.layers import sample
 from netvet.probe import Moment, probe
+from netvet.watching.layers import sample
 
 
 @probe("update_ratio", at="after_step", every=10, unit="update / weight")

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from netvet.layers import sample
 from netvet.probe import Moment, probe
+from netvet.watching.layers import sample
 
 
 @probe("weight_distance", at="before_step", every=10, unit="distance / first norm")

@@ -77,7 +77,7 @@ def print_trial(console: Console, trial: Trial) -> None:
     _say(console, Text(words.clean(trial.summary), "bold"))
     if rows(trial):
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        table.add_column(_("remedy"))
+        table.add_column(_("remedy"), no_wrap=True, overflow="fold")
         table.add_column(_("effect, points"), justify="right")
         table.add_column(_("95% interval"), justify="right")
         table.add_column(_("seeds"), justify="right")
@@ -110,7 +110,7 @@ def arms_table(progress: Progress) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(_("arm"))
+    table.add_column(_("arm"), no_wrap=True)
     for title in (_("seeds"), _("mean"), _("effect, points"), _("95% interval")):
         table.add_column(title, justify="right")
     table.add_column("")

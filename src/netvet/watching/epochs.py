@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from netvet.errors import BadInput
 from netvet.locale import _
-from netvet.readings import kept_random_state, logits_of
 from netvet.trace import TraceWriter
+from netvet.watching.readings import kept_random_state, logits_of
 
 KEPT = 4096  # training images of an epoch, the newest, whose predictions make the running training metrics
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from netvet.epochs import Epochs
 from netvet.errors import BadInput
-from netvet.layers import Statistics, is_weight_layer, layers, sample, weights
 from netvet.locale import _
 from netvet.probe import At, Layer, Moment, Probe, probes
-from netvet.readings import Readings, first_tensor, logits_of
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
+from netvet.watching.epochs import Epochs
+from netvet.watching.layers import Statistics, is_weight_layer, layers, sample, weights
+from netvet.watching.readings import Readings, first_tensor, logits_of
 
 if TYPE_CHECKING:
     from netvet.rule import Diagnosis
