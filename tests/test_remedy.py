@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netvet.recipe import Recipe, parse
@@ -71,6 +71,7 @@ def findings() -> st.SearchStrategy[Finding | None]:
 
 
 @each_remedy
+@settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes(), finding=findings())
 def test_the_result_is_a_valid_recipe_that_differs_in_the_stated_part_alone(
     remedy: Remedy, recipe: Recipe, finding: Finding | None
@@ -84,12 +85,14 @@ def test_the_result_is_a_valid_recipe_that_differs_in_the_stated_part_alone(
 
 
 @each_remedy
+@settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes(), finding=findings())
 def test_the_same_recipe_gives_the_same_result(remedy: Remedy, recipe: Recipe, finding: Finding | None) -> None:
     assert remedy.apply(recipe, finding) == remedy.apply(recipe, finding)
 
 
 @each_remedy
+@settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes(), finding=findings())
 def test_a_second_dose_does_nothing(remedy: Remedy, recipe: Recipe, finding: Finding | None) -> None:
     once = remedy.apply(recipe, finding)
@@ -99,6 +102,7 @@ def test_a_second_dose_does_nothing(remedy: Remedy, recipe: Recipe, finding: Fin
 
 
 @pytest.mark.parametrize(("name", "sign"), [("lower-learning-rate", -1), ("raise-learning-rate", 1)])
+@settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes())
 def test_learning_rates_without_a_range_test_go_one_way_and_not_too_far(name: str, sign: int, recipe: Recipe) -> None:
     usual = USUAL_RATES[recipe.optimizer.name]
