@@ -50,8 +50,9 @@ DIRECTIONS = {
     "remedies": CORE | {"remedy"},
     "images": {"recipe"},
     "training": WATCH | {"images"},
-    "statistics": set[str](),
-    "trial": CORE | {"remedy", "statistics"},
+    "trial": CORE | {"remedy", "trials"},
+    "trials": CORE | {"remedy", "trial", "engine"},
+    "engine": CORE | {"trial", "training", "images"},
     "report": CORE | {"remedy", "exam", "trial", "images"},
     "testing": CORE,
 }

@@ -109,7 +109,7 @@ def test_what_makes_another_split(recipe: Recipe, change: dict[str, object], sam
 @pytest.mark.slow
 def test_a_learning_rate_far_too_low_is_cured_by_raising_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A painted reef and a rate 100 times too low: found, raised, cured, proven on the test images."""
-    from netvet import race
+    from netvet.trials import race
     from netvet.visit import examine
 
     monkeypatch.setattr(race, "MOST_SEEDS", 5)
@@ -148,7 +148,7 @@ def test_a_leaking_split_is_mended_and_the_rest_is_tried_on_the_honest_one(
     tmp_path: Path, f4k23: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real photographs of tracked fish, split image by image: fish of one track are in training and in validation."""
-    from netvet import race
+    from netvet.trials import race
     from netvet.visit import examine
 
     monkeypatch.setattr(race, "MOST_SEEDS", 2)

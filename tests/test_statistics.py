@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from netvet.statistics import Comparison, compare, degrees
+from netvet.trials.statistics import Comparison, compare, degrees
 
 Draw = Callable[[np.random.Generator, int, int], tuple[NDArray[np.float64], NDArray[np.float64]]]
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netvet import budget as budgets
-from netvet import protocol, race
 from netvet.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis
 from netvet.trace import TraceWriter
 from netvet.trial import CONTROL, Progress, Trial, Verdict, treat
+from netvet.trials import budget as budgets
+from netvet.trials import protocol, race
 from tests.trials import HEALTHY, ILL, LEAK, LEAKING, SICK, SYMPTOM, FakeEngine, record_run
 
 Treat = Callable[..., Trial]

@@ -169,8 +169,8 @@ def treat(
 
     Every seed is run untouched and with each remedy: same first weights where the nets are alike, same order of the
     data, same epochs, same split. Remedies are chosen by validation; the chosen one is held against the control on the
-    test split, which nothing else has looked at. See `netvet.statistics` for what the intervals cover, `netvet.race`
-    for who runs when.
+    test split, which nothing else has looked at. See `netvet.trials.statistics` for what the intervals cover,
+    `netvet.trials.race` for who runs when.
 
     Args:
         run: a folder that `netvet.train` wrote; the runs go to its folder `trials`, and a run that an earlier call made
@@ -187,10 +187,10 @@ def treat(
         BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
     """
     from netvet.engine import LocalEngine
-    from netvet.protocol import draw_up
-    from netvet.race import Race
-    from netvet.summary import summarise
-    from netvet.verdicts import best, confirm, judge
+    from netvet.trials.protocol import draw_up
+    from netvet.trials.race import Race
+    from netvet.trials.summary import summarise
+    from netvet.trials.verdicts import best, confirm, judge
 
     path = Path(run)
     protocol = draw_up(path, names=names, seeds=seeds, least=least)

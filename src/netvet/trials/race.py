@@ -22,13 +22,13 @@ from pathlib import Path
 from time import monotonic
 
 from netvet import __version__
-from netvet.budget import FIRST, MARGIN, Plan, shortened
 from netvet.engine import Engine, Job
 from netvet.errors import BadInput
 from netvet.locale import _
-from netvet.protocol import Protocol
-from netvet.statistics import compare
 from netvet.trial import CONTROL, ArmProgress, ArmRun, Progress
+from netvet.trials.budget import FIRST, MARGIN, Plan, shortened
+from netvet.trials.protocol import Protocol
+from netvet.trials.statistics import compare
 
 MOST_SEEDS = 8
 """More seeds hardly narrow an interval: from 8 to 16 by a third, for twice the time."""

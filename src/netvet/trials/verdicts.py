@@ -1,11 +1,11 @@
 """From the runs of a trial to what may be said of each remedy.
 
-Remedies are judged on validation, all together (`netvet.statistics`). The one with the best mean is then held against
-the control on the test split. Its images are fresh, its runs are not: an arm that came first by luck of its seeds is
-lucky on the test images too. Were the plain 95 % interval enough, remedies that do nothing would be said to help in up
-to 5 % of trials of three of them, 7 % of six and 9 % of ten (where the luck of a run shows on both splits alike; 40,000
-trials each). So the plain interval is used only where validation has told the remedy from the control already, with the
-correction for all remedies; elsewhere the test's interval is corrected as well.
+Remedies are judged on validation, all together (`netvet.trials.statistics`). The one with the best mean is then held
+against the control on the test split. Its images are fresh, its runs are not: an arm that came first by luck of its
+seeds is lucky on the test images too. Were the plain 95 % interval enough, remedies that do nothing would be said to
+help in up to 5 % of trials of three of them, 7 % of six and 9 % of ten (where the luck of a run shows on both splits
+alike; 40,000 trials each). So the plain interval is used only where validation has told the remedy from the control
+already, with the correction for all remedies; elsewhere the test's interval is corrected as well.
 
 Measured so, from the choice over the halving to the confirmation, on 3,000 trials each of 1 to 10 remedies that do
 nothing and 2 to 8 seeds, where luck shows on both splits alike: at most 2.9 % of trials say that one helps; 3.8 % where
@@ -22,11 +22,11 @@ from dataclasses import replace
 
 from netvet.engine import Engine
 from netvet.errors import BadInput
-from netvet.protocol import Protocol
-from netvet.race import Race
 from netvet.recipe import Recipe
-from netvet.statistics import Comparison, compare
 from netvet.trial import CONTROL, ArmRun, Verdict
+from netvet.trials.protocol import Protocol
+from netvet.trials.race import Race
+from netvet.trials.statistics import Comparison, compare
 
 NOT_COMPARED = Comparison(math.nan, (math.nan, math.nan), math.nan, 0)
 

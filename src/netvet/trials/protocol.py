@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from netvet.budget import Pace, Plan, make_plan
 from netvet.engine import same_split
 from netvet.errors import BadInput
 from netvet.locale import _
@@ -17,6 +16,7 @@ from netvet.remedy import GENERAL, Prescription, prescribe, remedies
 from netvet.rule import Diagnosis, diagnose
 from netvet.trace import Trace
 from netvet.trial import CONTROL
+from netvet.trials.budget import Pace, Plan, make_plan
 
 MOST_REMEDIES = 6
 """Remedies tried where none are named: each further one costs runs and, by the correction, certainty about the others.
