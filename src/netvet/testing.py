@@ -190,7 +190,7 @@ def _changed(**changes: object) -> Callable[[Recipe], Recipe]:
 
 
 def _slower(recipe: Recipe) -> Recipe:
-    return recipe.change({"optimizer.lr": recipe.optimizer.lr / 300})
+    return recipe.change({"optimizer.lr": recipe.optimizer.lr / 100})
 
 
 def _faster(recipe: Recipe) -> Recipe:
@@ -202,11 +202,11 @@ def _unrestrained(recipe: Recipe) -> Recipe:
 
 
 def _wider(recipe: Recipe) -> Recipe:
-    return recipe.change({"model.width": 8 * recipe.model.width})
+    return recipe.change({"model.width": 3 * recipe.model.width})
 
 
 def _longer(recipe: Recipe) -> Recipe:
-    return recipe.change({"stop.epochs": 4 * recipe.stop.epochs, "schedule.name": "constant"})
+    return recipe.change({"stop.epochs": 8 * recipe.stop.epochs, "schedule.name": "constant"})
 
 
 def _unequal(recipe: Recipe) -> Recipe:
@@ -216,17 +216,19 @@ def _unequal(recipe: Recipe) -> Recipe:
 
 
 _FAULTS = (
-    Fault("learning-rate-too-low", _slower, "a three-hundredth of the learning rate"),
+    Fault("learning-rate-too-low", _slower, "a hundredth of the learning rate"),
     Fault("learning-rate-too-high", _faster, "thirty times the learning rate, no norm"),
     Fault(
         "vanishing-gradient",
         _changed(model__depth=20, model__activation="sigmoid", model__norm_after="none"),
         "twenty sigmoid layers, no norm",
     ),
-    Fault("dead-relu", _changed(model__init="constant", model__norm_after="none"), "every weight alike, no norm"),
+    Fault(
+        "dead-relu", _changed(model__init="large", model__norm_after="none"), "weights three times too large, no norm"
+    ),
     Fault("weak-regularisation", _unrestrained, "no augmentation, no weight decay"),
-    Fault("over-capacity", _wider, "eight times as wide"),
-    Fault("late-stopping", _longer, "four times as long at full rate"),
+    Fault("over-capacity", _wider, "three times as wide, nine times the weights"),
+    Fault("late-stopping", _longer, "eight times as long at full rate"),
     Fault("class-imbalance", _unequal, "forty times as many images of one species as of another"),
     Fault("split-leakage", _changed(data__group="none"), "groups torn apart by a random split"),
 )

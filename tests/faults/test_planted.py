@@ -6,37 +6,43 @@ from pathlib import Path
 
 import pytest
 
-from netvet.recipe import Recipe
+from netvet.recipe import NO_AUGMENT, Recipe
 from netvet.rule import Diagnosis, diagnose, rules
 from netvet.testing import faults, plant
 from netvet.trace import Trace
 
 pytestmark = pytest.mark.slow
 
-SMALL = {"data.image_size": 32, "model.width": 16, "precision": "float32"}
-REEF = Recipe().change({**SMALL, "data.source": "reef:species=8,n=60", "batch_size": 32, "stop.epochs": 14})
-FEW = Recipe().change(
+SMALL = Recipe().change({"data.image_size": 32, "model.width": 16, "batch_size": 32, "precision": "float32"})
+REEF = SMALL.change({"data.source": "reef:species=8,n=60", "stop.epochs": 14})
+FEW = {"batch_size": 16, "stop.epochs": 24, "data.test": 0.1}
+MODEST = SMALL.change({**FEW, "data.source": "reef:species=6,n=60,difficulty=0.6", "data.val": 0.3})
+SCARCE = SMALL.change({**FEW, "data.source": "reef:species=6,n=40,difficulty=0.75", "data.val": 0.4})
+MISLABELLED = SMALL.change(
     {
-        **SMALL,
-        "data.source": "reef:species=6,n=40",
-        "data.val": 0.4,
-        "data.test": 0.1,
-        "batch_size": 16,
-        "stop.epochs": 24,
+        "data.source": "reef:species=6,n=120,noise=0.4,difficulty=0.3",
+        "data.val": 0.2,
+        "optimizer.lr": 0.02,
+        "augment": {**NO_AUGMENT.model_dump(mode="json"), "rotate": 5.0},
+        "stop.epochs": 5,
     }
 )
-FISH_IN_VIDEOS = REEF.change({"data.source": "reef:species=6,n=60,groups=6", "stop.epochs": 4})
-UNEQUAL = REEF.change({"data.source": "reef:species=6,n=300", "stop.epochs": 8})
 BASES = {
     "learning-rate-too-low": REEF,
     "learning-rate-too-high": REEF,
     "vanishing-gradient": REEF.change({"stop.epochs": 6}),
     "dead-relu": REEF,
-    "weak-regularisation": FEW,
-    "over-capacity": FEW,
-    "late-stopping": FEW,
-    "class-imbalance": UNEQUAL,
-    "split-leakage": FISH_IN_VIDEOS,
+    "weak-regularisation": MODEST,
+    "over-capacity": SCARCE,
+    "late-stopping": MISLABELLED,
+    "class-imbalance": SMALL.change({"data.source": "reef:species=6,n=400,difficulty=0.8", "stop.epochs": 10}),
+    "split-leakage": SMALL.change({"data.source": "reef:species=6,n=60,groups=6", "stop.epochs": 4}),
+}
+HEALTHY = {
+    "batch norm, SGD": REEF,
+    "few images": MODEST,
+    "no norm, Adam": REEF.change({"model.norm_after": "none", "optimizer.name": "adam", "optimizer.lr": 0.002}),
+    "group norm, another seed": REEF.change({"model.norm": "group", "seed": 1}),
 }
 
 
@@ -49,14 +55,6 @@ def _diagnosed(recipe: Recipe, out: Path) -> Diagnosis:
 
 def _told(diagnosis: Diagnosis) -> str:
     return "; ".join(f"{f.rule} ({f.confidence:.2f}): {f.message}" for f in diagnosis.findings)
-
-
-HEALTHY = {
-    "batch norm, SGD": REEF,
-    "batch norm, few images": FEW,
-    "no norm, Adam": REEF.change({"model.norm_after": "none", "optimizer.name": "adam", "optimizer.lr": 0.002}),
-    "group norm, another seed": REEF.change({"model.norm": "group", "seed": 1}),
-}
 
 
 @pytest.mark.parametrize("recipe", HEALTHY.values(), ids=HEALTHY)

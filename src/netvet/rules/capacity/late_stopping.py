@@ -9,7 +9,9 @@ its best in the first `early` of the run and ends more than `fall` (0..1) lower,
 standard error of an accuracy on that many images and three times what the zigzag from epoch to epoch leaves in such
 means. Or, with less confidence, when accuracy was within its standard error of the end in the first half of `early`
 already, and validation loss has risen by more than `rise` times since its lowest: then the rest of the run only made
-the network surer of itself.
+the network surer of itself. With 40 % wrong labels and a constant rate for 40 epochs, accuracy peaked at 50 % in
+epoch 4, ended at 41 %, and the loss rose 2.4 times; 8 healthy runs of 24 and 30 epochs stay silent, and so does one
+whose accuracy zigzags by 10 points around its level.
 
 ## Why it happens
 Once the training images are fitted, the remaining gradient comes from making the network surer of them, right or
@@ -75,5 +77,6 @@ def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float =
             "rose from {low:.2f} to {last:.2f}."
         )
         epoch = max(settled, lowest) + 1 + window // 2
+        sureness = min(0.7, 0.4 + 0.2 * float(np.log2(losses[-1] / losses[lowest])))
         message = text.format(settled=epoch, epochs=epochs, low=losses[lowest], last=losses[-1])
-        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses[lowest]), confidence=0.5)
+        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses[lowest]), confidence=sureness)

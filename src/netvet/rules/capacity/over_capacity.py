@@ -5,8 +5,10 @@ Training accuracy reaches 100 % within a few epochs; validation accuracy stays b
 
 ## Evidence
 `parameters` (trainable) over `train_images`. Fires above `limit` weights an image when training accuracy exceeds
-validation accuracy by more than `least`: size alone is no illness. A network that starts from pretrained weights is
-left alone: what it can do was learnt on other images.
+validation accuracy by more than `least`. Size alone is no illness, so the confidence is low and a trial has to show
+it: painted fish learnt by nets of 2,000 and of 29,000 weights an image were recognised equally well (88 and 89 %).
+3,000: healthy runs have 85 to 2,900. A network that starts from pretrained weights is left alone: what it can do was
+learnt on other images.
 
 ## Why it happens
 With so many weights an image, the network can store the training set instead of finding what tells the species apart.

@@ -7,7 +7,8 @@ Training loss falls to almost 0, validation loss turns and rises; every run over
 The recipe: no augmentation at all, or nothing but flips, together with how little else holds the network back:
 dropout and spatial dropout, mixup and label smoothing, weight decay below `decay`. Each that is missing adds to the
 confidence. Fires only where training accuracy exceeds validation accuracy by more than `least`: without a gap there
-is nothing to restrain.
+is nothing to restrain. Without augmentation and weight decay the gap on painted fish grew from 16 points to 35
+(validation 76 % to 64 %), on a quarter of the photographs from 25 to 31. 1e-4: a fifth of the usual 5e-4 for SGD.
 
 ## Why it happens
 Every epoch shows the same pixels again. Without changes to the images or noise in the network, remembering them is

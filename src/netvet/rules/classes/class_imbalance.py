@@ -9,7 +9,9 @@ class has more than `ratio` times the images of the smallest, recall goes with t
 above `correlation`), and the rare classes together (the half with the fewest images) are recognised surely `cost`
 (0..1) less often than the others, by Newcombe's interval. Training recall says more: the network has seen these very
 images and names another class all the same. A gap in validation alone may be want of variety: there it takes twice
-the `cost`, and the confidence is less.
+the `cost`, and the confidence is less. 0.2: of painted species with 40 times fewer images than the largest, 0 % of
+the training images are recognised and 88 to 93 % of the others'; 23 species in photographs, 23 times apart, reach 96
+to 98 % and 99 % (in validation 56 and 92 %).
 
 ## Why it happens
 The loss is a mean over images, so a class with 2 % of them has 2 % of the say; naming a common class is the cheaper

@@ -21,8 +21,10 @@ Source = Literal["exam", "loss", "update"]
 EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss: that is the initialisation's doing
 FADED = 0.01  # early over late gradient below which small updates are the gradient's doing, not the learning rate's
 DEAD = 0.9  # the same for dead units
+SANE = 2.0  # times the loss of guessing: a run that starts above has too large weights, and steps to match
+KILLED = 3.0  # units that died in training make steps suspicious that are so many times shorter
 DECAYED = 3.0  # times what weight decay alone moves a weight: below that no gradient has moved it
-MARGIN = 2.0  # how far below the exam's range the peak must lie: a range test of 90 steps is good to about that
+MARGIN = 2.0  # how far outside the range of the exam the peak must lie: a test of 90 steps is good to about that
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
     if trace.last("lr_range_flat") > 0:
         return Judgement("right", peak)
     low, best, high = (trace.last(name) for name in ("lr_range_low", "lr_range_best", "lr_range_high"))
-    side: Side = "low" if peak < low / MARGIN else "high" if peak > high else "right"
+    side: Side = "low" if peak < low / MARGIN else "high" if peak > high * MARGIN else "right"
     if side == "right" and blown is not None:
         return replace(blown, low=low, best=best, high=high)
     beyond = low / peak if side == "low" else peak / high
@@ -79,25 +81,26 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
 
 
 def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judgement:
-    """By how far the median layer moves in a step, at the top of the schedule (the 90th percentile of the run)."""
-    layers = trace.places("update_ratio")
-    moves = np.array([quantile(trace.series("update_ratio", layer).values, 0.9) for layer in layers])
-    if not len(moves) or not np.isfinite(moves).all():
-        return Judgement("unknown", peak)
-    middle = int(np.argsort(moves)[len(moves) // 2])
-    found = Judgement(
-        "unknown",
-        peak,
-        0.7,
-        "update",
-        value=float(moves[middle]),
-        evidence=(trace.series("update_ratio", layers[middle]),),
-    )
-    if moves[middle] > fast:
-        return replace(found, side="high", confidence=0.6)
+    """By how far a step moves the median layer: at most for too high, the 90th percentile of the run for too low."""
+    curves = [trace.series("update_ratio", layer) for layer in trace.places("update_ratio")]
+    moves, most = (np.array([quantile(curve.values, q) for curve in curves]) for q in (0.9, 1.0))
+    found = Judgement("unknown", peak, source="update")
+    if not len(moves) or not np.isfinite(most).all():
+        return found
+    middle, top = (int(np.argsort(values)[len(values) // 2]) for values in (moves, most))
+    loss = trace.series("loss").values
+    sane = quantile(loss[:3], 0.5) < SANE * chance_loss(trace)
+    if sane and most[top] > (fast / KILLED if _killed(trace) else fast):
+        return replace(found, side="high", confidence=0.7, value=float(most[top]), evidence=(curves[top],))
     if DECAYED * _decay(trace, peak) < moves[middle] < slow and _gradient_arrives(trace):
-        return replace(found, side="low")
+        return replace(found, side="low", confidence=0.7, value=float(moves[middle]), evidence=(curves[middle],))
     return found
+
+
+def _killed(trace: Trace) -> bool:
+    """Whether most units of a layer lived at first and died in training."""
+    curves = (trace.series("dead_fraction", layer) for layer in trace.places("dead_fraction"))
+    return any(curve.first < 0.5 < curve.last for curve in curves)
 
 
 def _decay(trace: Trace, peak: float) -> float:

@@ -6,8 +6,10 @@ The loss falls smoothly, without noise, and is still high when the run ends.
 ## Evidence
 With the `lr-range` exam: the run's highest learning rate lies below half of the lowest one that lowers the loss.
 Without it, at lower confidence: `update_ratio` (one update over the weight, RMS; 90th percentile over the run) of the
-median layer lies below `slow`, though the gradient reaches every layer. Nothing is said of a run whose loss blew up
-(`wild`) or whose steps are long (`fast`): see learning-rate-too-high.
+median layer lies below `slow`, though the gradient reaches every layer and moves the weights more than weight decay
+does. 3e-4: healthy runs have 1.1e-3 (fine-tuning) to 1.1e-2, runs with a thirtieth of the rate or less 1.3e-4 to
+1.5e-6. Nothing is said of a run whose loss blew up (`wild`) or whose steps are long (`fast`): see
+learning-rate-too-high.
 
 ## Why it happens
 A rate taken over from another optimiser (Adam's 1e-3 is slow for SGD), another batch size, or chosen out of caution.
@@ -41,7 +43,7 @@ from netvet.trace import Trace
     explains=["loss-plateau", "accuracy-plateau"],
     remedies=["raise-learning-rate", "one-cycle"],
 )
-def check(trace: Trace, *, slow: float = 5e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+def check(trace: Trace, *, slow: float = 3e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
     """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
     found = judge(trace, slow=slow, fast=fast, wild=wild)
     if found.side == "low" and found.source == "exam":

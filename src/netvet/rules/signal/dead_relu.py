@@ -7,7 +7,9 @@ Training accuracy stalls early, and a wider layer does not help.
 `dead_fraction` (0..1): the share of a layer's units (channels) whose output is 0 at every position of every image of
 the batch. Fires when it stays above `limit` for `patience` measurements: one high value may be chance, a plateau is
 not. Dead from the first measurement: the initialisation or the input did it. Dead from a later step on: the optimiser
-did. Where every layer has less than `few` dead units, the rule says so.
+did. Where every layer has less than `few` dead units, the rule says so. 0.5: in healthy runs no layer has more than
+0.02 (a pretrained net of 50 layers 0.12); nets that never came off guessing have 0.7 to 1.0; one with thirty times
+the usual learning rate has 0.66 and is none the worse (95 % right): a note.
 
 ## Why it happens
 A ReLU passes no gradient where its input is negative. A unit that is negative for every image gets no gradient at all

@@ -9,7 +9,9 @@ when the ratio lies below `limit` and the early weights did not move: `weight_di
 value, in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved`
 times the late layers' largest. With Adam the distance proves nothing, since Adam scales every step up: there the
 gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the rule says
-so with the number: a bad result is often blamed on gradients that are fine.
+so with the number: a bad result is often blamed on gradients that are fine. 1e-3: twenty sigmoid layers without a
+norm have 1e-10 (SGD) and 0 (Adam); healthy nets of 5 to 50 layers 0.25 to 9, runs with too low a learning rate 0.03
+to 0.2. Healthy early layers moved by 0.12 to 0.66.
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.

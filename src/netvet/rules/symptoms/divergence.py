@@ -6,7 +6,9 @@ The loss becomes NaN or infinite, or rises far above where it began and stays th
 ## Evidence
 `loss` of every batch (nats). Fires at once when a value is not finite. Otherwise the median of the last twentieth of
 the run is held against two limits: `above` times the loss of guessing, or, when the run had come below half of it,
-back at guessing. The step named is the one after which the loss never came back.
+back at guessing. The step named is the one after which the loss never came back. 1.5: the last twenty batches of
+healthy runs have 0.02 to 0.27 of the loss of guessing, plateaus at most 1.00, runs that blew up 1,580 or nothing
+finite.
 
 ## Why it happens
 A step so large that it lands where the gradient is larger still; an overflow in low precision; a broken image or

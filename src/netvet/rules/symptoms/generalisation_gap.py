@@ -7,6 +7,9 @@ Training accuracy is high and goes on rising; validation accuracy stays far belo
 `train_accuracy` less `val_accuracy` (0..1) of the model that the run yields: the last one, or with early stopping the
 best. Fires when the lower end of the gap's 95 % interval (Newcombe 1998: the two splits' sizes count) lies above
 `limit`. Accuracy rather than balanced accuracy, because a class of three validation images would decide the latter.
+0.15: on 4,179 photographs of 23 species, split by track, healthy runs have a gap of 11 to 12 points (at least 9), the
+same network on a quarter of the images 25 (at least 18); on painted fish 18 healthy runs have -1 to 16 (at most 7 for
+sure), overfitted ones 29 to 75.
 
 ## Why it happens
 The network has learnt what tells these images apart (a background, noise, a single fish) rather than what tells the
