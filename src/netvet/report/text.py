@@ -110,7 +110,7 @@ def arms_table(progress: Progress) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(_("arm"), no_wrap=True)
+    table.add_column(_("arm"))
     for title in (_("seeds"), _("mean"), _("effect, points"), _("95% interval")):
         table.add_column(title, justify="right")
     table.add_column("")
