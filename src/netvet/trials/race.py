@@ -226,7 +226,8 @@ class Race:
                 needed += sum(self._price(arm, 1) for arm in {a for a, _s in self.runs} | {job.arm})
             if needed > self._left(index) and self.runs:
                 return
-            self.say(_("{arm}, seed {seed}").format(arm=job.arm, seed=job.recipe.seed))
+            arm = _("control") if job.arm == CONTROL else job.arm
+            self.say(_("{arm}, seed {seed}").format(arm=arm, seed=job.recipe.seed))
             yield job
 
     def _select(self, index: int) -> list[str]:
