@@ -464,11 +464,19 @@ class TestThePlan:
         assert budgets.make_plan(1000, self.pace, full=24, remedies=3, least=3, seeds=3) == budgets.Plan(24, 3, 3)
 
     def test_what_is_given_up_first(self) -> None:
-        """Epochs, then remedies, then seeds, then remedies again."""
+        """Epochs, then remedies, then seeds, then epochs again, then remedies again."""
         plans = [budgets.make_plan(b, self.pace, full=24, remedies=5, least=3, seeds=4) for b in range(40, 700)]
         stages = list(dict.fromkeys((p.remedies, p.seeds) for p in plans))
-        assert stages == [(1, 2), (2, 2), (3, 2), (3, 3), (3, 4), (4, 4), (5, 4)]
-        assert {p.epochs for p in plans if (p.remedies, p.seeds) != (5, 4)} == {8}
+        assert stages == [(1, 2), (3, 2), (3, 3), (3, 4), (4, 4), (5, 4)]
+        short = [p.epochs for p in plans if (p.remedies, p.seeds) == (3, 2)]
+        assert short == sorted(short)
+        assert set(short) == {4, 5, 6, 7, 8}
+        held = [
+            budgets.make_plan(b, self.pace, full=24, remedies=5, least=3, seeds=4, shortest=8) for b in range(60, 700)
+        ]
+        assert {p.epochs for p in held} >= {8, 24}
+        assert min(p.epochs for p in held) == 8
+        assert {p.epochs for p in plans if (p.remedies, p.seeds) not in {(5, 4), (3, 2)}} == {8}
         assert plans[-1].epochs == 24
 
     @pytest.mark.parametrize("remedies", [1, 3, 6])

@@ -55,9 +55,10 @@ def make_plan(
     """The best plan that fits into `budget` seconds.
 
     Given up, in this order: epochs (from `full` down to `shortest`, by default a third and at least 4), seeds of the
-    best remedy beyond `seeds`, remedies (down to `least`), seeds (down to 2), then remedies down to one. Raises
-    BadInput with the seconds needed where not even that fits.
+    best remedy beyond `seeds`, remedies (down to `least`), seeds (down to 2), epochs again (down to 4, where `shortest`
+    is not given), then remedies down to one. Raises BadInput with the seconds needed where not even that fits.
     """
+    floor = shortest or min(full, FLOOR)
     shortest = shortest or min(full, max(FLOOR, math.ceil(SHARE * full)))
     for epochs in range(full, shortest - 1, -1):
         if cost(pace, epochs, remedies, seeds, best=max(GOOD, seeds)) <= budget:
@@ -65,10 +66,12 @@ def make_plan(
     smaller = [(n, seeds) for n in range(remedies, least - 1, -1)]
     fewest = min(remedies, least)
     smaller += [(fewest, n) for n in range(seeds - 1, FIRST - 1, -1)]
-    smaller += [(n, FIRST) for n in range(fewest - 1, 0, -1)]
-    for arms, each in smaller:
-        if cost(pace, shortest, arms, each) <= budget:
-            return Plan(shortest, arms, each)
+    plans = [Plan(shortest, arms, each) for arms, each in smaller]
+    plans += [Plan(epochs, fewest, FIRST) for epochs in range(shortest - 1, floor - 1, -1)]
+    plans += [Plan(shortest, arms, FIRST) for arms in range(fewest - 1, 0, -1)]
+    for plan in plans:
+        if cost(pace, plan.epochs, plan.remedies, plan.seeds) <= budget:
+            return plan
     raise BadInput(
         _(
             "A budget of {budget:.0f} s is too short for a trial: one remedy and the control, {seeds} seeds of "
