@@ -191,3 +191,10 @@ def test_assignments_that_are_none(text: str) -> None:
 
 def test_the_last_assignment_counts() -> None:
     assert parse_assignments(["seed=1", "seed=2"]) == {"seed": 2}
+
+
+def test_a_change_leaves_what_it_was_given_alone() -> None:
+    given = NO_AUGMENT.model_dump(mode="json")
+    changed = Recipe().change({"augment": given, "augment.flip": True})
+    assert changed.augment.flip
+    assert given == NO_AUGMENT.model_dump(mode="json")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -207,7 +208,7 @@ class Recipe(_Part):
                 raise BadInput(
                     _("The recipe has no field {path!r}; {allowed}.").format(path=path, allowed=_allowed_here(parents))
                 )
-            node[last] = value
+            node[last] = deepcopy(value)
         return parse(tree)
 
     def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -174,7 +174,7 @@ def _tiles(report: Report) -> list[Tile]:
         if name in numbers
     ]
     confirmed = report.trial.confirmation if report.trial else None
-    if confirmed is not None and math.isfinite(confirmed.treated):
+    if confirmed is not None and confirmed.helped and math.isfinite(confirmed.treated):
         tiles.append(Tile(words.percent(confirmed.treated), _("test, with {remedy}").format(remedy=confirmed.remedy)))
     elif doubtful:
         share = facts.leaked(report.trace).get("val", math.nan)
