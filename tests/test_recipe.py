@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netvet.errors import BadInput
@@ -48,6 +48,8 @@ CHANGES = st.fixed_dictionaries({}, optional=FIELDS)
 
 
 @given(CHANGES)
+@example({"data.source": "\x85"})
+@example({"data.source": "a\u2028b \u00e9"})
 def test_yaml_there_and_back(changes: dict[str, Any]) -> None:
     recipe = Recipe().change(changes)
     assert parse(yaml.safe_load(recipe.to_yaml())) == recipe

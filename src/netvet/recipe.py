@@ -217,7 +217,11 @@ class Recipe(_Part):
 
     def to_yaml(self) -> str:
         """The recipe as YAML, in the order of the fields."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        tree = self.model_dump(mode="json")
+        text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+        if any(mark in text for mark in "\x85\u2028\u2029\ufeff"):  # YAML reads these as ends of lines
+            text = yaml.safe_dump(tree, sort_keys=False)
+        return text
 
 
 def parse(tree: object, origin: str | None = None) -> Recipe:
