@@ -101,7 +101,7 @@ def test_channels_double_at_poolings_which_stop_at_four_pixels() -> None:
     assert [place.outputs for place in places] == [4, 8, 16, 32, 32, 32, 32, 32]
     assert [place.pool for place in places] == [True] * 4 + [False] * 4
     assert sum(place.pool for place in plan(recipe.Model(depth=9), 8)) == 1
-    assert max(place.outputs for place in plan(recipe.Model(depth=9, width=2), 1024)) == 32
+    assert max(place.outputs for place in plan(recipe.Model(depth=9, width=2), 1024)) == 16
 
 
 def test_stride_takes_the_place_of_pooling() -> None:
