@@ -79,7 +79,7 @@ def print_trial(console: Console, trial: Trial) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column(_("remedy"), no_wrap=True, overflow="fold")
         table.add_column(_("effect, points"), justify="right")
-        table.add_column(_("95% interval"), justify="right")
+        table.add_column(_("95% interval"), justify="right", no_wrap=True)
         table.add_column(_("seeds"), justify="right")
         table.add_column(_("outcome"))
         for verdict in rows(trial):
