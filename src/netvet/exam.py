@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.discovery import load_leaves
-from netvet.page import page, title
+from netvet.page import Paged
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
 
@@ -32,7 +32,7 @@ Take = Callable[[Patient], str]
 
 
 @dataclass(frozen=True)
-class Exam:
+class Exam(Paged):
     """An exam as registered: see `exam`."""
 
     name: str
@@ -40,16 +40,6 @@ class Exam:
     gives: tuple[str, ...]
     cost: str
     module: str
-
-    @property
-    def title(self) -> str:
-        """The first line of the page."""
-        return title(self.module, self.name)
-
-    @property
-    def page(self) -> str:
-        """The page, as `netvet explain` prints it."""
-        return page(self.module, self.name)
 
 
 _registry: dict[str, Exam] = {}

@@ -20,3 +20,20 @@ def page(module: str, name: str) -> str:
 def title(module: str, name: str) -> str:
     """The first sentence of the page."""
     return page(module, name).splitlines()[0].lstrip("# ").strip()
+
+
+class Paged:
+    """A leaf as registered: its module's docstring is its page."""
+
+    name: str
+    module: str
+
+    @property
+    def title(self) -> str:
+        """The first line of the page."""
+        return title(self.module, self.name)
+
+    @property
+    def page(self) -> str:
+        """The page, as `netvet explain` prints it."""
+        return page(self.module, self.name)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from netvet.discovery import load_leaves
-from netvet.page import page, title
+from netvet.page import Paged
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
 from netvet.watching.layers import Statistics, channel_axis
@@ -89,7 +89,7 @@ Measure = Callable[[Any], Reading]
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Paged):
     """A probe as registered: see `probe`."""
 
     name: str
@@ -98,16 +98,6 @@ class Probe:
     every: int
     unit: str
     module: str
-
-    @property
-    def title(self) -> str:
-        """The first line of the page."""
-        return title(self.module, self.name)
-
-    @property
-    def page(self) -> str:
-        """The page, as `netvet explain` prints it."""
-        return page(self.module, self.name)
 
 
 _registry: dict[str, Probe] = {}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netvet.discovery import load_leaves
-from netvet.page import page, title
+from netvet.page import Paged
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, Finding
 
@@ -28,23 +28,13 @@ NEAR = 1.5
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Remedy(Paged):
     """A remedy as registered: see `remedy`."""
 
     name: str
     apply: Apply
     changes: str
     module: str
-
-    @property
-    def title(self) -> str:
-        """The first line of the page."""
-        return title(self.module, self.name)
-
-    @property
-    def page(self) -> str:
-        """The page, as `netvet explain` prints it."""
-        return page(self.module, self.name)
 
 
 @dataclass(frozen=True)

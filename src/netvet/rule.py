@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from netvet.discovery import load_leaves
-from netvet.page import page, title
+from netvet.page import Paged
 from netvet.trace import Series, Trace
 
 Kind = Literal["cause", "symptom"]
@@ -76,7 +76,7 @@ Check = Callable[..., Iterable[Answer]]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Paged):
     """A rule as registered: see `rule`."""
 
     name: str
@@ -88,16 +88,6 @@ class Rule:
     remedies: tuple[str, ...]
     invalidates: bool
     module: str
-
-    @property
-    def title(self) -> str:
-        """The first line of the page."""
-        return title(self.module, self.name)
-
-    @property
-    def page(self) -> str:
-        """The page, as `netvet explain` prints it."""
-        return page(self.module, self.name)
 
     @property
     def family(self) -> str:
