@@ -14,10 +14,10 @@ import pytest
 
 import netvet
 from netvet.exam import exams
+from netvet.fault import faults
 from netvet.probe import probes
 from netvet.remedy import remedies
 from netvet.rule import Rule, rules
-from netvet.testing import faults
 
 HOUSE = Path(netvet.__file__).parent
 HEADINGS = ["Symptom", "Evidence", "Why it happens", "Not to be confused with", "Remedies", "References"]
@@ -54,9 +54,11 @@ DIRECTIONS = {
     "trials": CORE | {"remedy", "trial", "engine"},
     "engine": CORE | {"trial", "training", "images"},
     "report": CORE | {"remedy", "exam", "trial", "images"},
-    "testing": CORE,
+    "fault": {"recipe"},
+    "faults": {"recipe", "fault"},
+    "testing": CORE | {"fault"},
 }
-LEAVES = ("rules", "probes", "exams", "remedies")
+LEAVES = ("rules", "probes", "exams", "remedies", "faults")
 TORCH_FREE = ["netvet", "netvet.rule", "netvet.remedy", "netvet.trial", "netvet.report", "netvet.testing", "netvet.cli"]
 
 each_rule = pytest.mark.parametrize("rule", rules().values(), ids=rules())
@@ -102,7 +104,9 @@ def test_every_symptom_exists_and_can_be_explained() -> None:
 
 
 def test_every_cause_has_a_fault_to_plant() -> None:
-    assert set(faults()) == {rule.name for rule in rules().values() if rule.kind == "cause"}
+    assert {fault.rule for fault in faults().values()} == {
+        rule.name for rule in rules().values() if rule.kind == "cause"
+    }
 
 
 @each_rule

@@ -35,8 +35,8 @@ class Data(_Part):
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
     groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
     `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the
-    training images; `none` leaves pixels in 0..1. `split_seed`: the split depends on it alone, so that seeds can be
-    compared.
+    training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`: the split depends on it alone, so
+    that seeds can be compared.
     """
 
     source: str = "reef"
@@ -46,7 +46,7 @@ class Data(_Part):
     group: str = "auto"
     exclude: str | None = None
     relabel: str | None = None
-    normalise: Literal["auto", "none"] = "auto"
+    normalise: Literal["auto", "none", "bytes"] = "auto"
     split_seed: int = 0
 
 
@@ -59,6 +59,8 @@ class Model(_Part):
     `early` (the first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which
     stop at a map of 4 pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling
     (Tompson et al. 2015).
+    `norm_momentum`: the share of each batch in the running statistics of batch norms, 0..1. `bias`: the first value of
+    every bias, of norms too, except the head's.
     `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
     """
 
@@ -67,8 +69,10 @@ class Model(_Part):
     width: Annotated[int, Field(ge=1, le=2048)] = 32
     norm: Literal["batch", "group", "layer", "instance"] = "batch"
     norm_after: Literal["all", "none", "early", "late"] | tuple[Count, ...] = "all"
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
     activation: Literal["relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     init: Literal["he", "xavier", "orthogonal", "default", "small", "large", "constant"] = "he"
+    bias: float = 0.0
     shortcut: Literal["none", "residual"] = "none"
     pool_every: Annotated[int, Field(ge=1)] = 1
     pooling: Literal["max", "average", "stride"] = "max"

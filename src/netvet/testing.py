@@ -13,15 +13,28 @@ and once in a real training, with `plant`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.recipe import NO_AUGMENT, Recipe
+from netvet.fault import Fault, fault, faults, plant
+from netvet.recipe import Recipe
 from netvet.rule import Finding, RuledOut, rules
 from netvet.trace import Observation, Trace
+
+__all__ = [
+    "Fault",
+    "altered",
+    "assert_fires",
+    "assert_rules_out",
+    "assert_silent",
+    "fault",
+    "faults",
+    "findings",
+    "healthy_trace",
+    "plant",
+]
 
 Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
 
@@ -164,71 +177,3 @@ def altered(trace: Trace, changes: Mapping[str, Curve], *, recipe: Recipe | None
         for step, value in zip(steps, curve_values, strict=True)
     )
     return Trace(observations, recipe=recipe or trace.recipe, meta=trace.meta)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault that can be planted in a recipe: `rule` should be named as the root cause of a run of `plant(recipe)`."""
-
-    rule: str
-    plant: Callable[[Recipe], Recipe]
-    story: str
-
-
-def faults() -> dict[str, Fault]:
-    """Every fault by the name of the rule that should find it."""
-    return {fault.rule: fault for fault in _FAULTS}
-
-
-def plant(rule: str, recipe: Recipe) -> Recipe:
-    """The recipe with the fault that `rule` finds."""
-    return faults()[rule].plant(recipe)
-
-
-def _changed(**changes: object) -> Callable[[Recipe], Recipe]:
-    return lambda recipe: recipe.change({path.replace("__", "."): value for path, value in changes.items()})
-
-
-def _slower(recipe: Recipe) -> Recipe:
-    return recipe.change({"optimizer.lr": recipe.optimizer.lr / 100})
-
-
-def _faster(recipe: Recipe) -> Recipe:
-    return recipe.change({"optimizer.lr": recipe.optimizer.lr * 30, "model.norm_after": "none"})
-
-
-def _unrestrained(recipe: Recipe) -> Recipe:
-    return recipe.change({"augment": NO_AUGMENT.model_dump(mode="json"), "optimizer.weight_decay": 0.0})
-
-
-def _wider(recipe: Recipe) -> Recipe:
-    return recipe.change({"model.width": 3 * recipe.model.width})
-
-
-def _longer(recipe: Recipe) -> Recipe:
-    return recipe.change({"stop.epochs": 8 * recipe.stop.epochs, "schedule.name": "constant"})
-
-
-def _unequal(recipe: Recipe) -> Recipe:
-    assert recipe.data.source.startswith("reef"), "Only the reef paints as many fish of a species as it is told to."
-    source = recipe.data.source
-    return recipe.change({"data.source": source + ("," if ":" in source else ":") + "imbalance=40"})
-
-
-_FAULTS = (
-    Fault("learning-rate-too-low", _slower, "a hundredth of the learning rate"),
-    Fault("learning-rate-too-high", _faster, "thirty times the learning rate, no norm"),
-    Fault(
-        "vanishing-gradient",
-        _changed(model__depth=20, model__activation="sigmoid", model__norm_after="none"),
-        "twenty sigmoid layers, no norm",
-    ),
-    Fault(
-        "dead-relu", _changed(model__init="large", model__norm_after="none"), "weights three times too large, no norm"
-    ),
-    Fault("weak-regularisation", _unrestrained, "no augmentation, no weight decay"),
-    Fault("over-capacity", _wider, "three times as wide, nine times the weights"),
-    Fault("late-stopping", _longer, "eight times as long at full rate"),
-    Fault("class-imbalance", _unequal, "forty times as many images of one species as of another"),
-    Fault("split-leakage", _changed(data__group="none"), "groups torn apart by a random split"),
-)

@@ -144,7 +144,7 @@ def test_shortcuts_carry_the_input_past_dead_convolutions() -> None:
 
 @pytest.mark.parametrize(("channels", "groups"), [(64, 16), (32, 8), (12, 3), (7, 1), (1, 1), (512, 32)])
 def test_group_norm_divides_the_channels(channels: int, groups: int) -> None:
-    layer = norm("group", channels)
+    layer = norm(recipe.Model(norm="group"), channels)
     assert isinstance(layer, nn.GroupNorm)
     assert layer.num_groups == groups
 

@@ -46,6 +46,7 @@ class Statistics:
 
 
 RAW = Statistics((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+BYTES = Statistics((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 
 
 def measure(images: ImageSet, limit: int = 2048) -> Statistics:

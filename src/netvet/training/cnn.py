@@ -98,7 +98,7 @@ class Layer(nn.Module):
         super().__init__()
         self.opens = place.opens
         self.conv = convolution(place)
-        self.norm = norm(model.norm, place.outputs) if place.norm else None
+        self.norm = norm(model, place.outputs) if place.norm else None
         self.register_module("shortcut", None)  # `bridge` puts one here, in its place in the order
         self.closes = place.closes
         self.act = activation(model.activation)
@@ -173,20 +173,20 @@ def bridge(features: nn.Sequential, places: tuple[Place, ...], model: recipe.Mod
             projection = nn.Sequential()
             projection.add_module("conv", nn.Conv2d(opening.inputs, place.outputs, 1, stride, bias=not followed))
             if followed:
-                projection.add_module("norm", norm(model.norm, place.outputs))
+                projection.add_module("norm", norm(model, place.outputs))
             layer.shortcut = projection
 
 
-def norm(kind: str, channels: int) -> nn.Module:
+def norm(model: recipe.Model, channels: int) -> nn.Module:
     """A norm layer for (batch, channels, h, w) maps, with a learned gain and bias.
 
     `layer` normalises over channels and positions of an image, which is group norm with one group (Wu & He 2018).
     `group` takes the largest number of groups up to 32 that divides the channels and leaves at least 4 in each,
     else 1.
     """
-    match kind:
+    match model.norm:
         case "batch":
-            return nn.BatchNorm2d(channels)
+            return nn.BatchNorm2d(channels, momentum=model.norm_momentum)
         case "instance":
             return nn.InstanceNorm2d(channels, affine=True)
         case "layer":
@@ -217,7 +217,7 @@ def pooling(kind: str) -> nn.Module:
 
 
 def initialise(net: nn.Module, model: recipe.Model) -> None:
-    """Set the first weights of the convolutions and the head; biases start at 0.
+    """Set the first weights of the convolutions and the head; biases start at `model.bias`, the head's at 0.
 
     Standard deviations, with fan = a unit's inputs and gain from `torch.nn.init.calculate_gain`:
 
@@ -258,6 +258,10 @@ def initialise(net: nn.Module, model: recipe.Model) -> None:
                 nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
             case _:
                 nn.init.normal_(weight, 0.0, he)
+    for module in net.modules():
+        own = module._parameters.get("bias")
+        if model.bias and own is not None and not isinstance(module, nn.Linear):
+            nn.init.constant_(own, model.bias)
     closing = [layer for layer in net.modules() if getattr(layer, "closes", False)]
     for layer in closing:
         if layer.norm is None and model.init != "constant":

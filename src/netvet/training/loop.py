@@ -328,8 +328,8 @@ def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module
     if recipe.model.weights is not None:
         found = weights.load_pretrained(model, recipe.model.weights, recipe.model.name)
         own = Statistics(*found) if found is not None else None
-    if recipe.data.normalise == "none":
-        own = batches.RAW
+    if recipe.data.normalise != "auto":
+        own = batches.RAW if recipe.data.normalise == "none" else batches.BYTES
     statistics = own if own is not None else batches.measure(images)
     return model.to(machine.device, memory_format=torch.channels_last), statistics  # type: ignore[call-overload]
 

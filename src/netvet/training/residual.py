@@ -51,7 +51,7 @@ class PreActLayer(nn.Module):
     def __init__(self, place: cnn.Place, model: recipe.Model, *, first: bool, normed: bool) -> None:
         super().__init__()
         self.opens = place.opens
-        self.norm = cnn.norm(model.norm, place.inputs) if normed else None
+        self.norm = cnn.norm(model, place.inputs) if normed else None
         self.act = None if first else cnn.activation(model.activation)
         self.conv = cnn.convolution(place)
         self.register_module("shortcut", None)
@@ -83,7 +83,7 @@ class PreActResNet(nn.Module):
             *(PreActLayer(place, model, first=index == 0, normed=normed[index]) for index, place in enumerate(places))
         )
         cnn.bridge(self.features, places, model, normed=False)
-        self.norm = cnn.norm(model.norm, places[-1].outputs) if normed[-1] else None
+        self.norm = cnn.norm(model, places[-1].outputs) if normed[-1] else None
         self.act = cnn.activation(model.activation)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()

@@ -1,0 +1,1 @@
+"""What can be planted, one file a rule: see `netvet.fault`."""
