@@ -34,9 +34,9 @@ class Moment:
 
     `step`: optimiser steps from 0. `images`, `logits` (batch, classes): of the newest forward pass in training mode,
     None where the model was not called as a whole. `labels` and `loss` (0-dim): None before `end`. `weights`: the
-    weight of each weight layer by path, in the order of the forward pass. `start`, `before`: samples (see
-    `layers.sample`) of those weights as they were at the run's first step, and just before this update (empty where
-    no probe asks at `after_step`).
+    weight of each weight layer by path, in the order of the forward pass; of a parametrised one the parameter that it
+    is computed from (see `layers.weight_of`). `start`, `before`: samples (see `layers.sample`) of those weights as they
+    were at the run's first step, and just before this update (empty where no probe asks at `after_step`).
     """
 
     step: int
@@ -52,10 +52,17 @@ class Moment:
 
     @cached_property
     def grad_norms(self) -> dict[int, Tensor]:
-        """L2 norm (0-dim, float32) of the gradient of every parameter that has one, by the parameter's `id`."""
+        """L2 norm (0-dim, float32) of the gradient of every parameter that has one, by the parameter's `id`.
+
+        Without the factor of a GradScaler, also where a fused optimiser takes it off by itself.
+        """
         owners = [p for p in self.model.parameters() if p.grad is not None]
         dense = [g.coalesce().values() if g.is_sparse else g for g in (p.grad for p in owners) if g is not None]
-        return {id(p): norm for p, norm in zip(owners, norms(dense), strict=True)}
+        found = norms(dense)
+        factor = getattr(self.optimizer, "grad_scale", None)
+        if isinstance(factor, Tensor):
+            found = [norm / factor.to(norm.device) for norm in found]
+        return {id(p): norm for p, norm in zip(owners, found, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +142,9 @@ def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     >>> [float(n) for n in norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])]
     [5.0, 2.0]
     """
-    wide = [t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors]
-    return list(torch._foreach_norm(wide)) if wide else []
+    if any(t.dtype in (torch.float16, torch.bfloat16) for t in tensors):  # one after another: no wide copy of them all
+        return [torch.linalg.vector_norm(t, dtype=torch.promote_types(t.dtype, torch.float32)) for t in tensors]
+    return list(torch._foreach_norm(list(tensors))) if tensors else []
 
 
 def watch(
@@ -160,6 +168,16 @@ def watch(
 
     The training is bit for bit what it would be unwatched. It costs at most 5 % of the step time with the default
     `every`.
+
+    A compiled model: give what `torch.compile` returned. Gradients, weights and predictions are those of the compiled
+    training. The layers inside a compiled graph cannot be seen without changing it, so they are measured in a copy of
+    the forward pass, made without the compiler just before the optimiser's step, by default at every fiftieth step
+    (and 0, 1, 2, 5); not where hooks of your own would run twice in it. On a GPU, and where the compiler draws its own
+    random numbers, dropout drops other units in the copy.
+
+    Distributed training (one process for each share of the batch): every process watches; the first writes to `out`,
+    the others to `out/rank-1`, `out/rank-2`, ... What comes from gradients and weights is the same in all, what comes
+    from activations, losses and predictions is of the process's own share.
     """
     from netvet.watching.watcher import Watcher
 

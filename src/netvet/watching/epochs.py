@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from netvet.errors import BadInput
 from netvet.locale import _
 from netvet.trace import TraceWriter
+from netvet.watching.layers import unwrap
 from netvet.watching.readings import kept_random_state, logits_of
 
 KEPT = 4096  # training images of an epoch, the newest, whose predictions make the running training metrics
@@ -43,7 +44,8 @@ class Epochs:
         if logits.ndim != 2 or labels.shape != logits.shape[:1]:
             return
         self._names(logits.shape[1])
-        self._running.append((logits, labels))
+        whole = logits.untyped_storage().nbytes() <= logits.nbytes
+        self._running.append((logits if whole else logits.clone(), labels))  # a view keeps what it is a view of
         self._held += len(labels)
         while self._held - len(self._running[0][1]) >= KEPT:
             self._held -= len(self._running.popleft()[1])
@@ -94,6 +96,9 @@ class Epochs:
 
     def _predict(self, loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
         """Logits (n, classes) float32 and labels (n,) int64 on the CPU, in the loader's order."""
+        model = self._model
+        if isinstance(model._modules.get("_orig_mod", model), nn.parallel.DistributedDataParallel):
+            model = unwrap(model)  # the wrapper waits for the other processes, which may not validate
         modes = {module: module.training for module in self._model.modules()}
         device = next((p.device for p in self._model.parameters()), torch.device("cpu"))
         pairs: list[tuple[Tensor, Tensor]] = []
@@ -101,7 +106,7 @@ class Epochs:
             self._model.eval()
             with torch.no_grad(), kept_random_state():
                 for images, given, *_rest in loader:
-                    logits = logits_of(self._model(images.to(device)))
+                    logits = logits_of(model(images.to(device)))
                     if logits is None or logits.ndim != 2:
                         raise BadInput(_("validate needs a classifier: a model whose output is (batch, classes)."))
                     labels = torch.as_tensor(given)

@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 
 SAMPLE = 4096  # elements of a tensor that are copied where a probe compares it with an earlier value
 RECTIFIERS: tuple[type[nn.Module], ...] = (nn.ReLU, nn.ReLU6, nn.Threshold, nn.Hardswish)
+PARAMETRIZED = "parametrizations"  # where torch.nn.utils.parametrize keeps what a weight is computed from
 _NOT_ELEMENTWISE = (nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin)
 _ACTIVATION_MODULES = (activation.__name__, "timm.layers.activations", "timm.layers.activations_me")
 
@@ -21,8 +22,36 @@ def is_weight_layer(module: nn.Module) -> bool:
     """Whether it multiplies by a weight: convolutions, linear layers, whatever owns a `weight` of two or more axes."""
     if isinstance(module, _ConvNd | nn.Linear):
         return True
-    weight = module._parameters.get("weight")
+    weight = weight_of(module)
     return weight is not None and not isinstance(module, nn.Embedding | nn.EmbeddingBag) and weight.ndim >= 2
+
+
+def weight_of(module: nn.Module) -> nn.Parameter | None:
+    """The parameter that the optimiser moves as this layer's weight; None where there is none.
+
+    Of a weight that is computed (weight norm, spectral norm, pruning, any parametrisation) it is the largest of the
+    parameters that it is computed from: it has the gradient, and computing the weight itself may change the model
+    (spectral norm goes on with its power iteration).
+    """
+    for name in ("weight", "weight_orig", "weight_v"):
+        found = module._parameters.get(name)
+        if found is not None:
+            return found
+    computed = module._modules.get(PARAMETRIZED)
+    if isinstance(computed, nn.ModuleDict) and "weight" in computed:
+        originals = list(computed["weight"].parameters(recurse=False))
+        return max(reversed(originals), key=lambda p: p.numel(), default=None)  # weight norm's is the direction
+    return None
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model itself: without what `torch.compile` or a data-parallel training wraps around it."""
+    inner: nn.Module | None = model
+    while inner is not None:
+        model, inner = inner, inner._modules.get("_orig_mod")
+        if inner is None and isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
+            inner = model.module
+    return model
 
 
 def is_activation(module: nn.Module) -> bool:
@@ -36,11 +65,15 @@ def is_batch_norm(module: nn.Module) -> bool:
 
 
 def layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Every module that does work of its own, by path, each once; a model that is a single layer is named `model`."""
-    for path, module in model.named_modules():
+    """Every module that does work of its own, by path, each once; a model that is a single layer is named `model`.
+
+    Paths are those of the model as it was before it was compiled or wrapped.
+    """
+    for path, module in unwrap(model).named_modules():
+        parts = path.split(".")
         own = any(True for _ in module.parameters(recurse=False))
-        if own or is_weight_layer(module) or next(module.children(), None) is None:
-            yield path.removeprefix("_orig_mod.") or "model", module
+        if PARAMETRIZED not in parts and (own or is_weight_layer(module) or next(module.children(), None) is None):
+            yield ".".join(part for part in parts if part != "_orig_mod") or "model", module
 
 
 def weights(model: nn.Module, order: Mapping[str, int]) -> dict[str, nn.Parameter]:
@@ -48,7 +81,7 @@ def weights(model: nn.Module, order: Mapping[str, int]) -> dict[str, nn.Paramete
     found: dict[str, nn.Parameter] = {}
     seen: set[int] = set()
     for name, module in sorted(layers(model), key=lambda item: order.get(item[0], len(order))):
-        weight = module._parameters.get("weight")
+        weight = weight_of(module)
         if weight is not None and is_weight_layer(module) and id(weight) not in seen:
             seen.add(id(weight))
             found[name] = weight

@@ -17,17 +17,19 @@ from torch import Tensor, nn
 
 from netvet.errors import BadInput
 from netvet.locale import _
-from netvet.probe import At, Layer, Moment, Probe, probes
+from netvet.probe import Layer, Moment
 from netvet.recipe import Recipe
-from netvet.trace import FILE, Trace, TraceWriter
+from netvet.trace import Trace, TraceWriter
+from netvet.watching.asking import Asking
 from netvet.watching.epochs import Epochs
-from netvet.watching.layers import Statistics, is_weight_layer, layers, sample, weights
+from netvet.watching.files import first_weights, open_writer, own_folder
+from netvet.watching.layers import is_weight_layer, layers, sample, weights
+from netvet.watching.passes import Again, Hook, Pass, has_own_hooks, is_compiled
 from netvet.watching.readings import Readings, first_tensor, logits_of
 
 if TYPE_CHECKING:
     from netvet.rule import Diagnosis
 
-EARLY = (0, 1, 2, 5)  # steps that are measured whatever the interval is: a run goes wrong early
 FLUSH = 50  # optimiser steps between writes
 
 
@@ -52,20 +54,18 @@ class Watcher:
     ) -> None:
         if every is not None and every < 1:
             raise BadInput(_("every={every} is no interval: give a number of steps from 1.").format(every=every))
-        self.model, self.optimizer, self.run = model, optimizer, out
-        self._every = every
+        self.model, self.optimizer = model, optimizer
+        self.run = out if writer is not None else own_folder(out)
+        self._compiled = self._copies = is_compiled(model)
         self._epochs: Epochs | None = None
         if writer is None:
-            writer, done = _open(out, step)
+            writer, done = open_writer(out, self.run, step)
             self._epochs = Epochs(model, writer, classes, done)
         self._writer = writer
         self._readings = Readings(writer)
         if recipe is not None:
             writer.recipe(recipe)
-        self._probes = list(probes().values())
-        for each in self._probes:
-            writer.unit(each.name, each.unit)
-        self._dropped: dict[str, str] = {}
+        self._asking = Asking(writer, self._readings, every, copied=self._compiled)
         self._order: dict[str, int] = {}  # path of a layer -> its turn in the forward pass
         self._start: dict[str, Tensor] = {}
         self._before: dict[str, Tensor] = {}
@@ -74,16 +74,17 @@ class Watcher:
         self._images: Tensor | None = None
         self._logits: Tensor | None = None
         self._rate: Tensor | float = 0.0
-        self._pass: _Pass | None = None
-        self._measured = self._closed = False
+        self._pass: Pass | None = None
+        self._again: Again | None = None
+        self._measured = self._closed = self._told = False
         self._stepped = 0
         self.at = step
-        self._handles = [module.register_forward_hook(_Hook(self._layer_hook(name))) for name, module in layers(model)]
+        self._handles = [module.register_forward_hook(Hook(self._layer_hook(name))) for name, module in layers(model)]
         self._handles += [
-            model.register_forward_pre_hook(_Hook(self._enter)),
-            model.register_forward_hook(_Hook(self._leave), with_kwargs=True),
-            optimizer.register_step_pre_hook(_Hook(self._before_step)),
-            optimizer.register_step_post_hook(_Hook(self._after_step)),
+            model.register_forward_pre_hook(Hook(self._enter), with_kwargs=True),
+            model.register_forward_hook(Hook(self._leave), with_kwargs=True),
+            optimizer.register_step_pre_hook(Hook(self._before_step)),
+            optimizer.register_step_post_hook(Hook(self._after_step)),
         ]
 
     @property
@@ -94,7 +95,7 @@ class Watcher:
     @at.setter
     def at(self, step: int) -> None:
         self._at = self._first = step
-        self._plan()
+        self._asking.plan(step)
 
     # what a user calls
 
@@ -112,16 +113,18 @@ class Watcher:
         if self._stepped:
             one = len(self._losses) == 1 and self._losses[0].ndim == 0
             mean = self._losses[0] if one else torch.stack([x.float().mean() for x in self._losses]).mean()
+            if self._asking.due["forward"] and not self._measured and not self._told:
+                self._tell_unseen()
             self._readings.add(self._at, "loss", mean)
             self._readings.add(self._at, "learning_rate", self._rate)
-            if self._due["end"]:
+            if self._asking.due["end"]:
                 with torch.no_grad():
-                    self._ask("end", self._moment(labels, mean))
+                    self._asking.ask("end", self._moment(labels, mean))
             self._readings.seal()
             flush = self._at // FLUSH != (self._at + self._stepped) // FLUSH
             self._at += self._stepped
             self._stepped, self._measured, self._losses, self._weights = 0, False, [], {}
-            self._plan()
+            self._asking.plan(self._at)
             if flush:
                 self.flush()
         self._images = self._logits = None
@@ -178,13 +181,19 @@ class Watcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._close(finished=kind is None)
 
-    # the hooks; a compiled model leaves them out, so its layers are not measured
+    # the hooks; a compiled model leaves out those of its layers, and has its pass copied
 
-    def _enter(self, module: nn.Module, _args: object) -> None:
+    def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if torch.compiler.is_compiling() or module is not self.model:
             return
-        wanted = bool(self._due["forward"]) and not self._measured and not self._stepped
-        self._pass = _Pass() if wanted and module.training and torch.is_grad_enabled() else None
+        wanted = bool(self._asking.due["forward"]) and not self._measured and not self._stepped
+        trains = module.training and torch.is_grad_enabled()
+        self._pass = Pass() if wanted and trains and not self._compiled else None
+        if wanted and trains and self._copies and self._again is None:
+            if has_own_hooks(module):
+                self._stop_copying(_("it has hooks of its own, which would run twice"))
+            else:
+                self._again = Again(module, args, kwargs)
 
     def _layer_hook(self, path: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, args: object, output: object) -> None:
@@ -193,7 +202,7 @@ class Watcher:
 
         return hook
 
-    def _measure_layer(self, current: _Pass, path: str, module: nn.Module, args: object, output: object) -> None:
+    def _measure_layer(self, current: Pass, path: str, module: nn.Module, args: object, output: object) -> None:
         inputs, result = first_tensor(args), first_tensor(output)
         if inputs is None or result is None or not torch.is_grad_enabled():
             return
@@ -202,7 +211,7 @@ class Watcher:
         name = path if call == 1 else f"{path}:{call}"
         layer = Layer(name, module, inputs, result, self.model, current.previous, current.statistics)
         with torch.no_grad(), torch.autocast(result.device.type, enabled=False):
-            self._ask("forward", layer, name)
+            self._asking.ask("forward", layer, name)
         if is_weight_layer(module):
             current.previous = module
 
@@ -216,14 +225,17 @@ class Watcher:
         self._pass = None
 
     def _before_step(self, *_args: object) -> None:
-        if self._stepped or not (self._due["before_step"] or self._due["after_step"] or not self._start):
+        if self._again is not None and not self._stepped:
+            self._repeat(self._again)
+        if self._stepped or not (self._asking.due["before_step"] or self._asking.due["after_step"] or not self._start):
             return
         with torch.no_grad():
             self._weights = weights(self.model, self._order)
             if not self._start:
-                self._begin()
-            self._ask("before_step", self._moment())
-            if self._due["after_step"]:
+                self._start = first_weights(self._writer, self._weights, self._at)
+                self._describe()
+            self._asking.ask("before_step", self._moment())
+            if self._asking.due["after_step"]:
                 self._before = {name: sample(w) for name, w in self._weights.items() if w.grad is not None}
 
     def _after_step(self, *_args: object) -> None:
@@ -233,40 +245,37 @@ class Watcher:
         rates = [group["lr"] for group in self.optimizer.param_groups]
         rate = max(rates, key=float) if len(rates) > 1 else rates[0]
         self._rate = rate.detach().clone() if isinstance(rate, Tensor) else rate
-        if self._due["after_step"]:
+        if self._asking.due["after_step"]:
             with torch.no_grad():
-                self._ask("after_step", self._moment())
+                self._asking.ask("after_step", self._moment())
             self._before = {}
 
     # insides
 
-    def _plan(self) -> None:
-        """Which probes are due at the coming step."""
-        due: dict[At, list[Probe]] = {"forward": [], "before_step": [], "after_step": [], "end": []}
-        early = self._at in EARLY
-        for each in self._probes:
-            if early or self._at % (self._every or each.every) == 0:
-                due[each.at].append(each)
-        self._due = due
+    def _repeat(self, again: Again) -> None:
+        """Measure the layers of a compiled model in a copy of its pass."""
+        self._again, self._pass = None, Pass()
+        try:
+            again.run()
+            self._measured = True
+        except Exception as error:  # whatever it is, training goes on
+            self._stop_copying(f"{type(error).__name__}: {error}")
+        finally:
+            self._pass = None
 
-    def _ask(self, at: At, subject: Layer | Moment, where: str = "") -> None:
-        """Ask every probe that is due; one that raises is dropped for good, with a warning."""
-        for each in list(self._due[at]):
-            try:
-                found = each.measure(subject)
-                if found is not None:
-                    values = found if isinstance(found, Mapping) else {where: found}
-                    self._readings.add_all(self._at, each.name, values)
-            except Exception as error:  # whatever it is, training goes on
-                self._drop(each, error)
+    def _stop_copying(self, reason: str) -> None:
+        self._copies, self._told = False, True
+        sentence = _("The layers of the compiled model are not measured ({reason}); all else is, and training goes on.")
+        warnings.warn(sentence.format(reason=reason), RuntimeWarning, stacklevel=3)
 
-    def _drop(self, broken: Probe, error: Exception) -> None:
-        self._probes.remove(broken)
-        self._due[broken.at].remove(broken)
-        self._dropped[broken.name] = reason = f"{type(error).__name__}: {error}"
-        self._writer.meta("dropped_probes", self._dropped)
-        sentence = _("The probe {name} failed at step {step} and is not asked again ({error}); training goes on.")
-        warnings.warn(sentence.format(name=broken.name, step=self._at, error=reason), RuntimeWarning, stacklevel=3)
+    def _tell_unseen(self) -> None:
+        """Say once why no layer is measured."""
+        self._told = True
+        sentence = _(
+            "No forward pass was seen before step {step}, so no layer is measured: watch the model that is called, as "
+            "a whole and in training mode; where it is compiled, what torch.compile returned."
+        )
+        warnings.warn(sentence.format(step=self._at), RuntimeWarning, stacklevel=3)
 
     def _moment(self, labels: Tensor | None = None, loss: Tensor | None = None) -> Moment:
         return Moment(
@@ -282,67 +291,9 @@ class Watcher:
             before=self._before,
         )
 
-    def _begin(self) -> None:
-        """Before the first update: where the weights start, and what is trained."""
-        if self._first:
-            self._writer.flush()
-            known = Trace.open(self._writer.path)
-            stored = {name: known.array("weight_start", name) for name in self._weights}
-            for name, values in stored.items():
-                if values is not None:
-                    self._start[name] = torch.from_numpy(values).to(self._weights[name].device)
-        for name, weight in self._weights.items():
-            if name not in self._start:
-                self._start[name] = sample(weight)
-                self._writer.add_array(self._at, "weight_start", self._start[name].cpu().numpy(), name)
+    def _describe(self) -> None:
+        """Before the first update: what is trained."""
         self._writer.meta("layers", list(self._weights))
         if self._epochs is not None and not self._first:
             count = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
             self._writer.add(0, "parameters", float(count))
-
-
-class _Pass:
-    """One measured forward pass: how often each module was called, and the weight layer that ran last."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, int] = {}
-        self.previous: nn.Module | None = None
-        self.statistics = Statistics()
-
-
-class _Hook:
-    """A hook that a copied or pickled model leaves behind, so that both work while it is watched."""
-
-    def __init__(self, call: Callable[..., None]) -> None:
-        self._call = call
-
-    def __call__(self, *args: object) -> None:
-        self._call(*args)
-
-    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
-        return _no_hook, ()
-
-
-def _ignore(*_args: object) -> None:
-    return None
-
-
-def _no_hook() -> Callable[..., None]:
-    return _ignore
-
-
-def _open(out: Path, step: int) -> tuple[TraceWriter, int]:
-    """The trace of a user's own loop, a new one or an earlier one up to `step`, and the epochs that it holds."""
-    if (out / "recipe.yaml").exists():
-        raise BadInput(_("{out} holds a run of netvet train: give another folder.").format(out=out))
-    known = Trace.open(out) if step and (out / FILE).is_file() else None
-    try:
-        if known is None:
-            for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
-                (out / name).unlink(missing_ok=True)
-        writer = TraceWriter(out)
-    except OSError as error:
-        raise BadInput(_("{out} cannot be written ({error}).").format(out=out, error=error.strerror)) from None
-    writer.forget_after(step)
-    writer.meta("finished", False)
-    return writer, sum(1 for at in known.series("epoch").steps if at < step) if known is not None else 0
