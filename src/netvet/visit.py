@@ -5,7 +5,9 @@ too.
 from __future__ import annotations
 
 import datetime
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,18 @@ from netvet.trace import Trace, TraceWriter
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
     from netvet.report import Report
-    from netvet.training import EpochReport
-    from netvet.trial import Progress
+    from netvet.training import EpochReport, Outcome
+    from netvet.trial import Progress, Trial
 
 BUDGET = 600.0  # seconds of trials, where nothing else is said
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while the net was trained; `outcome` says how far it came. All is saved, and `resume` goes on with it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 def checkup(
@@ -31,31 +41,40 @@ def checkup(
     budget: float = BUDGET,
     images: ImageSet | None = None,
     resume: bool = False,
+    on_step: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    on_trained: Callable[[Outcome], None] | None = None,
     on_exam: Callable[[str], None] | None = None,
     on_diagnosis: Callable[[Diagnosis], None] | None = None,
     on_update: Callable[[Progress], None] | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
 ) -> Report:
     """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the
     report.
 
-    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. Raises BadInput; what was
-    trained before stays.
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. What is told, in this order:
+    `on_step(step, steps)` and `on_epoch` while it trains, `on_trained`, `on_exam` before each exam (its name),
+    `on_diagnosis`, `on_update` on every change in the trial, `on_trial`. Raises BadInput, what was trained before
+    stays; and Stopped after Ctrl-C in the training.
     """
     from netvet.report import Report, write
     from netvet.training import load_images, train
     from netvet.trial import treat
 
     loaded = images if images is not None else load_images(recipe, progress=False)
-    outcome = train(recipe, out=out, images=loaded, resume=resume, on_epoch=on_epoch)
+    outcome = train(recipe, out=out, images=loaded, resume=resume, on_epoch=on_epoch, on_step=on_step)
     if not outcome.finished:
-        raise KeyboardInterrupt
+        raise Stopped(outcome)
+    if on_trained is not None:
+        on_trained(outcome)
     found = examine(outcome.run, images=loaded, on_exam=on_exam)
     if on_diagnosis is not None:
         on_diagnosis(found)
     write(Report.open(outcome.run))  # so that a trial that is cut short leaves a report too
     if budget > 0:
-        treat(outcome.run, budget=budget, images=loaded, on_update=on_update)
+        trial = treat(outcome.run, budget=budget, images=loaded, on_update=on_update)
+        if on_trial is not None:
+            on_trial(trial)
     report = Report.open(outcome.run)
     write(report)
     return report
@@ -85,7 +104,8 @@ def examine(
     for name in found.exams:
         if on_exam is not None:
             on_exam(name)
-        take_exam(name, path, loaded)
+        with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
+            take_exam(name, path, loaded)
     return diagnose(Trace.open(path), run=str(run))
 
 
@@ -106,7 +126,12 @@ def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str
             ).format(run=run)
         )
     loaded = images if images is not None else _images(trace)
-    with TraceWriter(path) as writer:
+    try:
+        opened = TraceWriter(path)
+    except (OSError, sqlite3.Error) as error:
+        sentence = _("An exam records its answer in {run}, which cannot be written ({error}).")
+        raise BadInput(sentence.format(run=run, error=error)) from None
+    with opened as writer:
         return take(name, Patient(path, trace.recipe, loaded, writer))
 
 
