@@ -13,17 +13,18 @@ from netvet.locale import _
 from netvet.report.charts.figure import (
     ACCENT,
     INK,
-    SMALL,
     SOFT,
     WARN,
     Chart,
+    caption,
     end_labels,
     finish,
     grid,
-    log_axis,
+    log_scale,
+    named_line,
     panel,
     percent_axis,
-    whole_ticks,
+    run_axis,
 )
 from netvet.report.facts import OFF_THE_SCALE, final_epoch, finite
 from netvet.report.words import number, percent
@@ -69,7 +70,7 @@ def loss(trace: Trace) -> Chart | None:
         axes.set_ylim(0, top)
         _ends(axes, trace, [(train, _("train"), ACCENT), (val, _("val"), INK)], lambda y: y / top)
         _finish_x(axes, trace, train if len(train) else batch)
-        axes.set_title(_("loss, nats"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
+        caption(axes, _("loss, nats"))
         return finish(axes, "loss", title)
 
 
@@ -126,7 +127,7 @@ def accuracy(trace: Trace) -> Chart | None:
             axes.plot([x], [val.values[index]], "o", color=WARN, markersize=6)
         percent_axis(axes.yaxis)
         _finish_x(axes, trace, train if len(train) else val)
-        axes.set_title(_("accuracy"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
+        caption(axes, _("accuracy"))
         return finish(axes, "accuracy", title)
 
 
@@ -153,7 +154,7 @@ def learning_rate(trace: Trace) -> Chart | None:
         axes.locator_params(axis="y", nbins=4)
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.2g}")
         _finish_x(axes, trace, series)
-        axes.set_title(_("learning rate"), fontsize=SMALL, color=SOFT, loc="left", pad=4)
+        caption(axes, _("learning rate"))
         return finish(axes, "learning-rate", title)
 
 
@@ -185,18 +186,16 @@ def lr_range(trace: Trace) -> Chart | None:
                 best=_round(best), own=_round(own)
             )
     with panel(230, top=30) as axes:
-        axes.set_xscale("log")
+        known = math.isfinite(own) and own > 0
+        log_scale(axes, "x", min(low, own / 1.5) if known else low, max(high, own * 1.5) if known else high)
         a, b = middle(trace, "lr_range_low"), middle(trace, "lr_range_high")
         if math.isfinite(a) and math.isfinite(b) and 0 < a < b:
             axes.axvspan(a, b, color=ACCENT, alpha=0.1, linewidth=0)
         for x, y in curves:
             axes.plot(*thinned(x, y), color=ACCENT, linewidth=1.4, alpha=0.8)
         axes.set_ylim(floor, top)
-        axes.set_xlim(low, high)
-        if math.isfinite(own) and own > 0:
-            axes.set_xlim(min(low, own / 1.5), max(high, own * 1.5))
-            _vertical(axes, own, _("this run: {value}").format(value=number(own)), WARN)
-        log_axis(axes.xaxis, *axes.get_xlim())
+        if known:
+            named_line(axes, own, _("this run: {value}").format(value=number(own)), WARN)
         axes.locator_params(axis="y", nbins=5)
         grid(axes)
         axes.set_xlabel(_("learning rate"))
@@ -212,24 +211,6 @@ def middle(trace: Trace, name: str) -> float:
     """The median of the finite values over the places of an exam's answer (its seeds); nan where there are none."""
     values = [v for v in (trace.last(name, place) for place in trace.places(name)) if math.isfinite(v)]
     return float(np.median(values)) if values else math.nan
-
-
-def _vertical(axes: Axes, x: float, label: str, colour: str) -> None:
-    """A named line at one x, its name above the panel and inside it."""
-    axes.axvline(x, color=colour, linewidth=1.6, linestyle=(0, (4, 2)))
-    share = float(axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0])
-    align = "left" if share < 0.3 else "right" if share > 0.7 else "center"
-    axes.annotate(
-        label,
-        (x, 1),
-        (0, 5),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha=align,
-        color=colour,
-        fontsize=SMALL,
-        annotation_clip=False,
-    )
 
 
 def _xy(trace: Trace, series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -258,7 +239,4 @@ def _ceiling(values: NDArray[np.float64]) -> float:
 
 def _finish_x(axes: Axes, trace: Trace, series: Series) -> None:
     x, unit = moments(trace, series)
-    axes.set_xlabel(unit)
-    axes.set_xlim(0, max(float(x[-1]), 1.0))
-    whole_ticks(axes)
-    grid(axes)
+    run_axis(axes, float(x[-1]), unit)

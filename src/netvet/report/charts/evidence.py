@@ -13,17 +13,18 @@ from netvet.locale import _
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
     ACCENT,
+    DASHES,
     INK,
     SMALL,
     SOFT,
     WARN,
     Chart,
     finish,
-    grid,
-    log_axis,
+    log_scale,
+    named_line,
     panel,
     percent_axis,
-    whole_ticks,
+    run_axis,
 )
 from netvet.report.facts import finite
 from netvet.report.words import clean, is_share, number, quantity, short, telling
@@ -75,19 +76,15 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
     log = _logarithmic(first, values, limit)
     with panel(230, left=52, right=20, top=16) as axes:
         if log:
-            axes.set_yscale("log")
+            high = float(values.max()) * 1.6
+            log_scale(axes, "y", max(float(values.min()), high / DEEP) / 1.6, high)
         for i, series in reversed(list(enumerate(group[:MOST_LINES]))):
             x, y = curves.thinned(curves.moments(trace, series)[0], series.values)
             colour, width = (ACCENT, 2.2) if i == 0 else (SOFT, 1.2)
             axes.plot(x, y, color=colour, linewidth=width, marker="o" if len(x) == 1 else "", markersize=5)
         if limit is not None:
-            axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=(0, (4, 2)))
-        if log:
-            high = float(values.max()) * 1.6
-            low = max(float(values.min()), high / DEEP) / 1.6
-            axes.set_ylim(low, high)
-            log_axis(axes.yaxis, low, high)
-        else:
+            axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=DASHES)
+        if not log:
             margin = 0.12 * max(float(np.ptp(values)), 0.02 * float(np.abs(values).max()), 1e-9)
             low, high = float(values.min()) - margin, float(values.max()) + margin
             if values.min() >= 0:
@@ -115,10 +112,7 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 va="bottom" if share < 0.9 else "top",
             )
         x, unit = curves.moments(trace, first)
-        axes.set_xlim(0, max(float(x[-1]), 1.0))
-        axes.set_xlabel(unit)
-        whole_ticks(axes)
-        grid(axes)
+        run_axis(axes, float(x[-1]), unit)
         return finish(axes, name, _title(first, limit))
 
 
@@ -162,17 +156,6 @@ def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 annotation_clip=False,
             )
         if limit is not None:
-            axes.axvline(limit, color=WARN, linewidth=1.6, linestyle=(0, (4, 2)))
-            axes.annotate(
-                _("limit {value}").format(value=number(limit, shown[0].name)),
-                (limit, 1),
-                (0, 4),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="center",
-                color=WARN,
-                fontsize=SMALL,
-                annotation_clip=False,
-            )
+            named_line(axes, limit, _("limit {value}").format(value=number(limit, shown[0].name)), WARN)
         axes.xaxis.set_visible(False)
         return finish(axes, name, _title(shown[0], limit))

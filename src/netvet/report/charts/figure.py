@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import re
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from netvet.report.words import RAISED, clean
 
@@ -27,6 +28,7 @@ INK, SOFT, RULE, ACCENT, WARN, CARD = "#22303a", "#5c6b75", "#d5dce0", "#0072b2"
 _VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", ACCENT: "accent", WARN: "warn", CARD: "card"}
 WIDTH = 360  # units; a phone shows them at about 0.9 px each, a desk at about 1.2
 TEXT, SMALL = 11.5, 11
+DASHES = (0, (4, 2))  # of a limit, or of the run's own value
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "netvet",
@@ -164,10 +166,49 @@ def log_axis(axis: Any, low: float, high: float) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def log_scale(axes: Axes, axis: Literal["x", "y"], low: float, high: float) -> None:
+    """A logarithmic axis from `low` to `high`, both positive, with whole decades."""
+    if axis == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+    log_axis(axes.xaxis if axis == "x" else axes.yaxis, low, high)
+
+
+def run_axis(axes: Axes, last: float, unit: str) -> None:
+    """The x axis of what is shown over the run, up to `last` epochs or steps (`unit` says which)."""
+    axes.set_xlabel(unit)
+    axes.set_xlim(0, max(last, 1.0))
+    whole_ticks(axes)
+    grid(axes)
+
+
+def caption(axes: Axes, text: str) -> None:
+    """What the y axis shows, above its top."""
+    axes.set_title(text, fontsize=SMALL, color=SOFT, loc="left", pad=4)
+
+
+def named_line(axes: Axes, x: float, label: str, colour: str, *, faint: bool = False) -> None:
+    """A line at one x, its name above the panel and inside it; set the limits of x before."""
+    axes.axvline(x, color=colour, linewidth=1.2 if faint else 1.6, linestyle=(0, (1, 2)) if faint else DASHES)
+    share = float(axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0])
+    axes.annotate(
+        label,
+        (x, 1),
+        (0, 5),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="left" if share < 0.3 else "right" if share > 0.7 else "center",
+        color=colour,
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
 def decade(value: float) -> int:
     """The whole power of ten at or below a positive value."""
-    import math
-
     return math.floor(math.log10(value) + 1e-9)
 
 

@@ -17,7 +17,8 @@ from netvet.report.charts.figure import (
     Chart,
     finish,
     grid,
-    log_axis,
+    log_scale,
+    named_line,
     panel,
     percent_axis,
 )
@@ -52,9 +53,8 @@ def gradient_flow(trace: Trace) -> Chart | None:
             what=what, times=number(float(f"{ratio:.2g}"))
         )
     with panel(_height(names) + 12, left=_left(names), right=16, top=28, bottom=22) as axes:
-        axes.set_xscale("log")
+        log_scale(axes, "x", float(table.min()) / 1.5, float(table.max()) * 1.5)
         rows = np.arange(len(names))
-        low, high = float(table.min()) / 1.5, float(table.max()) * 1.5
         styles = [
             (0, _("early"), SOFT, (0, (1, 2)), "s"),
             (1, _("midway"), ACCENT, (0, (4, 2)), "D"),
@@ -71,8 +71,6 @@ def gradient_flow(trace: Trace) -> Chart | None:
                 linewidth=1.5,
             )
         _depth(axes, names)
-        axes.set_xlim(low, high)
-        log_axis(axes.xaxis, low, high)
         _key(axes, [(label, colour, line, marker) for _c, label, colour, line, marker in styles])
         grid(axes, vertical=True)
         return finish(axes, "gradient", title)
@@ -90,23 +88,11 @@ def update_ratio(trace: Trace) -> Chart | None:
         low=number(float(table[:, 1].min())), high=number(float(table[:, 1].max()))
     )
     with panel(_height(names) + 12, left=_left(names), right=16, top=28, bottom=22) as axes:
-        axes.set_xscale("log")
         low, high = min(float(table.min()), USUAL_UPDATE) / 1.6, max(float(table.max()), USUAL_UPDATE) * 1.6
-        axes.axvline(USUAL_UPDATE, color=SOFT, linewidth=1.2, linestyle=(0, (1, 2)))
-        axes.annotate(
-            _("usual: about 10⁻³"),
-            (USUAL_UPDATE, 1),
-            (0, 5),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            color=SOFT,
-            fontsize=SMALL,
-        )
+        log_scale(axes, "x", low, high)
+        named_line(axes, USUAL_UPDATE, _("usual: about 10⁻³"), SOFT, faint=True)
         _dots(axes, table)
         _depth(axes, names)
-        axes.set_xlim(low, high)
-        log_axis(axes.xaxis, low, high)
         grid(axes, vertical=True)
         return finish(axes, "update", title)
 
