@@ -6,6 +6,7 @@ A remedy is a function from recipe to recipe, so a cure is a difference between 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from netvet.errors import BadInput
 from netvet.locale import _
@@ -22,6 +24,52 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+ACTIVATIONS = ("relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+INITS = ("he", "xavier", "orthogonal", "default", "small", "large", "constant")
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "activation": ACTIVATIONS,
+    "init": INITS,
+    "norm": ("group", "layer"),
+    "early-batch-norm": (),
+    "drop-deep-batch-norm": (),
+    "residual": (),
+    "normalise-input": ("0.5,0.5,0.5/0.25,0.25,0.25",),  # means / standard deviations, any number of channels
+}
+"""What `surgery` takes: a name, with `=` and one of its values where it has some. See `netvet.training.surgery`."""
+
+
+def parse_operation(text: str) -> tuple[str, str]:
+    """`"activation=elu"` -> `("activation", "elu")`; the value is empty where the name takes none. Raises BadInput."""
+    name, sign, value = text.partition("=")
+    allowed = OPERATIONS.get(name)
+    if allowed is not None and (value in allowed or (not allowed and not sign) or _is_normalisation(name, value)):
+        return name, value
+    known = [f"{key}={'|'.join(choices)}" if choices else key for key, choices in OPERATIONS.items()]
+    raise BadInput(
+        _("There is no operation {text!r}; surgery takes {known}.").format(text=text, known=", ".join(known))
+    )
+
+
+def _is_normalisation(name: str, value: str) -> bool:
+    """Whether it is `normalise-input` with as many standard deviations above 0 as means."""
+    try:
+        mean, std = ([float(number) for number in part.split(",")] for part in value.split("/"))
+    except ValueError:
+        return False
+    finite = all(abs(number) < math.inf for number in (*mean, *std))
+    return name == "normalise-input" and len(mean) == len(std) and finite and min(std) > 0
+
+
+def _operations(given: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        names = [parse_operation(text)[0] for text in given]
+    except BadInput as error:
+        raise PydanticCustomError("operation", "{why}", {"why": str(error).removesuffix(".")}) from None
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("operation", "{why}", {"why": _("each operation may be named once")})
+    return given
 
 
 class _Part(BaseModel):
@@ -59,7 +107,8 @@ class Model(_Part):
     `early` (the first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which
     stop at a map of 4 pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling
     (Tompson et al. 2015).
-    `norm_momentum`: the share of each batch in the running statistics of batch norms, 0..1. `bias`: the first value of
+    `norm_momentum`: the share of each batch in the running statistics of batch norms, 0..1. `recalibrate`: compute
+    these statistics anew over training images at the end of each epoch, of a timm model too. `bias`: the first value of
     every bias, of norms too, except the head's.
     `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
     """
@@ -70,6 +119,7 @@ class Model(_Part):
     norm: Literal["batch", "group", "layer", "instance"] = "batch"
     norm_after: Literal["all", "none", "early", "late"] | tuple[Count, ...] = "all"
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    recalibrate: bool = False
     activation: Literal["relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"] = "relu"
     init: Literal["he", "xavier", "orthogonal", "default", "small", "large", "constant"] = "he"
     bias: float = 0.0
@@ -173,6 +223,8 @@ class Stop(_Part):
 class Recipe(_Part):
     """All that determines a run. Defaults train a small CNN that is healthy on a few thousand small photographs.
 
+    `surgery`: operations on the model once it is built and its weights are loaded, in this order; see `OPERATIONS`.
+
     >>> Recipe().change({"optimizer.lr": 0.1}).optimizer.lr
     0.1
     >>> Recipe().change({"optimizer.name": "sdg"})
@@ -192,7 +244,7 @@ class Recipe(_Part):
     seed: int = 0
     batch_size: Annotated[int, Field(ge=2)] = 64
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    surgery: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+    surgery: Annotated[tuple[str, ...], AfterValidator(_operations)] = ()
 
     def change(self, changes: Mapping[str, Any]) -> Recipe:
         """This recipe with some fields replaced, named by dotted path: `{"optimizer.lr": 0.1}`. Raises BadInput."""

@@ -20,8 +20,8 @@ from netvet.trace import Trace
 from netvet.training import checkpoint, models
 from netvet.training.batches import Statistics
 from netvet.training.device import Machine, choose
-from netvet.training.loop import predict as _logits
 from netvet.training.metrics import Summary, summarise
+from netvet.training.passes import predict as _logits
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def _load(run: Path) -> _Trained:
     state = checkpoint.load(run / checkpoint.LAST)
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)
+    model = models.operated(model, recipe.surgery, recipe.data.image_size)
     try:
         model.load_state_dict(state["model"])
     except RuntimeError:

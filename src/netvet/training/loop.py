@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from netvet.errors import BadInput
 from netvet.images.augment import augment
-from netvet.images.dataset import ImageSet, load
+from netvet.images.dataset import ImageSet
 from netvet.locale import _
 from netvet.probe import watch
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
-from netvet.training import batches, checkpoint, journal, losses, models, optimizers, schedules, weights
-from netvet.training.batches import Statistics
-from netvet.training.device import Machine, choose, environment
+from netvet.training import batches, checkpoint, journal, losses, optimizers, schedules
+from netvet.training.claim import claim, interruptible
+from netvet.training.claim import recorded as recorded
+from netvet.training.device import choose, environment
 from netvet.training.metrics import Summary
+from netvet.training.passes import predict as predict
+from netvet.training.passes import recalibrate_on
+from netvet.training.start import build as build
+from netvet.training.start import load_images as load_images
 
 CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
 STATE_FORMAT = 1
@@ -93,7 +95,7 @@ def train(
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
     """
     run = Path(out)
-    with _claim(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), _interruptible() as stop:
+    with claim(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), interruptible() as stop:
         if resume:
             recipe = recorded(run, recipe)
         elif (run / FILE).exists():
@@ -105,22 +107,6 @@ def train(
             return session.go(resume, stop, on_epoch, on_step)
         finally:
             session.close()
-
-
-def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
-    """The images of a recipe's `data` part."""
-    data = recipe.data
-    return load(
-        data.source,
-        image_size=data.image_size,
-        val=data.val,
-        test=data.test,
-        group=data.group,
-        exclude=data.exclude,
-        relabel=data.relabel,
-        seed=data.split_seed,
-        progress=progress,
-    )
 
 
 class _Session:
@@ -201,6 +187,8 @@ class _Session:
             if self.at.batch < self.steps_per_epoch and time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
                 self._save()
         trained = time.monotonic() - began
+        if self.recipe.model.recalibrate:
+            recalibrate_on(self.model, self.statistics, self.machine, self.images, self.audience)
         train_summary = self._summary(self.audience)
         val_summary = self._summary(self.images.indices("val"))
         best = self._judge(val_summary)
@@ -318,93 +306,3 @@ class _Session:
         if self.watcher is not None:
             self.watcher.close()
         self.writer.close()
-
-
-def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, Statistics]:
-    """The model of a recipe as it stands before the first step, and what its pixels are normalised by."""
-    torch.manual_seed(recipe.seed)
-    model = models.build(recipe.model, len(images.classes), recipe.data.image_size)
-    own: Statistics | None = None
-    if recipe.model.weights is not None:
-        found = weights.load_pretrained(model, recipe.model.weights, recipe.model.name)
-        own = Statistics(*found) if found is not None else None
-    if recipe.data.normalise != "auto":
-        own = batches.RAW if recipe.data.normalise == "none" else batches.BYTES
-    statistics = own if own is not None else batches.measure(images)
-    return model.to(machine.device, memory_format=torch.channels_last), statistics  # type: ignore[call-overload]
-
-
-@torch.no_grad()
-def predict(
-    model: nn.Module,
-    statistics: Statistics,
-    machine: Machine,
-    images: ImageSet,
-    rows: Any,
-) -> tuple[Tensor, Tensor]:
-    """Logits (n, classes) float32 and labels (n,) of some images, in eval mode; the model's mode is put back."""
-    was_training = model.training
-    model.eval()
-    logits: list[Tensor] = []
-    labels: list[Tensor] = []
-    with machine.autocast() if machine is not None else nullcontext():
-        for batch, truth in batches.evaluation(images, rows, machine.device):
-            logits.append(model(statistics.normalise(batch)).float().cpu())
-            labels.append(truth)
-    model.train(was_training)
-    return torch.cat(logits), torch.cat(labels)
-
-
-def recorded(run: Path, recipe: Recipe) -> Recipe:
-    """The recipe of the run that is to go on; the caller's must agree where it says more than the default."""
-    recorded = Trace.open(run).recipe
-    if recorded is None:
-        raise BadInput(_("{run} was not trained by netvet, so it cannot go on with --resume.").format(run=run))
-    asked = recorded.differences(recipe)
-    if recipe != Recipe(data=recipe.data) and asked:
-        field, (was, now) = next(iter(asked.items()))
-        raise BadInput(
-            _("{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it.").format(
-                run=run, field=field, was=was, now=now
-            )
-        )
-    return recorded
-
-
-@contextmanager
-def _claim(run: Path) -> Iterator[None]:
-    """Hold a run's folder for this process."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        lock: IO[str] = (run / ".lock").open("w")
-    except OSError as error:
-        sentence = _("The folder {run} cannot be written ({problem}): choose another --out.")
-        raise BadInput(sentence.format(run=run, problem=error.strerror)) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sentence = _("Another netvet is at work in {run}: wait for it, or choose another --out.")
-            raise BadInput(sentence.format(run=run)) from None
-        yield
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a step is never cut in two; a second Ctrl-C ends at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

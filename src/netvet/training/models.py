@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from netvet.errors import BadInput
 from netvet.locale import _
 from netvet.training.cnn import ConvNet
 from netvet.training.residual import PreActResNet, ResNet
+from netvet.training.surgery import operate
 
 OWN: dict[str, type[nn.Module]] = {"cnn": ConvNet, "resnet": ResNet, "preact-resnet": PreActResNet}
 
@@ -27,6 +29,11 @@ def build(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
     if model.name in OWN:
         return OWN[model.name](model, classes, image_size)
     return _timm(model, classes, image_size)
+
+
+def operated(net: nn.Module, surgery: Sequence[str], image_size: int) -> nn.Module:
+    """The network after a recipe's `surgery`. Raises BadInput where an operation cannot be made on it."""
+    return operate(net, surgery, torch.zeros(1, 3, image_size, image_size)) if surgery else net
 
 
 def classifier(net: nn.Module) -> str:

@@ -1,0 +1,43 @@
+"""What a run starts from: its images, and its model."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from netvet.images.dataset import ImageSet, load
+from netvet.recipe import Recipe
+from netvet.training import batches, models, weights
+from netvet.training.batches import Statistics
+from netvet.training.device import Machine
+
+
+def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
+    """The images of a recipe's `data` part."""
+    data = recipe.data
+    return load(
+        data.source,
+        image_size=data.image_size,
+        val=data.val,
+        test=data.test,
+        group=data.group,
+        exclude=data.exclude,
+        relabel=data.relabel,
+        seed=data.split_seed,
+        progress=progress,
+    )
+
+
+def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, Statistics]:
+    """The model of a recipe as it stands before the first step, and what its pixels are normalised by."""
+    torch.manual_seed(recipe.seed)
+    model = models.build(recipe.model, len(images.classes), recipe.data.image_size)
+    own: Statistics | None = None
+    if recipe.model.weights is not None:
+        found = weights.load_pretrained(model, recipe.model.weights, recipe.model.name)
+        own = Statistics(*found) if found is not None else None
+    model = models.operated(model, recipe.surgery, recipe.data.image_size)
+    if recipe.data.normalise != "auto":
+        own = batches.RAW if recipe.data.normalise == "none" else batches.BYTES
+    statistics = own if own is not None else batches.measure(images)
+    return model.to(machine.device, memory_format=torch.channels_last), statistics  # type: ignore[call-overload]
