@@ -35,6 +35,7 @@ class Remedy(Paged):
     apply: Apply
     changes: str
     module: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,18 @@ class Prescription:
 _registry: dict[str, Remedy] = {}
 
 
-def remedy(name: str, *, changes: str) -> Callable[[Apply], Apply]:
+def remedy(name: str, *, changes: str, also: Sequence[str] = ()) -> Callable[[Apply], Apply]:
     """Register a remedy.
 
-    `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). The function gets the recipe and the
+    `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). `also`: parts that must go with it (a
+    larger batch asks for another learning rate), or that it rewrites instead (`surgery`, for models that are not
+    described part by part). The function gets the recipe and the
     finding it is meant for (None for a run that nothing ails) and returns the new recipe, or None where it does not
     apply.
     """
 
     def register(apply: Apply) -> Apply:
-        _registry[name] = Remedy(name, apply, changes, apply.__module__)
+        _registry[name] = Remedy(name, apply, changes, apply.__module__, tuple(also))
         return apply
 
     return register
