@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+    from netvet.recipe import Recipe
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +22,23 @@ def f4k23() -> Path:
         if (root / "manifest.csv").is_file():
             return root
     pytest.skip(f"the photographs f4k23 are not at {roots[-1]}: set NETVET_DATA to their folder")
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """A recipe that trains in a second or two: see `tests.small`."""
+    from netvet.recipe import Recipe
+    from tests.small import SMALL
+
+    return Recipe().change(SMALL)
+
+
+@pytest.fixture(scope="session")
+def images(recipe: Recipe) -> ImageSet:
+    """The images of `recipe`."""
+    from netvet.training import load_images
+
+    return load_images(recipe, progress=False)
 
 
 @pytest.fixture(autouse=True, scope="session")

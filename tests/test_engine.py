@@ -15,25 +15,6 @@ from netvet.trace import Trace
 from netvet.training import evaluate, load_images, train
 from netvet.trial import CONTROL, treat
 
-SMALL = {
-    "data.source": "reef:species=3,n=30",
-    "data.image_size": 16,
-    "model.depth": 2,
-    "model.width": 8,
-    "stop.epochs": 3,
-    "batch_size": 16,
-}
-
-
-@pytest.fixture(scope="module")
-def recipe() -> Recipe:
-    return Recipe().change(SMALL)
-
-
-@pytest.fixture(scope="module")
-def images(recipe: Recipe) -> ImageSet:
-    return load_images(recipe, progress=False)
-
 
 def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     told: list[float] = []

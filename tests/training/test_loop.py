@@ -19,36 +19,7 @@ from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace
 from netvet.training import batches, evaluate, load_images, predict, train
 from netvet.training.checkpoint import BEST, LAST
-
-SMALL = {
-    "data.source": "reef:species=3,n=30",
-    "data.image_size": 16,
-    "model.depth": 2,
-    "model.width": 8,
-    "model.dropout": 0.2,
-    "stop.epochs": 3,
-    "batch_size": 16,
-}
-
-
-@pytest.fixture(scope="module")
-def recipe() -> Recipe:
-    return Recipe().change(SMALL)
-
-
-@pytest.fixture(scope="module")
-def images(recipe: Recipe) -> ImageSet:
-    return load_images(recipe, progress=False)
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(run / LAST, weights_only=True)["model"]
-    return state
-
-
-def same(one: Path, other: Path) -> bool:
-    a, b = weights(one), weights(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tests.small import SMALL, same, weights
 
 
 def test_same_recipe_same_weights_watched_or_not(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
