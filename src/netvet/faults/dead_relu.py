@@ -7,6 +7,9 @@ from netvet.recipe import Recipe
 
 
 @fault("dead-relu")
-def large_weights(recipe: Recipe, _severity: int) -> Recipe:
-    """Weights three times too large, and no norm: the first steps kill most units."""
-    return recipe.change({"model.init": "large", "model.norm_after": "none"})
+def biases(recipe: Recipe, severity: int) -> Recipe | None:
+    """First biases of -1, -2 or -3 and no norm: most units are negative on every image, or soon will be."""
+    model = recipe.model
+    if model.name != "cnn" or model.shortcut != "none" or model.activation != "relu":
+        return None
+    return recipe.change({"model.bias": (-1.0, -2.0, -3.0)[severity], "model.norm_after": "none"})

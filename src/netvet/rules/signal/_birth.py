@@ -1,0 +1,163 @@
+"""What is wrong with a net at its first weights, if anything: one judgement for the rules of this family, so that two
+of them never blame the same fault on different things.
+
+The `initial-signal` exam decides where it was taken: it changed one thing at a time. Without it the first measurements
+of the trace must do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvet.rules._chance import chance_loss
+from netvet.trace import Series, Trace
+
+Fault = Literal["", "alike", "input", "weights", "biases", "bound", "activation", "growth"]
+
+LOST = math.log(1000)  # over the whole depth; see the exam
+GROWN = math.log(300)  # of the gradient on its way back
+OFF = 0.75  # a gain below this share of the usual one, or above its inverse; PyTorch's own has 0.41, Glorot's 0.71
+WILD = 3.0  # times the loss of guessing
+ALIKE, STILL_ALIKE = 0.01, 0.1  # unit spread at first, and at the end: drawn weights have 0.75 to 1.00
+BOUND = 0.5  # of a layer's outputs at a bound; healthy tanh nets have at most 0.23
+WIDE = 10.0  # spread of the input: standardised images have about 1, pixels in 0..1 have 0.3, bytes about 60
+FELT = 5.0  # spread behind the first activation: below 1 in a healthy net
+USUAL = math.sqrt(2)  # He's gain for ReLU
+FAINT = 1e-30
+LONG = 10  # layers: in shorter nets a slope shows the widths and the poolings
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A net at its first weights.
+
+    `layers`: its weight layers but the last, forward. `forward`, `back`: natural logarithm of what the depth makes of
+    the activations and, on its way back, of the gradient; nan for fewer than three layers. `gain`: the layers' median,
+    `usual`: what it should be. `loss`: the first, over that of guessing. `bounded`: whether most activations have two
+    bounds. `full`: the layer with the largest share of outputs at a bound. `alike`: layers whose units are the same.
+    `felt`: whether a wide input gets past the first layers. `cure`: the first change that made the signal sound in the
+    exam, "none" where none did, "own" where nothing had to be changed, "" where it was not taken.
+    """
+
+    layers: tuple[str, ...]
+    forward: float
+    back: float
+    gain: float
+    usual: float
+    loss: float
+    bounded: bool
+    full: Series
+    alike: tuple[str, ...]
+    felt: bool
+    cure: str
+
+    @property
+    def fault(self) -> Fault:
+        """What a user should mend; "" where the signal gets through, or nothing here says why not."""
+        full = self.bounded and self.full.first > BOUND
+        if self.alike:
+            return "alike"
+        match self.cure:
+            case "own":
+                return ""
+            case "normalised":
+                return "input"
+            case "unbiased":
+                return "bound" if full else "biases"
+            case "he":
+                return "bound" if full else "weights"
+            case "relu":
+                return "bound" if full else "activation"
+            case "residual" | "norm":
+                return "growth" if self.back > 0 else "activation"
+        if self.felt:
+            return "input"
+        if full:
+            return "bound"
+        if self._scaled():
+            return "weights"
+        return "growth" if len(self.layers) >= LONG and self.back > GROWN else ""
+
+    def _scaled(self) -> bool:
+        """Whether weights of the wrong size are what the signal suffers from."""
+        off = math.log(max(self.gain, FAINT) / self.usual)
+        if not abs(off) > -math.log(OFF):
+            return False
+        if off > 0:
+            return not self.bounded and (self.forward > LOST or self.loss > WILD)
+        lost = min(
+            self.forward, self.back
+        )  # with random biases the activations keep up, and the gradient alone shrinks
+        return lost < -LOST and off * len(self.layers) < 0.5 * lost
+
+
+def birth(trace: Trace) -> Birth:
+    """What the first measurements, and the exam where it was taken, say of the net."""
+    weighing = trace.places("grad_rms")
+    layers = tuple(weighing[:-1])
+    bounded, full = _bounded(trace, weighing)
+    gains = [trace.series("weight_gain", layer).first for layer in layers]
+    return Birth(
+        layers,
+        forward=depth_change(np.array([trace.series("activation_std", layer).first for layer in layers])),
+        back=-depth_change(np.array([trace.series("grad_rms", layer).first for layer in layers])),
+        gain=float(np.median(gains)) if gains else math.nan,
+        usual=1.0 if bounded else USUAL,
+        loss=trace.series("loss").first / max(chance_loss(trace), 1e-9),
+        bounded=bounded,
+        full=full,
+        alike=tuple(layer for layer in layers if _alike(trace.series("unit_spread", layer))),
+        felt=_felt(trace, weighing, full),
+        cure=_cure(trace),
+    )
+
+
+def depth_change(values: NDArray[np.float64]) -> float:
+    """Natural logarithm of the change from the first layer to the last by the median of all pairs' slopes (Theil, Sen);
+    nan for fewer than three layers or what is not finite.
+    """
+    if len(values) < 3 or not np.isfinite(values).all():
+        return math.nan
+    logs = np.log(np.maximum(values, FAINT))
+    i, j = np.triu_indices(len(logs), 1)
+    return float(np.median((logs[j] - logs[i]) / (j - i)) * len(logs))
+
+
+def per_layer(change: float, layers: int) -> float:
+    """The factor per layer of a change over so many."""
+    return math.exp(change / max(layers, 1))
+
+
+def _bounded(trace: Trace, weighing: list[str]) -> tuple[bool, Series]:
+    """Whether most activations before the last weight layer have two bounds, and the fullest of them at first. Gates
+    (squeeze and excitation) are a minority, a sigmoid after the last layer is the model's answer.
+    """
+    order = trace.places("activation_std")
+    end = order.index(weighing[-1]) if weighing and weighing[-1] in order else len(order)
+    activations = [place for place in order[:end] if place not in weighing]
+    inner = [place for place in trace.places("saturated_fraction") if place in activations]
+    curves = [trace.series("saturated_fraction", place) for place in inner]
+    full = max(curves, key=lambda curve: curve.first, default=trace.series("saturated_fraction", "?"))
+    return 2 * len(inner) >= len(activations) > 0, full
+
+
+def _alike(spread: Series) -> bool:
+    return len(spread) > 0 and spread.first < ALIKE and spread.last < STILL_ALIKE
+
+
+def _felt(trace: Trace, weighing: list[str], full: Series) -> bool:
+    if not trace.series("input_std").first > WIDE:
+        return False
+    first = next((place for place in trace.places("activation_std") if place not in weighing), "?")
+    return trace.series("activation_std", first).first > FELT or full.first > BOUND
+
+
+def _cure(trace: Trace) -> str:
+    tried = trace.places("initial_sound")
+    sound = [name for name in tried if trace.last("initial_sound", name) > 0]
+    return "" if not tried else sound[0] if sound else "none"

@@ -1,0 +1,89 @@
+"""Bounded activations (sigmoid, tanh) lie at their bounds, where they pass on hardly any gradient.
+
+## Symptom
+The network learns slowly or not at all, though its gradient is fine in the last layer.
+
+## Evidence
+`saturated_fraction` (0..1): the share of a layer's outputs within 2 % of its range of a bound. Fires when it stays
+above `limit` in a layer for `patience` measurements, where most of the net's activations have two bounds (the gates of
+squeeze and excitation are few) and the layer is not the model's answer. From the first step on: the weights or the
+biases did it; from a later one: training did. 0.5: healthy tanh nets have 0.02 to 0.23, healthy sigmoid nets 0.01;
+with three times He's weights 0.60 to 0.66, with biases of 3 or 5 0.77 to 0.94. Trained at 32 px for 14 epochs: tanh in
+5 layers 50 % right, with large weights 43 %, in 8 layers 22 %, with biases of 3 guessing. With the `initial-signal`
+exam the finding says what mends it: He's weights, biases of 0, or ReLU.
+
+## Why it happens
+Weights or biases that are too large push the sums far out, where tanh and sigmoid are flat: at 2 % from a bound the
+slope is 0.08 and 0.02. Every such layer multiplies the gradient by that.
+
+## Not to be confused with
+An input that is too large fills the first layer (unnormalised-input). A sigmoid net whose gradient vanishes although
+its outputs lie in the middle: its slope is 0.25 at best (vanishing-gradient). Gates, and a sigmoid after the last
+layer: these may lie at a bound and be right.
+
+## Remedies
+he-init (weights and biases that keep sums in the steep part), early-batch-norm (centres and scales them), leaky-relu
+(has no bounds), layer-norm and group-norm (as batch norm, for small batches), lower-learning-rate (where training did
+it).
+
+## References
+Glorot, Bengio 2010, Understanding the difficulty of training deep feedforward neural networks, https://proceedings.mlr.press/v9/glorot10a.html
+LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, https://doi.org/10.1007/978-3-642-35289-8_3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from netvet.locale import _, ngettext
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules.signal._birth import birth
+from netvet.trace import Series, Trace
+
+
+@rule(
+    "saturated-activation",
+    needs=["saturated_fraction", "grad_rms"],
+    exams=["initial-signal"],
+    explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient", "exploding-gradient", "learning-rate-too-low"],
+    remedies=["he-init", "early-batch-norm", "leaky-relu", "layer-norm", "group-norm", "lower-learning-rate"],
+)
+def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[Answer]:
+    """`limit`: share of a layer's outputs, 0..1; `patience`: measurements."""
+    found = birth(trace)
+    if not found.bounded:
+        return
+    order = trace.places("activation_std")
+    last = order.index(trace.places("grad_rms")[-1])
+    curves = [trace.series("saturated_fraction", x) for x in trace.places("saturated_fraction") if x in order[:last]]
+    curves = [curve for curve in curves if len(curve) >= patience]
+    full = sorted((c for c in curves if c.values[-patience:].min() > limit), key=lambda c: -c.last)
+    if not full:
+        most = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
+        if most < limit / 2:
+            text = _("No bounded activation lies at its bounds: in no layer more than {most:.0%} of the outputs do.")
+            yield RuledOut(text.format(most=most), tuple(curves))
+        return
+    curve, step = full[0], _since(full[0], limit)
+    born = step == curve.steps[0]
+    text = _("{share:.0%} of the outputs of {layer} lie at a bound of the activation")
+    since = _(", from the first step on") if born else _(", since step {step}").format(step=step)
+    more = len(full) - 1
+    rest = ngettext("; {n} more layer is like it.", "; {n} more layers are like it.", more) if more else "."
+    message = text.format(share=curve.last, layer=curve.where) + since + rest.format(n=more)
+    cures = {
+        "unbiased": _("With biases of 0 the signal gets through."),
+        "he": _("With He's weights the signal gets through."),
+        "relu": _("With ReLU the signal gets through."),
+    }
+    if found.fault == "bound" and found.cure in cures:
+        message += " " + cures[found.cure]
+    confidence = min(0.95, 0.85 + 0.2 * (curve.last - limit)) if born else 0.65
+    yield Finding(message, where=curve.where, evidence=tuple(full[:4]), limit=limit, confidence=confidence)
+
+
+def _since(curve: Series, limit: float) -> int:
+    """The step from which on the curve stays above the limit."""
+    return int(curve.steps[np.flatnonzero(~(curve.values > limit)).max(initial=-1) + 1])

@@ -1,0 +1,46 @@
+"""unnormalised-input: bytes that are felt, bytes that a norm takes away, and a mean far from 0."""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe
+from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent
+from tests.rules.signal._traces import examined, signal_trace
+
+RULE = "unnormalised-input"
+BYTES = {"input_mean": 100.0, "input_std": 60.0}
+
+
+def test_bytes_that_are_felt() -> None:
+    felt = altered(signal_trace(), {**BYTES, "activation_std@features.0.act": 90.0})
+    assert "60" in assert_fires(RULE, felt).message
+
+
+def test_bytes_that_a_norm_takes_away() -> None:
+    assert_silent(RULE, altered(signal_trace(), BYTES))
+
+
+def test_bytes_before_tanh() -> None:
+    full = altered(signal_trace(bounded=True), {**BYTES, "saturated_fraction@features.0.act": 0.99})
+    assert_fires(RULE, full)
+    assert_silent("saturated-activation", altered(signal_trace(bounded=True), BYTES))
+
+
+def test_the_exam_decides() -> None:
+    felt = altered(signal_trace(), {**BYTES, "activation_std@features.0.act": 90.0})
+    mended = examined(felt, {"own": False, "normalised": True, "residual": False, "norm": True})
+    assert "standardised" in assert_fires(RULE, mended).message
+    assert_silent(RULE, examined(felt, {"own": True, "normalised": True}))
+    assert_silent(RULE, examined(felt, {"own": False, "normalised": False, "he": True}))
+
+
+def test_a_mean_far_from_0() -> None:
+    far = {"input_mean": 0.95, "input_std": 0.1}
+    bare = signal_trace(recipe=Recipe().change({"model.norm_after": "none"}))
+    assert assert_fires(RULE, altered(bare, far)).confidence < 0.7
+    assert_silent(RULE, altered(signal_trace(), far))
+    assert_silent(RULE, altered(bare, {"input_mean": 0.47, "input_std": 0.25}))
+
+
+def test_says_so_where_the_input_is_sane() -> None:
+    assert_rules_out(RULE, signal_trace())
+    assert_silent(RULE, signal_trace())
