@@ -50,6 +50,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
         "optimizer.clip": st.one_of(st.none(), st.floats(0.01, 100)),
         "optimizer.weight_decay": st.floats(0, 0.5),
         "schedule.name": st.sampled_from(["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"]),
+        "loss.name": st.sampled_from(["cross-entropy", "focal"]),
         "loss.class_weights": st.sampled_from(["none", "balanced"]),
         "sampler.name": st.sampled_from(["shuffle", "oversample"]),
         "augment.flip": st.booleans(),

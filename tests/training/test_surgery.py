@@ -226,6 +226,18 @@ def parametrised() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3), convolution, nn.BatchNorm2d(3))
 
 
+class Standardised(nn.Conv2d):
+    """A convolution that scales its weight before it uses it."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        found: Tensor = self._conv_forward(input, self.weight / self.weight.std(), self.bias)
+        return found
+
+
+def standardised() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 3, 3), Standardised(3, 3, 3), nn.BatchNorm2d(3))
+
+
 def shared_norm() -> nn.Module:
     norm = nn.BatchNorm2d(3)
     return nn.Sequential(nn.Conv2d(3, 3, 3), norm, nn.Conv2d(3, 3, 3), norm)
@@ -238,7 +250,7 @@ def shared_norm() -> nn.Module:
         (Functional, "activation=elu", None, r"called as a function"),
         (lambda: nn.Sequential(nn.LeakyReLU()), "activation=leaky-relu", None, r"no ReLU of another kind"),
         (lambda: nn.ReLU(), "init=he", None, r"no convolution and no linear layer"),
-        (parametrised, "init=he", None, r"on 2: its weight is computed from others"),
+        (parametrised, "init=he", None, r"on 2: the weight that it works with is computed"),
         (plain, "norm=group", None, r"not known yet; run the model once"),
         (Functional, "norm=group", None, r"Functional: it has no batch norm"),
         (Functional, "early-batch-norm", None, r"without an example: give a batch"),
@@ -246,7 +258,8 @@ def shared_norm() -> nn.Module:
         (Functional, "drop-deep-batch-norm", IMAGES, r"no batch norm comes straight behind"),
         (lambda: own_model(norm_after="early"), "drop-deep-batch-norm", IMAGES, r"first half alone"),
         (tied, "drop-deep-batch-norm", IMAGES, r"on 3: it shares its weight"),
-        (parametrised, "drop-deep-batch-norm", IMAGES, r"on 2: its weight is computed"),
+        (parametrised, "drop-deep-batch-norm", IMAGES, r"on 2: the weight that it works with is computed"),
+        (standardised, "drop-deep-batch-norm", IMAGES, r"on 1: the weight that it works with is computed"),
         (shared_norm, "drop-deep-batch-norm", IMAGES, r"on 1: it follows other layers too"),
         (
             lambda: nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3, track_running_stats=False)),
@@ -416,6 +429,7 @@ def test_pixels_are_normalised_before_the_model() -> None:
     assert torch.allclose(answer(whole), expected, atol=1e-5)
     assert list(whole.state_dict())[:3] == ["normalise.mean", "normalise.std", "model.features.0.conv.weight"]
     assert len(list(whole.parameters())) == len(list(net.parameters()))
+    assert models.classifier(whole) == "model.head"
 
 
 def test_operations_follow_one_another() -> None:

@@ -15,6 +15,7 @@ from netvet.locale import _
 from netvet.training.cnn import ConvNet
 from netvet.training.residual import PreActResNet, ResNet
 from netvet.training.surgery import operate
+from netvet.training.surgery.inputs import Normalised
 
 OWN: dict[str, type[nn.Module]] = {"cnn": ConvNet, "resnet": ResNet, "preact-resnet": PreActResNet}
 
@@ -38,6 +39,8 @@ def operated(net: nn.Module, surgery: Sequence[str], image_size: int) -> nn.Modu
 
 def classifier(net: nn.Module) -> str:
     """The path of the layer that gives the logits, such as `head`."""
+    if isinstance(net, Normalised):
+        return f"model.{classifier(net.get_submodule('model'))}"
     settings = getattr(net, "pretrained_cfg", None) or {}
     name = settings.get("classifier", "head")
     return name if isinstance(name, str) else str(name[0])

@@ -13,6 +13,10 @@ from netvet.training.surgery.flow import Flow
 from netvet.training.surgery.replacing import paths, refuse
 
 
+class Normalised(nn.Sequential):
+    """A `Normalise` called `normalise`, and a model called `model`."""
+
+
 class Normalise(nn.Module):
     """(x - mean) / std by channel. `x`: (batch, channels, ...); nothing here is learnt."""
 
@@ -44,7 +48,7 @@ def normalise(model: nn.Module, value: str, flow: Flow | None) -> nn.Module:
     layer = Normalise(mean, std)
     if weight is not None:
         layer.to(weight.device, weight.dtype if weight.is_floating_point() else None)
-    whole = nn.Sequential(OrderedDict([("normalise", layer), ("model", model)]))
+    whole = Normalised(OrderedDict([("normalise", layer), ("model", model)]))
     whole.training = layer.training = model.training
     return whole
 

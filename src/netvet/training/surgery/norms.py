@@ -86,7 +86,7 @@ def drop_deep(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
         if norm.running_mean is None or norm.running_var is None:
             sentence = _("{operation} cannot be made on {path}: it has no running statistics to fold.")
             raise refuse(sentence, operation=operation, path=names[norm])
-        if not isinstance(conv._parameters.get("weight"), Tensor):
+        if not isinstance(conv._parameters.get("weight"), Tensor) or not _is_plain(conv):
             raise _computed(operation, names[conv])
         if any(conv.weight is other.weight for other in convolutions if other is not conv):
             sentence = _("{operation} cannot be made on {path}: it shares its weight with another layer.")
@@ -125,8 +125,14 @@ def _maps(model: nn.Module, operation: str, flow: Flow | None) -> tuple[list[Con
 
 
 def _computed(operation: str, path: str) -> Exception:
-    sentence = _("{operation} cannot be made on {path}: its weight is computed from others (parametrised).")
+    sentence = _("{operation} cannot be made on {path}: the weight that it works with is computed from others.")
     return refuse(sentence, operation=operation, path=path)
+
+
+def _is_plain(conv: Convolution) -> bool:
+    """Whether what it puts out is proportional to its weight: torch's own, and timm's with TensorFlow's padding."""
+    own = type(conv).forward in (nn.Conv1d.forward, nn.Conv2d.forward, nn.Conv3d.forward)
+    return own or type(conv).__name__ == "Conv2dSame"
 
 
 def _inside(norm: _BatchNorm, path: str, operation: str) -> list[tuple[str, nn.Module]]:

@@ -30,7 +30,7 @@ def redraw(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
         raise refuse(sentence, kind=kind, model=type(model).__name__)
     for module, path in paths(model).items():
         if isinstance(module, WEIGHT_LAYERS) and not isinstance(module._parameters.get("weight"), Tensor):
-            sentence = _("init={kind} cannot be made on {path}: its weight is computed from others (parametrised).")
+            sentence = _("init={kind} cannot be made on {path}: the weight that it works with is computed from others.")
             raise refuse(sentence, kind=kind, path=path)
     gain = _gain(model)
     drawn: set[Tensor] = set()

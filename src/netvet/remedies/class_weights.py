@@ -1,0 +1,32 @@
+"""A loss in which every class weighs the same.
+
+## What it does
+Sets `loss.class_weights` to `balanced`: an image counts n / (classes * images of its class), so that the classes'
+shares of the loss are equal and the mean weight is 1.
+
+## When it helps
+Few images of some classes, which the net then hardly ever names: class-imbalance. Unlike oversample it shows every
+image once an epoch.
+
+## What it costs
+No time. A batch with one image of a rare class has one large gradient, so that steps are uneven. Plain accuracy can
+fall while balanced accuracy rises, and probabilities are too high for rare classes.
+
+## References
+King, Zeng 2001, Logistic regression in rare events data, https://doi.org/10.1093/oxfordjournals.pan.a004868
+Cui et al. 2019, Class-balanced loss based on effective number of samples, https://arxiv.org/abs/1901.05555
+"""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe
+from netvet.remedy import remedy
+from netvet.rule import Finding
+
+
+@remedy("class-weights", changes="loss")
+def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
+    """None where it is on already, or where classes are drawn equally often (both would correct twice)."""
+    if recipe.loss.class_weights == "balanced" or recipe.sampler.name == "oversample":
+        return None
+    return recipe.change({"loss.class_weights": "balanced"})

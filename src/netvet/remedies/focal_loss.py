@@ -1,0 +1,31 @@
+"""A loss that looks away from what is easy.
+
+## What it does
+Sets `loss.name` to `focal` with `loss.gamma` 2: the cross-entropy of an image is multiplied with (1 - p)^2, p being
+the probability of its true class. An image that is named with 90 % certainty counts a hundredth.
+
+## When it helps
+Classes that are rare or hard beside many that are easy: class-imbalance, look-alike-classes.
+
+## What it costs
+No time. Wrong labels are hard images too, and get more weight: not with label-noise. The probabilities are less
+certain.
+
+## References
+Lin et al. 2017, Focal loss for dense object detection (gamma 2), https://arxiv.org/abs/1708.02002
+Mukhoti et al. 2020, Calibrating deep neural networks using focal loss, https://arxiv.org/abs/2002.09437
+"""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe
+from netvet.remedy import remedy
+from netvet.rule import Finding
+
+GAMMA = 2.0
+
+
+@remedy("focal-loss", changes="loss")
+def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
+    """None where it is on already."""
+    return None if recipe.loss.name == "focal" else recipe.change({"loss.name": "focal", "loss.gamma": GAMMA})
