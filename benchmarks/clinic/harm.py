@@ -1,0 +1,93 @@
+"""When a planted fault counts as an illness: decided from recorded accuracies alone, apart from any diagnosis.
+
+A fault can be planted and do no harm (a learning rate thirty times too high under batch norm may still learn). Such a
+run is not sick, whatever was planted in it, and is counted apart: naming the fault there is no merit, and an alarm is
+a false one. The criterion, fixed before anything was scored, holds a planted run against its control, the same recipe
+without the fault:
+
+- any cause but those below: balanced accuracy on validation at the end lies at least `COST` (15 %) of the control's
+  below it; a run whose loss is no longer finite has an accuracy of 0;
+- weak-regularisation, over-capacity, scarce-data: balanced accuracy on training minus validation is at least `GAP` (15
+  points), and at least `WIDER` (10 points) more than the control's;
+- late-stopping: the run ends at least `SPOILT` (5 points) of balanced accuracy on validation below its own best epoch
+  or with a validation loss at least `RISEN` (1.3) times its lowest, and with a gap at least `WIDER` more than the
+  control's;
+- class-imbalance: classes with at most a quarter of the largest class's training images are recognised on validation
+  (mean recall) at least `BEHIND` (20 points) less often than the others, and this difference is at least `WIDER` more
+  than the control's for the same classes;
+- split-leakage, duplicate-images: at least `LEAKED` (5 %) of the validation images share a group with training images,
+  or look the same. The leak itself is the illness.
+
+A healthy run learns well when its balanced accuracy is at least `LEARNS` (90 %) of the best that a healthy run reaches
+on the same images.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from netvet.trace import Trace
+
+COST = 0.15
+GAP = 0.15
+WIDER = 0.10
+SPOILT = 0.05
+RISEN = 1.3
+BEHIND = 0.20
+LEAKED = 0.05
+LEARNS = 0.90
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Whether a planted fault took, and the numbers that say so."""
+
+    took: bool
+    numbers: str
+
+
+def harm(rule: str, run: Trace, control: Trace) -> Harm:
+    """Whether the fault that `rule` should find did harm to a run. `control`: the run without it."""
+    match rule:
+        case "weak-regularisation" | "over-capacity" | "scarce-data":
+            mine, theirs = gap(run), gap(control)
+            return Harm(mine >= GAP and mine >= theirs + WIDER, f"gap {mine:.2f}, control {theirs:.2f}")
+        case "late-stopping":
+            return _late(run, control)
+        case "class-imbalance":
+            mine, theirs = _behind(run, run), _behind(control, run)
+            return Harm(mine >= BEHIND and mine >= theirs + WIDER, f"behind {mine:.2f}, control {theirs:.2f}")
+        case "split-leakage" | "duplicate-images":
+            leaked = run.last("leaked_share", "val")
+            return Harm(leaked >= LEAKED, f"leaked {leaked:.2f}")
+        case _:
+            mine, theirs = accuracy(run), accuracy(control)
+            return Harm(mine <= (1 - COST) * theirs, f"accuracy {mine:.2f}, control {theirs:.2f}")
+
+
+def accuracy(trace: Trace, split: str = "val") -> float:
+    """Balanced accuracy at the end of a run, 0..1; 0 where the loss is not finite."""
+    return trace.last(f"{split}_balanced_accuracy") if math.isfinite(trace.last(f"{split}_loss")) else 0.0
+
+
+def gap(trace: Trace) -> float:
+    """Balanced accuracy on training minus validation at the end."""
+    return accuracy(trace, "train") - accuracy(trace)
+
+
+def _late(run: Trace, control: Trace) -> Harm:
+    lost = float(run.series("val_balanced_accuracy").values.max()) - accuracy(run)
+    risen = run.last("val_loss") / max(float(run.series("val_loss").values.min()), 1e-9)
+    wider = gap(run) - gap(control)
+    took = (lost >= SPOILT or risen >= RISEN) and wider >= WIDER
+    return Harm(took, f"{lost:.2f} below its best, loss {risen:.2f} times its lowest, gap wider by {wider:.2f}")
+
+
+def _behind(trace: Trace, counted: Trace) -> float:
+    """How much less the rare classes of `counted` are recognised in `trace` than its other classes."""
+    counts = {name: counted.last("class_images", name) for name in counted.places("class_images")}
+    recalls = {name: trace.last("val_recall", name) for name in counts}
+    rare = [r for name, r in recalls.items() if counts[name] <= max(counts.values()) / 4 and math.isfinite(r)]
+    others = [r for name, r in recalls.items() if counts[name] > max(counts.values()) / 4 and math.isfinite(r)]
+    return sum(others) / len(others) - sum(rare) / len(rare) if rare and others else 0.0

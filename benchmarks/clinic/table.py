@@ -1,0 +1,114 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks.clinic.plan import Run
+from benchmarks.clinic.score import Case, cases, score
+
+PEERS = "benchmarks.clinic.peers.meaning"
+
+
+def plan_text(chosen: Sequence[Run], *, as_json: bool) -> str:
+    """The plan, a line a run."""
+    rows = [
+        {"name": r.name, "half": r.half, "fault": r.fault, "severity": r.severity if r.rule else None}
+        | {"data": r.recipe.data.source, "net": r.net, "optimizer": r.recipe.optimizer.name, "seed": r.recipe.seed}
+        | {"epochs": r.recipe.stop.epochs, "why": r.why}
+        for r in chosen
+    ]
+    if as_json:
+        return json.dumps(rows, indent=1)
+    lines = [
+        f"{row['half']:<12}{row['fault'] or 'healthy':<42}{row['data']:<58}{row['net']:<16}{row['name']}"
+        for row in rows
+    ]
+    sick = sum(bool(run.rule) for run in chosen)
+    causes = len({run.rule for run in chosen if run.rule})
+    return "\n".join([*lines, f"{sick} planted runs of {causes} causes, {len(chosen) - sick} healthy runs."])
+
+
+def score_text(chosen: Sequence[Run], *, half: str, as_json: bool, early: bool, show: bool) -> str:
+    """The score of some runs of a half, and that of the peers beside it."""
+    found, missing = cases(chosen, early=early)
+    figures = {"half": half, **score(found, missing), "peers": peers(found)}
+    if as_json:
+        return json.dumps(figures, indent=1)
+    lines = [f"{half} half: {figures['sick']} sick runs, {figures['healthy']} healthy ones", ""]
+    lines += [f"{'':<24}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'false alarms':>14}{'95 %':>14}"]
+    lines += [_line("netvet", figures, figures)]
+    lines += [_line(name, figure, figure) for name, figure in figures["peers"].items()]
+    lines += ["", f"{'by fault':<24}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'runs':>6}  named first"]
+    for rule, figure in figures["by_fault"].items():
+        others = ", ".join(f"{name} {n}" for name, n in figures["confusion"][rule].items())
+        lines.append(f"{_line(rule, figure)}{figure['sick']:>6}  {others}")
+    undecided, harmless = figures["undecided"], figures["harmless"]
+    lines += ["", f"Undecided: {undecided['sick']} of the sick, {undecided['healthy']} of the healthy."]
+    lines += [f"Planted, did no harm: {harmless['runs']}; alarms on {harmless['alarms']} of them."]
+    if figures["early"]:
+        told = ", ".join(f"{share} %: {_percent(value)}" for share, value in figures["early"].items())
+        lines += [f"Named first after a part of the epochs, no exam taken: {told}."]
+    if figures["unfit"]:
+        lines += [f"Healthy runs that do not learn well: {', '.join(figures['unfit'])}."]
+    if missing:
+        lines += [f"Not trained yet: {len(missing)} runs of this half."]
+    if show:
+        lines += ["", *misses(found)]
+    return "\n".join(lines)
+
+
+def misses(found: Sequence[Case]) -> list[str]:
+    """A line for each sick run whose cause is not first, and each run that is well and not called healthy."""
+    lines = []
+    for case in found:
+        if case.took:
+            if not case.first:
+                kind = "second or third" if case.among_three else "missed"
+                lines.append(f"{kind}: {case.run.name} ({case.numbers}): {', '.join(case.named) or case.verdict}")
+                lines[-1] += f". {case.message}"
+        elif case.verdict != "healthy":
+            kind = "alarm" if case.verdict == "sick" else "undecided"
+            sort = "healthy" if case.took is None else "planted, did no harm"
+            lines.append(f"{kind} ({sort}): {case.run.name} ({case.numbers}). {case.message}")
+    return lines
+
+
+def peers(found: Sequence[Case]) -> dict[str, Any]:
+    """The same figures of the tools whose words about these runs are kept; empty where none are."""
+    if find_spec("benchmarks.clinic.peers") is None or find_spec(PEERS) is None:
+        return {}
+    answers: dict[str, dict[str, tuple[str, ...]]] = import_module(PEERS).answers()
+    figures: dict[str, Any] = {}
+    for tool, heard in answers.items():
+        mine = [
+            Case(case.run, heard[case.run.name], "sick" if heard[case.run.name] else "healthy", took=case.took)
+            for case in found
+            if case.run.name in heard
+        ]
+        counted = score(mine)
+        figures[tool] = {key: counted[key] for key in counted if key.startswith(("first", "top3", "false_alarms"))}
+        figures[tool] |= {"healthy": counted["healthy"], "sick": counted["sick"]}
+        figures[tool]["by_fault"] = {rule: row["first"] for rule, row in counted["by_fault"].items()}
+    return figures
+
+
+def _line(name: str, figure: dict[str, Any], alarms: dict[str, Any] | None = None) -> str:
+    cells = [f"{name:<24}"]
+    for key, width in (("first", 7), ("top3", 8)):
+        cells.append(f"{_percent(figure[key]):>{width}}{_between(figure[key + '_interval']):>14}")
+    if alarms is not None:
+        cells.append(f"{_percent(alarms['false_alarms']):>14}{_between(alarms['false_alarms_interval']):>14}")
+    return "".join(cells)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
+
+
+def _between(interval: list[float]) -> str:
+    return f"{interval[0]:.0%} to {interval[1]:.0%}"
