@@ -271,6 +271,12 @@ def shared_norm() -> nn.Module:
         (lambda: torchvision_model("resnet18"), "pre-activation", None, r"use the model preact-resnet"),
         (Functional, "normalise-input=0.5,0.5/1,1", None, r"2 means, and conv takes 3 channels"),
         (lambda: torch.jit.script(Functional()), "init=he", None, r"compiled by TorchScript"),
+        (
+            Functional,
+            "activation=elu",
+            IMAGES[0, 0],
+            r"shape \(64, 64\), cannot be run through Functional",
+        ),
         (Functional, "leaches", None, r"no operation 'leaches'; surgery takes activation=relu"),
     ],
 )

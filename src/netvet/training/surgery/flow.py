@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from netvet.errors import BadInput
+from netvet.locale import _
+
 
 class Use(NamedTuple):
     """One use of a tensor. `function`: such as `batch_norm`; `output` where it is what the model gives. `module`: the
@@ -51,7 +54,7 @@ class Flow:
 
 
 def trace(model: nn.Module, example: Tensor) -> Flow:
-    """Run the model on a batch in eval mode, without gradients; every layer's mode is put back."""
+    """Run the model on a batch in eval mode, without gradients; every layer's mode is put back. Raises BadInput."""
     flow = Flow()
     running: list[nn.Module] = []
     kept: list[Tensor] = []  # alive, so that no identity is given twice
@@ -91,6 +94,12 @@ def trace(model: nn.Module, example: Tensor) -> Flow:
             answer = model(example)
         for tensor in _tensors((answer,)):
             flow._uses[_key(tensor)].append(Use("output", None))
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        sentence = _("The example, of shape {shape}, cannot be run through {model}: {reason}.")
+        raise BadInput(
+            sentence.format(shape=tuple(example.shape), model=type(model).__name__, reason=reason.rstrip("."))
+        ) from None
     finally:
         for handle in handles:
             handle.remove()

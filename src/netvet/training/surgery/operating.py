@@ -57,6 +57,9 @@ def operate(model: nn.Module, operations: Sequence[str], example: Tensor | None 
     - `normalise-input=MEANS/DEVIATIONS`, such as `normalise-input=0.5,0.5,0.5/0.25,0.25,0.25`: (x - mean) / deviation
       by channel, before the model. What is returned is a new module with the model inside.
 
+    They are what the remedies leaky-relu, elu, he-init, group-norm, layer-norm, early-batch-norm, drop-deep-batch-norm,
+    residual and normalise-input come to on a model of your own.
+
     A layer that is used in several places is replaced in all of them. Device, dtype, mode, hooks and `requires_grad` of
     what is replaced go over to what replaces it.
 
@@ -64,8 +67,8 @@ def operate(model: nn.Module, operations: Sequence[str], example: Tensor | None 
     model once for each operation, in eval mode, without gradients.
 
     Raises:
-        BadInput: an unknown operation, or one that cannot be made on this model; that one has changed nothing, those
-            before it are made.
+        BadInput: an unknown operation, one that cannot be made on this model, or an example that it cannot be run on;
+            that operation has changed nothing, those before it are made.
     """
     for text in operations:
         if text == "pre-activation":
