@@ -19,8 +19,8 @@ means that it shrinks on its way back), `initial_loss` (nats), and `initial_soun
 else 0).
 
 Sound means: the loss is below 3 times that of guessing; over the depth of the net the activations and the gradient
-change by less than a factor of 1,000; in no layer are more than half of the units dead; in no bounded activation do
-more than half of the outputs lie at a bound; and no layer's units are all the same.
+change by less than a factor of 300 (or 1.08 a layer); in no layer are more than half of the units dead; in no bounded
+activation do more than half of the outputs lie at a bound; and no layer's units are all the same.
 
 ## What it decides
 Whether the first weights are at fault, or the biases, the input, the activation or the depth, which all look alike
@@ -48,7 +48,8 @@ from netvet.locale import _
 from netvet.recipe import Recipe
 
 WILD = 3.0  # times the loss of guessing: the rate rules, too, call a loss beyond it blown up
-LOST = math.log(1000)  # over the whole depth: rounding to float32 alone does not lose it, a usual learning rate does
+LOST = math.log(300)  # over the depth: nets that lose 100 learn slowly, nets that lose 1,000 do not (32 px, 14 epochs)
+STEEP = 0.08  # per layer: a long and healthy net has up to 0.07
 MOST = 0.5  # of a layer's units dead, or of its outputs at a bound
 ALIKE = 0.01  # unit spread: drawn weights have about 1
 FAINT = 1e-30  # what is smaller counts as this: float32 ends at 1e-38
@@ -93,7 +94,8 @@ class _Pass:
         """Whether the signal gets through."""
         if not self.loss < WILD * chance:
             return False
-        if any(not abs(s) * self.depth < LOST for s in map(self.slope, ("std", "gradient")) if not math.isnan(s)):
+        slopes = [abs(s) for s in map(self.slope, ("std", "gradient")) if not math.isnan(s)]
+        if any(s > STEEP and not s * self.depth < LOST for s in slopes):
             return False
         hidden = list(self.layers.values())[: self.depth]
         if any(layer.spread < ALIKE for layer in hidden) or (hidden and not any(x.gradient > FAINT for x in hidden)):

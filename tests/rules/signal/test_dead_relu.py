@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
+import numpy as np
+
+from netvet.rule import diagnose
+from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
+from tests.rules.signal._traces import examined, fading, signal_trace
 
 RULE = "dead-relu"
 
@@ -20,7 +24,8 @@ def test_says_since_when() -> None:
     steps = killed.series("dead_fraction", "features.4.act")
     first = int(steps.steps[steps.values > 0.5][0])
     assert first > 0
-    assert f"since step {first}" in assert_fires(RULE, killed).message
+    message = assert_fires(RULE, killed).message
+    assert f"since step {first} at a learning rate of 0.0" in message
 
 
 def test_names_the_worst_layer_and_counts_the_others() -> None:
@@ -39,3 +44,19 @@ def test_silent_on_one_high_value_and_below_the_limit() -> None:
 def test_rules_itself_out_where_units_live() -> None:
     assert_rules_out(RULE, healthy_trace())
     assert_silent(RULE, healthy_trace())
+
+
+def test_the_exam_tells_of_biases() -> None:
+    dead = altered(healthy_trace(), {"dead_fraction@features.4.act": 0.9})
+    assert "biases" not in assert_fires(RULE, examined(dead, {"own": False, "he": True})).message
+    assert "biases of 0" in assert_fires(RULE, examined(dead, {"own": False, "unbiased": True, "norm": True})).message
+
+
+def test_weights_that_are_too_large_explain_it() -> None:
+    wild = lambda old: np.where(np.arange(len(old)) < 3, 280.0, old)  # noqa: E731
+    still = {"train_loss": 2.08, "train_accuracy": 0.125, "val_accuracy": 0.125}
+    large: dict[str, Curve] = {**still, "loss": wild, "dead_fraction@features.4.act": [0.0, 0.9, 0.9, 0.9]}
+    found = diagnose(altered(fading(signal_trace(5), 3.5, 4.24), large))
+    assert found.root is not None
+    assert found.root.rule == "bad-initialisation"
+    assert "dead-relu" in found.root.explains

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from netvet.recipe import Recipe
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
+from tests.rules.signal._traces import examined
 
 RULE = "vanishing-gradient"
 DEEP = [f"features.{i}.conv" for i in range(12)] + ["head"]
@@ -42,3 +43,10 @@ def test_silent_on_a_mild_slope_and_on_a_dead_network() -> None:
 def test_silent_where_no_layer_moves() -> None:
     """A learning rate that is too low: every layer stands still, and the gradient is fine."""
     assert_silent(RULE, altered(healthy_trace(), {"weight_distance@*": 1e-4}))
+
+
+def test_says_the_factor_per_layer_and_what_the_exam_found() -> None:
+    sick = altered(healthy_trace(layers=12), _vanished())
+    assert "0.2 per layer" in assert_fires(RULE, sick).message
+    assert "with ReLU" in assert_fires(RULE, examined(sick, {"own": False, "relu": True, "norm": True})).message
+    assert "With shortcuts" in assert_fires(RULE, examined(sick, {"own": False, "residual": True})).message

@@ -5,15 +5,15 @@ A deep network learns slowly or not at all; taking layers away makes it better.
 
 ## Evidence
 `grad_rms` of every weight layer: the median over the run, the first third of the layers against the last third. Fires
-when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first
-value, in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved`
-times the late layers' largest. With Adam neither distance nor `update_ratio` proves anything, since Adam scales every
-step up: there the gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above
-`moves`), the rule says so with the number: a bad result is often blamed on gradients that are fine. The factor per
-layer is the slope of log `grad_rms` over depth, by Theil and Sen. 1e-3: twenty sigmoid layers without a norm have 1e-10
-(SGD) and 0 (Adam), twelve 3e-6 (0.21 a layer, on gradients of the outputs); 90 other runs of 4 to 53 layers, healthy
-ones, slow ones and badly initialised ones, 0.03 to 88. Healthy early layers moved by 0.12 to 0.66. The
-`initial-signal` exam tells what would mend it: He's weights (then bad-initialisation is the root), ReLU, or shortcuts.
+when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first value,
+in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved` times
+the late layers' largest. With Adam neither distance nor `update_ratio` proves anything, since Adam scales every step
+up: there the gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the
+rule says so with the number: a bad result is often blamed on gradients that are fine. The factor per layer is the slope
+of log `grad_rms` over depth, by Theil and Sen. 1e-3: twenty sigmoid layers without a norm have 1e-10 (SGD) and 0
+(Adam), twelve 3e-6 (0.21 a layer, on gradients of the outputs); 90 other runs of 4 to 53 layers, healthy ones, slow
+ones and badly initialised ones, 0.03 to 88. Healthy early layers moved by 0.12 to 0.66. The `initial-signal` exam tells
+what would mend it: He's weights (then bad-initialisation is the root), ReLU, or shortcuts.
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.
