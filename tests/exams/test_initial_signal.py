@@ -141,3 +141,20 @@ def test_it_is_ordered_where_a_plateau_shows() -> None:
     rows += [Observation(step, name, 0.13) for step in (9, 50, 99) for name in ("train_accuracy", "val_accuracy")]
     rows += [Observation(0, "class_images", 10.0, name) for name in "abcdefgh"]
     assert "initial-signal" in diagnose(Trace(rows, recipe=Recipe(), meta={"classes": list("abcdefgh")})).exams
+
+
+def test_a_gain_or_a_head_of_zeros_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branches of timm's residual nets get no gradient at first, those of some transformers nor anything else."""
+    from netvet.training import loop
+
+    build = loop.build
+
+    def zeroed(*args: Any) -> Any:
+        model, statistics = build(*args)
+        nn.init.zeros_(model.get_parameter("head.weight"))
+        return model, statistics
+
+    monkeypatch.setattr(loop, "build", zeroed)
+    _sentence, trace = examine(tmp_path, {"model.norm_after": "none"})
+    assert trace.last("initial_grad_rms", "features.0.conv") == 0
+    assert sound(trace)["own"]

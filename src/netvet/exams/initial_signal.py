@@ -52,7 +52,7 @@ LOST = math.log(300)  # over the depth: nets that lose 100 learn slowly, nets th
 STEEP = 0.08  # per layer: a long and healthy net has up to 0.07
 MOST = 0.5  # of a layer's units dead, or of its outputs at a bound
 ALIKE = 0.01  # unit spread: drawn weights have about 1
-FAINT = 1e-30  # what is smaller counts as this: float32 ends at 1e-38
+FAINT = 1e-30  # what is smaller counts as nothing: float32 ends at 1e-38
 
 
 @dataclass
@@ -81,14 +81,16 @@ class _Pass:
 
     def slope(self, name: str) -> float:
         """Natural logarithm per layer over the weight layers but the first, whose size is the input's, and the last,
-        whose size is the loss's; nan for fewer than 2.
+        whose size is the loss's, and those that have none (0 at first where a gain or a head starts at 0); nan for
+        fewer than 2.
         """
         from scipy.stats import theilslopes
 
         values = np.array([getattr(layer, name) for layer in list(self.layers.values())[1 : self.depth]])
-        if len(values) < 2 or not np.isfinite(values).all():
+        there = np.flatnonzero(values > FAINT)
+        if len(there) < 2 or not np.isfinite(values).all():
             return math.nan
-        return float(theilslopes(np.log(np.maximum(values, FAINT)))[0])
+        return float(theilslopes(np.log(values[there]), there)[0])
 
     def sound(self, chance: float) -> bool:
         """Whether the signal gets through."""
@@ -98,7 +100,7 @@ class _Pass:
         if any(s > STEEP and not s * self.depth < LOST for s in slopes):
             return False
         hidden = list(self.layers.values())[: self.depth]
-        if any(layer.spread < ALIKE for layer in hidden) or (hidden and not any(x.gradient > FAINT for x in hidden)):
+        if any(layer.spread < ALIKE and layer.gain > 0 for layer in hidden):
             return False
         return max([*self.dead.values(), *self.saturated.values()], default=0.0) <= MOST
 
@@ -254,11 +256,15 @@ def _record(patient: Patient, found: Mapping[str, _Pass], sound: Mapping[str, bo
     record.unit("initial_loss", "nats")
 
 
+def _factor(slope: float) -> float:
+    return 0.0 if math.isnan(slope) else math.exp(slope)
+
+
 def _sentence(found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> str:
     own = found["own"]
     numbers = {
-        "forward": math.exp(own.slope("std")),
-        "back": math.exp(-own.slope("gradient")),
+        "forward": _factor(own.slope("std")),
+        "back": _factor(-own.slope("gradient")),
         "loss": own.loss,
         "layers": len(own.layers),
     }

@@ -29,7 +29,7 @@ def test_growth_over_fifty_layers() -> None:
 def test_near_misses() -> None:
     assert_silent(RULE, _growing(30, 1.14))
     assert_silent(RULE, _growing(5, 4.0))  # widths and poolings
-    assert_silent(RULE, examined(_growing(50, 1.14), {"own": True, "residual": True}))
+    assert_silent(RULE, examined(_growing(40, 1.14), {"own": True, "residual": True}))
 
 
 def test_weights_that_are_too_large_are_the_root() -> None:

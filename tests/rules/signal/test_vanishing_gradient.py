@@ -50,3 +50,9 @@ def test_says_the_factor_per_layer_and_what_the_exam_found() -> None:
     assert "0.2 per layer" in assert_fires(RULE, sick).message
     assert "with ReLU" in assert_fires(RULE, examined(sick, {"own": False, "relu": True, "norm": True})).message
     assert "With shortcuts" in assert_fires(RULE, examined(sick, {"own": False, "residual": True})).message
+
+
+def test_three_layers_have_a_factor_too() -> None:
+    tiny = {"grad_rms@features.0.conv": 1e-8, "grad_rms@features.1.conv": 0.0, "grad_rms@head": 1.0}
+    still = {"weight_distance@features.0.conv": 1e-3, "weight_distance@features.1.conv": 1e-3}
+    assert "0.0001 per layer" in assert_fires(RULE, altered(healthy_trace(layers=2), {**tiny, **still})).message

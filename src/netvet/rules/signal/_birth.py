@@ -65,7 +65,7 @@ class Birth:
             return "alike"
         match self.cure:
             case "own":
-                return ""
+                return self._growth()
             case "normalised":
                 return "input"
             case "unbiased":
@@ -82,6 +82,10 @@ class Birth:
             return "bound"
         if self._scaled():
             return "weights"
+        return self._growth()
+
+    def _growth(self) -> Fault:
+        """Whether the gradient grows on its way back through a deep net, for no other reason."""
         return "growth" if len(self.layers) >= LONG and self.back > max(GROWN, STEEP * len(self.layers)) else ""
 
     def _scaled(self) -> bool:
@@ -120,13 +124,15 @@ def birth(trace: Trace) -> Birth:
 
 def depth_change(values: NDArray[np.float64]) -> float:
     """Natural logarithm of the change from the first layer to the last by the median of all pairs' slopes (Theil, Sen);
-    nan for fewer than three layers or what is not finite.
+    nan for fewer than three layers or what is not finite. Layers that have none are left out: the branches of a
+    residual net get no gradient at first where their last gain starts at 0.
     """
-    if len(values) < 3 or not np.isfinite(values).all():
+    there = np.flatnonzero(values > FAINT)
+    if len(there) < 3 or not np.isfinite(values).all():
         return math.nan
-    logs = np.log(np.maximum(values, FAINT))
-    i, j = np.triu_indices(len(logs), 1)
-    return float(np.median((logs[j] - logs[i]) / (j - i)) * len(logs))
+    logs = np.log(values[there])
+    i, j = np.triu_indices(len(there), 1)
+    return float(np.median((logs[j] - logs[i]) / (there[j] - there[i])) * len(values))
 
 
 def per_layer(change: float, layers: int) -> float:

@@ -5,8 +5,8 @@ A deep net without shortcuts stays at what guessing costs, or its loss jumps; ta
 
 ## Evidence
 At the first step: over the depth of the net, from the last layer to the first, `grad_rms` grows by more than a factor
-of `grown` (the slope of its logarithm over the weight layers by Theil and Sen, in nets of 10 layers or more), and by
-1.08 a layer at least, and neither the size of the first weights nor the input accounts for it. 300: healthy nets of 10
+of 300 (the slope of its logarithm over the weight layers by Theil and Sen, in nets of 10 layers or more), and by
+1.08 a layer at least, and neither the size of the first weights nor the input accounts for it. Healthy nets of 10
 to 53 layers grow by 1 to 60, with norms or without; batch norm without shortcuts multiplies it by 1.14 a layer
 (measured at 8 channels, 32 px; 1.21 in the limit of wide layers): at 30 layers by 60, and the net learns (38 % right
 after 8 epochs, 12 % being guesses), at 50 by 850 and at 100 by 8e5, and it does not. With the `initial-signal` exam:
@@ -43,7 +43,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import LONG, birth, per_layer
+from netvet.rules.signal._birth import GROWN, LONG, birth, per_layer
 from netvet.trace import Trace
 
 
@@ -54,8 +54,8 @@ from netvet.trace import Trace
     explains=["divergence", "loss-plateau", "accuracy-plateau"],
     remedies=["residual", "pre-activation", "clip-gradients", "group-norm", "lower-learning-rate"],
 )
-def check(trace: Trace, *, grown: float = 300.0, spike: float = 100.0) -> Iterator[Answer]:
-    """`grown`: first over last layer; `spike`: largest over median of the model's gradient norm."""
+def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
+    """`spike`: largest over median of the model's gradient norm."""
     found, norm = birth(trace), trace.series("grad_norm")
     late = norm.values[norm.steps > 5]
     finite = late[np.isfinite(late)]
@@ -78,12 +78,13 @@ def check(trace: Trace, *, grown: float = 300.0, spike: float = 100.0) -> Iterat
             )
         curves = tuple(trace.series("grad_rms", place) for place in (layer, found.layers[-1]))
         confidence = 0.95 if found.cure else 0.9
-        yield Finding(message, where=layer, evidence=curves, limit=grown * curves[-1].first, confidence=confidence)
+        limit = math.exp(GROWN) * curves[-1].first
+        yield Finding(message, where=layer, evidence=curves, limit=limit, confidence=confidence)
     elif middle > 0 and finite.max() > spike * middle:
         step = int(norm.steps[norm.steps > 5][np.nanargmax(np.where(np.isfinite(late), late, np.nan))])
         text = _("At step {step} the gradient was {times:.0f} times as large as usual.")
         message = text.format(step=step, times=finite.max() / middle)
         yield Finding(message, evidence=(norm,), limit=spike * middle, confidence=0.5)
-    elif len(found.layers) >= LONG and abs(found.back) < math.log(grown) / 2 and found.fault == "":
+    elif len(found.layers) >= LONG and abs(found.back) < GROWN / 2 and found.fault == "":
         text = _("The gradient does not explode: it is multiplied by {factor:.2g} per layer on its way back.")
         yield RuledOut(text.format(factor=per_layer(found.back, len(found.layers))))

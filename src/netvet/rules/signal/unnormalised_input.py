@@ -5,7 +5,7 @@ The first loss is ten times that of guessing or more, the first steps kill units
 that the loss does not fall; or training goes, but only at a learning rate a hundred times lower than usual.
 
 ## Evidence
-`input_std` (spread of the images as the model takes them in) above `wide`, and the spread is felt: at the first step
+`input_std` (spread of the images as the model takes them in) above 10, and the spread is felt: at the first step
 the outputs of the first activation spread by more than 5 (below 1 in healthy nets), or more than half of them lie at a
 bound. Behind a norm that follows the first convolution neither is so, and the range does no harm: silent. 10: painted
 fish have 1.3 when standardised, 0.16 in 0..1 and 41 in bytes; behind the first activation bytes leave a spread of 92,
@@ -60,8 +60,8 @@ from netvet.trace import Trace
     ],
     remedies=["normalise-input", "early-batch-norm", "lower-learning-rate"],
 )
-def check(trace: Trace, *, wide: float = WIDE, far: float = 6.0) -> Iterator[Answer]:
-    """`wide`: spread of the input; `far`: mean over spread."""
+def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
+    """`far`: mean over spread of the input."""
     mean, std = trace.series("input_mean"), trace.series("input_std")
     found = birth(trace)
     if found.fault == "input":
@@ -74,7 +74,7 @@ def check(trace: Trace, *, wide: float = WIDE, far: float = 6.0) -> Iterator[Ans
         elif found.loss > 1.5:
             message += " " + _("The first loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
         confidence = 0.97 if found.cure == "normalised" else 0.9
-        yield Finding(message, evidence=(std, mean), limit=wide, confidence=confidence)
+        yield Finding(message, evidence=(std, mean), limit=WIDE, confidence=confidence)
     elif abs(mean.first) > far * std.first > 0 and not _normed_early(trace):
         text = _(
             "The images are fed with a mean of {mean:.3g}, which is {far:.1f} times their spread; no norm centres them."

@@ -101,8 +101,11 @@ def _told(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], rat
         return " ".join(
             filter(None, [_("No gradient arrives in the first layers: {layer} does not learn."), added])
         ).format(layer=layer)
+    factor = per_layer(-depth_change(sizes), len(sizes))
+    if factor != factor:  # nan: too few layers; the middles of the thirds lie two thirds of the net apart
+        factor = ratio ** (1.5 / (len(sizes) + 1))
     text = _(
         "Only {ratio:.0e} of the gradient in the last layers arrives in the first, {factor:.2g} per layer: {layer} "
         "does not learn."
-    ).format(ratio=ratio, factor=per_layer(-depth_change(sizes), len(sizes)), layer=layer)
+    ).format(ratio=ratio, factor=factor, layer=layer)
     return f"{text} {added}".rstrip()
