@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 IMAGES = 1024  # of each split at most: accuracy to within about 3 points
 GRID = 2  # cells a side over which a channel is averaged: where a fish is bright says more than its mean
 LEAST = 0.02  # a difference in accuracy below this is none, however many images there are
-WORK = 40_000  # images that putting layers back may cost in all
-FEWEST = 128  # of each split, however many layers there are
+WORK = 10_000  # images that putting layers back may cost in all
+FEWEST = 96  # of each split, however many layers there are
 
 
 @exam(

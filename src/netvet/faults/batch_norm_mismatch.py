@@ -10,10 +10,10 @@ OWN = ("cnn", "resnet", "preact-resnet")  # a timm model's norms do not heed `no
 
 @fault("batch-norm-mismatch")
 def lagging_statistics(recipe: Recipe, severity: int) -> Recipe | None:
-    """Running statistics that take in a thousandth of each batch, or less, and lag behind the weights."""
+    """Running statistics that take in less than a thousandth of each batch and lag behind the weights."""
     if not _normed(recipe):
         return None
-    return recipe.change({"model.norm_momentum": (0.001, 0.0005, 0.0002)[severity]})
+    return recipe.change({"model.norm_momentum": (0.0007, 0.0003, 0.0001)[severity]})
 
 
 def _normed(recipe: Recipe) -> bool:

@@ -41,7 +41,6 @@ Wu, He 2018, Group normalization, https://arxiv.org/abs/1803.08494
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,7 +48,8 @@ import numpy as np
 from netvet.locale import _
 from netvet.rule import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
-from netvet.rules._curve import kept, last_third, quantile
+from netvet.rules._curve import last_third, quantile
+from netvet.rules.signal._norms import by_chance, losses
 from netvet.trace import Trace
 
 
@@ -57,11 +57,11 @@ from netvet.trace import Trace
     "batch-norm-mismatch",
     needs=["norm_mean_gap"],
     exams=["batch-norm-agreement"],
-    explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "stuck-class", "late-stopping"],
+    explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "stuck-class"],
     remedies=["recalibrate-batch-norm", "group-norm", "larger-batch", "layer-norm", "drop-deep-batch-norm"],
 )
 def check(
-    trace: Trace, *, gain: float = 0.05, hint: float = 0.02, lag: float = 0.2, ratio: float = 1.5, learnt: float = 0.8
+    trace: Trace, *, gain: float = 0.1, hint: float = 0.02, lag: float = 0.2, ratio: float = 1.5, learnt: float = 0.8
 ) -> Iterator[Answer]:
     """`gain`, `hint`: accuracy, 0..1; `lag`: standard deviations; `ratio`: of losses; `learnt`: share of guessing's."""
     if trace.places("norm_recalibrated_accuracy"):
@@ -70,8 +70,8 @@ def check(
     gaps = [trace.series("norm_mean_gap", layer) for layer in trace.places("norm_mean_gap")]
     sizes = [quantile(last_third(curve), 0.5) for curve in gaps]
     worst = int(np.argmax(np.nan_to_num(sizes)))
-    batch, evaluated = _losses(trace)
-    wide = sizes[worst] > max(lag, _by_chance(trace))
+    batch, evaluated = losses(trace)
+    wide = sizes[worst] > max(lag, by_chance(trace))
     if not (wide and evaluated > ratio * batch and batch < learnt * chance_loss(trace)):
         return
     text = _(
@@ -82,8 +82,8 @@ def check(
         text.format(evaluated=evaluated, batch=batch, layer=gaps[worst].where, gap=sizes[worst]),
         where=gaps[worst].where,
         evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), trace.series("train_loss")),
-        limit=max(lag, _by_chance(trace)),
-        confidence=float(np.clip(0.8 + 0.05 * np.log2(evaluated / batch), 0.8, 0.95)),
+        limit=max(lag, by_chance(trace)),
+        confidence=float(np.clip(0.8 + 0.05 * np.log2(evaluated / max(batch, 1e-9)), 0.8, 0.95)),
     )
 
 
@@ -106,47 +106,11 @@ def _by_exam(trace: Trace, gain: float, hint: float) -> Iterator[Answer]:
             "With its running statistics the network is right on {running:.1%} of the validation images, with "
             "recomputed ones on {mended:.1%}; {layer} does most of the harm."
         )
-        curves = (trace.series("norm_swap_gain", where), trace.series("norm_swap_fall", where))
+        others = (trace.series(name, where) for name in ("norm_swap_fall", "norm_swap_gain", "norm_mean_gap"))
         yield Finding(
             text.format(layer=where, **numbers),
             where=where,
-            evidence=(running, mended, *curves, trace.series("norm_mean_gap", where)),
+            evidence=(running, mended, *(curve for curve in others if len(curve))),
             limit=mended.last - gain,
             confidence=float(np.clip(0.6 + 1.85 * (mended.last - running.last), 0.65, 0.97)),
         )
-
-
-def _losses(trace: Trace) -> tuple[float, float]:
-    """Mean loss of the training batches in the epoch that the run yields, and what is evaluated after it; or nan.
-
-    In a user's own loop the training metrics come from the batches themselves, so validation takes the other part.
-    """
-    after = trace.series("train_loss" if trace.recipe is not None else "val_loss")
-    at = min(kept(trace), len(after) - 1)
-    if at < 0 or not _comparable(trace):
-        return math.nan, math.nan
-    loss = trace.series("loss")
-    inside = (loss.steps <= after.steps[at]) & (loss.steps > (after.steps[at - 1] if at else -1))
-    return quantile(loss.values[inside], 0.5), float(after.values[at])
-
-
-def _comparable(trace: Trace) -> bool:
-    """Whether the batch loss is a plain cross-entropy, or one that can only be higher (smoothing, mixing, dropout)."""
-    loss = trace.recipe.loss if trace.recipe is not None else None
-    return loss is None or (loss.name == "cross-entropy" and loss.class_weights == "none")
-
-
-def _by_chance(trace: Trace) -> float:
-    """How far a batch's mean lies from the true one by chance at most, in standard deviations of a value.
-
-    sqrt(2 / pi) / sqrt(batch): the mean absolute deviation where every position of an image has the same value.
-    """
-    size = trace.recipe.batch_size if trace.recipe is not None else _batch(trace)
-    return math.sqrt(2 / math.pi / max(size, 1.0))
-
-
-def _batch(trace: Trace) -> float:
-    """Images a step; 1 where that was not recorded."""
-    steps = trace.meta.get("steps_per_epoch") or math.nan
-    images = trace.last("train_images") / steps
-    return images if math.isfinite(images) else 1.0
