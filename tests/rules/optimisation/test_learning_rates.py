@@ -40,6 +40,39 @@ def test_a_flat_exam_clears_both() -> None:
     assert_silent(HIGH, _examined(slow, 1, 1, 1, flat=True))
 
 
+def _proven(trace: Trace, own: float, reached: float, rates: Mapping[str, float]) -> Trace:
+    known = {f"lr_range_{name}": value for name, value in rates.items()}
+    stretches = {"lr_range_stretch@own": own, "lr_range_stretch@best": reached, "lr_range_guess": 2.08}
+    changes: dict[str, Curve] = {**known, **stretches, "lr_range_flat": 0.0, "lr_range_loss@seed 0": [2.1, 1.2, 3.0]}
+    return altered(trace, changes)
+
+
+def test_a_stretch_at_the_best_rate_proves_it_or_clears_it() -> None:
+    trace = altered(healthy_trace(), {"train_loss": [2.08, 2.0, 1.99]})  # its rate peaks at 0.05
+    low, high = {"low": 0.2, "best": 0.5, "high": 1.0}, {"low": 1e-4, "best": 1e-3, "high": 4e-3}
+    assert "1.40" in assert_fires(LOW, _proven(trace, 2.05, 1.4, low)).message
+    assert "inf" in assert_fires(HIGH, _proven(trace, np.inf, 1.4, high)).message
+    for rates in (low, high):
+        alike = _proven(trace, 1.45, 1.4, rates)
+        assert_silent(LOW, alike)
+        assert_silent(HIGH, alike)
+
+
+def test_inside_the_range_it_counts_only_where_the_stretch_came_further_than_the_run() -> None:
+    rates = {"low": 0.01, "best": 0.3, "high": 1.0}
+    stalled = altered(healthy_trace(), {"train_loss": [2.08, 2.0, 1.99]})
+    assert_fires(LOW, _proven(stalled, 1.9, 1.4, rates))
+    assert_silent(LOW, _proven(healthy_trace(), 1.9, 1.4, rates))
+
+
+def test_large_first_weights_come_before_the_rate() -> None:
+    rates = {"low": 1e-4, "best": 1e-3, "high": 4e-3}
+    trace = altered(healthy_trace(), {"train_loss": 2.08})
+    loud = altered(trace, {"loss": lambda old: np.where(np.arange(len(old)) < 3, 60.0, old)})
+    assert assert_fires(HIGH, _proven(loud, np.inf, 1.4, rates)).confidence < 0.65
+    assert assert_fires(HIGH, _proven(trace, np.inf, 1.4, rates)).confidence > 0.9
+
+
 def test_low_by_the_trace_alone() -> None:
     slow = altered(healthy_trace(recipe=CAREFUL), {"update_ratio@*": 2e-5})
     assert assert_fires(LOW, slow).confidence < 0.8

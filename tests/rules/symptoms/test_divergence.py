@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+from netvet.trace import Observation, Trace
 
 RULE = "divergence"
 
@@ -37,3 +38,16 @@ def test_silent_on_a_high_start_and_on_a_plateau() -> None:
     assert_silent(RULE, altered(healthy_trace(), {"loss": [60.0, 8.0, 1.5, 0.6, 0.4]}))
     assert_silent(RULE, altered(healthy_trace(), {"loss": [2.08, 2.05, 2.06]}))
     assert_silent(RULE, healthy_trace())
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"), [("weight", "before step 40"), ("activation", "output"), ("gradient", "gradient")]
+)
+def test_names_the_layer_and_the_tensor_that_broke_first(tensor: str, said: str) -> None:
+    sick = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 41, old, np.nan)})
+    rows = [*sick.observations(), Observation(41, "nonfinite", 1.0, "head weight")]
+    rows += [Observation(40, "nonfinite", 1.0, f"features.2.conv {tensor}")]
+    found = assert_fires(RULE, Trace(rows, recipe=sick.recipe, meta=sick.meta), where="features.2.conv")
+    assert said in found.message
+    assert "step 41" in found.message
+    assert "step 40" in found.message

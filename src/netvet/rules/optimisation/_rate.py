@@ -1,12 +1,13 @@
-"""Whether a run's learning rate was too low or too high: one judgement for the two rules, so that they never both fire.
+"""Whether a run's learning rate was too low or too high: one judgement for the rules, so that they never both fire.
 
-The `lr-range` exam decides where it was taken: it tried learning rates on this very model. Only a loss that blew up
-in the run itself outweighs its "right". Without the exam the trace must do: how far a step moves the weights, and
-what the loss does.
+The `lr-range` exam decides where it was taken: it tried learning rates on this very model, and proved the best one
+against the run's own. Only a loss that blew up in the run itself outweighs its "right". Without the exam the trace
+must do: how far a step moves the weights, and what the loss does.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,29 +21,35 @@ Side = Literal["low", "right", "high", "unknown"]
 Source = Literal["exam", "loss", "update"]
 EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss: that is the initialisation's doing
 FADED = 0.01  # early over late gradient below which small updates are the gradient's doing, not the learning rate's
-DEAD = 0.9  # the same for dead units
+DEAD = 0.9  # the same for dead and for saturated units
 SANE = 2.0  # times the loss of guessing: a run that starts above has too large weights, and steps to match
 KILLED = 3.0  # units that died in training make steps suspicious that are so many times shorter
 DECAYED = 3.0  # times what weight decay alone moves a weight: below that no gradient has moved it
-MARGIN = 2.0  # how far outside the range of the exam the peak must lie: a test of 90 steps is good to about that
+MARGIN = 2.0  # how far outside the range of the exam the peak must lie: a ramp of 60 steps is good to about that
+FAR = 3.0  # how far from the exam's best the peak must lie where a stretch at the best ended below the whole run
+PROVEN = 0.05  # share of the loss of guessing that a stretch at the best must end below one at the run's own rate
+DOUBTED = 0.6  # confidence where the weights or the signal are wrong as well: they come first
 
 
 @dataclass(frozen=True)
 class Judgement:
     """`side`: where the learning rate lies. `source`: what says so. `rate`: the peak, or that when the loss blew up.
 
-    `low`, `best`, `high`: the exam's learning rates. `value`: the loss or the update over the weight that was found.
-    Numbers that are not known are nan.
+    `low`, `best`, `high`: the exam's learning rates. `own`, `reached`: losses at the end of its stretches, at the
+    run's own rate and at the best. `value`: the loss or the update over the weight that was found. Numbers that are
+    not known are nan.
     """
 
     side: Side
     rate: float
     confidence: float = 0.0
     source: Source = "exam"
-    low: float = float("nan")
-    best: float = float("nan")
-    high: float = float("nan")
-    value: float = float("nan")
+    low: float = math.nan
+    best: float = math.nan
+    high: float = math.nan
+    own: float = math.nan
+    reached: float = math.nan
+    value: float = math.nan
     step: int = 0
     evidence: tuple[Series, ...] = ()
 
@@ -55,14 +62,48 @@ def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
         return blown or _by_updates(trace, peak, slow=slow, fast=fast)
     if trace.last("lr_range_flat") > 0:
         return Judgement("right", peak)
+    found = _by_exam(trace, peak)
+    if found.side == "right" and blown is not None:
+        return replace(blown, low=found.low, best=found.best, high=found.high)
+    return found
+
+
+def _by_exam(trace: Trace, peak: float) -> Judgement:
+    """By the range test; where it made stretches, only a side that they prove."""
     low, best, high = (trace.last(name) for name in ("lr_range_low", "lr_range_best", "lr_range_high"))
-    side: Side = "low" if peak < low / MARGIN else "high" if peak > high * MARGIN else "right"
-    if side == "right" and blown is not None:
-        return replace(blown, low=low, best=best, high=high)
-    beyond = low / peak if side == "low" else peak / high
-    confidence = float(np.clip(0.7 + 0.2 * np.log10(max(beyond, 1e-9)), 0.7, 0.97))
+    own, reached = (trace.last("lr_range_stretch", place) for place in ("own", "best"))
+    guess = trace.last("lr_range_guess")
     curves = tuple(trace.series("lr_range_loss", place) for place in trace.places("lr_range_loss"))
-    return Judgement(side, peak, confidence, "exam", low, best, high, evidence=(trace.series("learning_rate"), *curves))
+    evidence = (trace.series("learning_rate"), *curves)
+    found = Judgement("right", peak, 0.0, "exam", low, best, high, own, reached, evidence=evidence)
+    below, above = peak < low / MARGIN, peak > high * MARGIN
+    beyond = abs(math.log10(max((low if below else high) / peak, 1e-9)))
+    confidence = 0.7 + 0.2 * beyond
+    if math.isfinite(reached) and guess > 0:
+        gain = (min(own, 2 * guess) - reached) / guess
+        end = trace.last("train_loss")
+        passed = not end <= reached  # the short stretch came further than the whole run
+        below = gain >= PROVEN and (below or (passed and peak < best / FAR))
+        above = gain >= PROVEN and (above or (passed and peak > min(best, high / 2) * FAR))
+        confidence = 0.75 + 0.5 * min(gain, 0.3) + 0.07 * passed
+    if not (below or above):
+        return found
+    if (above and not _sane(trace)) or (below and not gradient_arrives(trace)):
+        confidence = min(confidence, DOUBTED)
+    confidence += 0.02 * _agrees(trace, "low" if below else "high")
+    return replace(found, side="low" if below else "high", confidence=float(np.clip(confidence, 0.5, 0.97)))
+
+
+def _agrees(trace: Trace, side: Side) -> bool:
+    """Whether the sharpness, where it was measured, says the same: room for tenfold steps, or none for these."""
+    limit = trace.last("sharpness_limit")
+    sharpness = max((trace.last("sharpness", place) for place in trace.places("sharpness")), default=math.nan)
+    return sharpness < limit / 10 if side == "low" else sharpness > limit
+
+
+def _sane(trace: Trace) -> bool:
+    """Whether the first losses are about those of guessing; where not, the first weights or the input are wrong."""
+    return quantile(trace.series("loss").values[:3], 0.5) < SANE * chance_loss(trace)
 
 
 def _blown_up(trace: Trace, wild: float) -> Judgement | None:
@@ -77,7 +118,8 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
     rates = trace.series("learning_rate")
     rate = float(rates.values[min(int(np.searchsorted(rates.steps, loss.steps[at])), len(rates) - 1)])
     value, step = float(loss.values[at]), int(loss.steps[at])
-    return Judgement("high", rate, 0.8, "loss", value=value, step=step, evidence=(loss,))
+    confidence = 0.8 if _sane(trace) else DOUBTED
+    return Judgement("high", rate, confidence, "loss", value=value, step=step, evidence=(loss,))
 
 
 def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judgement:
@@ -88,11 +130,9 @@ def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judge
     if not len(moves) or not np.isfinite(most).all():
         return found
     middle, top = (int(np.argsort(values)[len(values) // 2]) for values in (moves, most))
-    loss = trace.series("loss").values
-    sane = quantile(loss[:3], 0.5) < SANE * chance_loss(trace)
-    if sane and most[top] > (fast / KILLED if _killed(trace) else fast):
+    if _sane(trace) and most[top] > (fast / KILLED if _killed(trace) else fast):
         return replace(found, side="high", confidence=0.7, value=float(most[top]), evidence=(curves[top],))
-    if DECAYED * _decay(trace, peak) < moves[middle] < slow and _gradient_arrives(trace):
+    if DECAYED * _decay(trace, peak) < moves[middle] < slow and gradient_arrives(trace):
         return replace(found, side="low", confidence=0.7, value=float(moves[middle]), evidence=(curves[middle],))
     return found
 
@@ -111,9 +151,12 @@ def _decay(trace: Trace, peak: float) -> float:
     return peak * optimizer.weight_decay / (1 - optimizer.momentum if optimizer.name == "sgd" else 1.0)
 
 
-def _gradient_arrives(trace: Trace) -> bool:
-    """Whether the layers get a gradient at all; where they do not, small steps say nothing of the learning rate."""
-    dead = max((trace.last("dead_fraction", place) for place in trace.places("dead_fraction")), default=0.0)
+def gradient_arrives(trace: Trace) -> bool:
+    """Whether the layers get a gradient at all; where they do not, small steps say nothing of the learning rate, nor
+    does a failure of the size of the network.
+    """
+    places = [(name, place) for name in ("dead_fraction", "saturated_fraction") for place in trace.places(name)]
+    dead = max((trace.last(name, place) for name, place in places), default=0.0)
     sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in trace.places("grad_rms")])
     third = max(1, len(sizes) // 3)
     faded = len(sizes) > 1 and not np.median(sizes[:third]) >= FADED * np.median(sizes[-third:]) > 0

@@ -4,11 +4,12 @@
 The loss becomes NaN or infinite, or rises far above where it began and stays there.
 
 ## Evidence
-`loss` of every batch (nats). Fires at once when a value is not finite. Otherwise the median of the last twentieth of
-the run is held against two limits: `above` times the loss of guessing, or, when the run had come below half of it,
-back at guessing. The step named is the one after which the loss never came back. 1.5: the last twenty batches of
-healthy runs have 0.02 to 0.27 of the loss of guessing, plateaus at most 1.00, runs that blew up 1,580 or nothing
-finite.
+`loss` of every batch (nats). Fires at once when a value is not finite; `nonfinite` then names the layer, and whether
+its weight, its activation or its gradient was the first tensor that was not, and at which step: a gradient overflows
+a step before the loss does. Otherwise the median of the last twentieth of the run is held against two limits: `above`
+times the loss of guessing, or, when the run had come below half of it, back at guessing. The step named is the one
+after which the loss never came back. 1.5: the last twenty batches of healthy runs have 0.02 to 0.27 of the loss of
+guessing, plateaus at most 1.00, runs that blew up 1,580 or nothing finite.
 
 ## Why it happens
 A step so large that it lands where the gradient is larger still; an overflow in low precision; a broken image or
@@ -44,9 +45,13 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
     loss, chance = trace.series("loss"), chance_loss(trace)
     broken = np.flatnonzero(~np.isfinite(loss.values))
     if len(broken):
-        step = int(loss.steps[broken[0]])
+        step, origin = int(loss.steps[broken[0]]), _origin(trace)
         text = _("The loss is no longer a finite number from step {step} on.")
-        yield Finding(text.format(step=step), evidence=(loss,), limit=chance, confidence=1.0)
+        if origin is not None:
+            text = _("The loss is no longer a finite number from step {step} on: {origin}.")
+        where = origin[0] if origin is not None else ""
+        said = origin[1] if origin is not None else ""
+        yield Finding(text.format(step=step, origin=said), where, (loss,), limit=chance, confidence=1.0)
         return
     window = max(5, len(loss) // 20)
     if len(loss) < 2 * window:
@@ -66,3 +71,18 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
         limit=limit,
         confidence=0.95,
     )
+
+
+def _origin(trace: Trace) -> tuple[str, str] | None:
+    """The layer whose tensor was the first not to be finite, and a clause about it; None where it was not recorded."""
+    curves = [trace.series("nonfinite", place) for place in trace.places("nonfinite")]
+    first = min((curve for curve in curves if len(curve)), key=lambda curve: int(curve.steps[0]), default=None)
+    if first is None:
+        return None
+    layer, _space, tensor = first.where.rpartition(" ")
+    text = {
+        "weight": _("the first to break was the weight of {layer}, before step {step}"),
+        "activation": _("the first to break was the output of {layer}, at step {step}"),
+        "gradient": _("the first to break was the gradient of {layer}, at step {step}"),
+    }[tensor]
+    return layer, text.format(layer=layer, step=int(first.steps[0]))

@@ -1,0 +1,16 @@
+"""A ravine, and no momentum to cross it."""
+
+from __future__ import annotations
+
+from netvet.fault import fault
+from netvet.recipe import Recipe
+
+
+@fault("no-momentum", on={"model.depth": 7, "model.norm_after": "none"})
+def plain(recipe: Recipe, severity: int) -> Recipe | None:
+    """SGD without momentum at its usual rate, at 0.6 or at 0.4 of it, in a net without norms."""
+    if recipe.optimizer.name != "sgd":
+        return None
+    rate = float(f"{recipe.optimizer.lr * (1, 0.6, 0.4)[severity]:.3g}")
+    changes = {"optimizer.momentum": 0.0, "optimizer.nesterov": False, "optimizer.lr": rate}
+    return recipe.change({**changes, "model.norm_after": "none"})

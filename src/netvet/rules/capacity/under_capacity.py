@@ -1,0 +1,86 @@
+"""The network is too small for what it is to learn.
+
+## Symptom
+Training and validation stall together, far from right, whatever the learning rate; a wider or deeper network does
+better at once.
+
+## Evidence
+With the `overfit-batch` exam: the reference (Adam at its best rate, without dropout and weight decay) gets less than
+`able` of 32 images right, or less than `able` of a tenth of the training images. Where it gets them, capacity is
+ruled out: then the optimiser (its own `overfit_batch_accuracy` is low), a regularisation that is too strong, or the
+data are at fault. Without the exam, at low confidence: `parameters` (trainable) number less than `few` for each
+class. Nothing is said where units are dead or saturated or no gradient arrives, nor where all weights began alike:
+there too nothing can be learnt, but not for lack of room. 0.9: on painted fish nets of 16 channels got 100 % of a
+batch right, without momentum and without norms too; one of three channels and 206 weights 72 %. 60: that net had 26
+weights a class, healthy nets have 30,000 and more; a dropout of 0.9 gives the same plateau with 30,800.
+
+## Why it happens
+A layer of one or two channels passes on one or two pictures of the image, whatever comes after it: what the first
+layers merge no later one can tell apart.
+
+## Not to be confused with
+A regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the network has the room and may not use
+it; the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
+
+## Remedies
+larger-model.
+
+## References
+Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 5.2, https://www.deeplearningbook.org/contents/ml.html
+Zhang et al. 2017, Understanding deep learning requires rethinking generalization (networks that are large enough learn
+any labels by heart), https://arxiv.org/abs/1611.03530
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules.optimisation._rate import gradient_arrives
+from netvet.trace import Trace
+
+
+@rule(
+    "under-capacity",
+    needs=["parameters", "train_accuracy"],
+    exams=["overfit-batch"],
+    explains=["loss-plateau", "accuracy-plateau"],
+    remedies=["larger-model"],
+)
+def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Answer]:
+    """`able`: accuracy, 0..1; `few`: trainable weights for each class."""
+    alike = trace.recipe is not None and trace.recipe.model.init == "constant"
+    if alike or not gradient_arrives(trace):
+        return
+    reference, own = (trace.last("overfit_batch_accuracy", place) for place in ("reference", "own"))
+    tenth, weights = trace.last("overfit_tenth_accuracy"), trace.last("parameters")
+    classes = len(trace.places("class_images")) or len(trace.meta.get("classes", ()))
+    seen = tuple(trace.series("overfit_batch_accuracy", place) for place in ("reference", "own"))
+    least = min(reference, tenth) if math.isfinite(tenth) else reference
+    if math.isfinite(least) and least >= able:
+        text = _(
+            "The network is not too small: it learns a batch by heart ({reference:.0%} right with Adam at its best)."
+        )
+        if own < able:
+            text = _(
+                "The network is not too small: Adam at its best gets {reference:.0%} of a batch right, the run's own "
+                "optimiser {own:.0%}."
+            )
+        yield RuledOut(text.format(reference=reference, own=own), seen)
+    elif math.isfinite(least):
+        text = _(
+            "With {weights:,.0f} weights the network cannot learn a few images by heart: trained on nothing else, by "
+            "Adam at its best, it gets {least:.0%} of them right."
+        )
+        confidence = min(0.95, 0.75 + 0.5 * (able - least))
+        yield Finding(text.format(weights=weights, least=least), evidence=seen, limit=able, confidence=confidence)
+    elif classes and weights < few * classes:
+        text = _("The network has {weights:,.0f} weights to tell {classes} classes apart: {each:.0f} for each.")
+        yield Finding(
+            text.format(weights=weights, classes=classes, each=weights / classes),
+            evidence=(trace.series("parameters"), trace.series("train_accuracy")),
+            limit=few * classes,
+            confidence=0.6,
+        )

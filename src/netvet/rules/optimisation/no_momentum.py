@@ -1,0 +1,94 @@
+"""Plain gradient descent in a ravine: without momentum the steps cannot be long enough.
+
+## Symptom
+The loss stalls or crawls; a higher learning rate makes it jump instead of fall, a lower one makes it slower still.
+
+## Evidence
+The recipe: SGD with a momentum below `weak`. With the `momentum` exam: at the best learning rate of each, a stretch
+with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without momentum
+was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the learning rate
+is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or near the
+limit, the steps cannot get longer. Without the exam, at low confidence: the training loss ends above `high` of
+guessing, gradients arrive, steps are not too short (learning-rate-too-low says so) and the loss did not blow up.
+`weak`, 0.5: two steps are averaged at most. `gain`, 0.05, and `high`, 0.5: plain nets of 5 and 7 convolutions without
+norms on painted fish (8 species, 32 pixels, 14 epochs of 11 steps) ended at 0.77, 0.79 and 0.84 of guessing without
+momentum and at 0.50 and 0.62 with 0.9; the exam's gain was 0.07 and 0.08 of guessing at the best rates of both, and
+no higher rate without momentum came near. With batch norm it was 0.12, though there a rate nine times higher made up
+for most. `grad_cosine` was 0.57 to 0.99.
+
+## Why it happens
+Where the loss is curved much more in one direction than in others, the steepest bounds the step, and along the flat
+ones the descent creeps. Momentum cancels the steps that alternate and adds up those that agree: the safe rate grows
+by 1 + momentum, the pace along the ravine by 1 / (1 - momentum).
+
+## Not to be confused with
+A learning rate that is too low: there a higher one does as well. Adam, which scales every direction for itself and
+has momentum of its own. A ravine that comes from pixels that are not normalised.
+
+## Remedies
+momentum (0.9).
+
+## References
+Sutskever, Martens, Dahl, Hinton 2013, On the importance of initialization and momentum in deep learning,
+https://proceedings.mlr.press/v28/sutskever13.html
+Goh 2017, Why momentum really works, https://distill.pub/2017/momentum/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules._chance import chance_loss
+from netvet.rules.optimisation._rate import gradient_arrives, judge
+from netvet.trace import Trace
+
+SLOW, FAST, WILD = 3e-4, 0.1, 3.0  # as in the rules of the learning rate
+
+
+@rule(
+    "no-momentum",
+    needs=["recipe", "learning_rate", "loss", "train_loss"],
+    exams=["momentum"],
+    explains=["loss-plateau", "accuracy-plateau", "learning-rate-too-low"],
+    remedies=["momentum"],
+)
+def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 0.5) -> Iterator[Answer]:
+    """`weak`: momentum, 0..1; `gain`, `high`: shares of the loss of guessing."""
+    recipe = trace.recipe
+    if recipe is None or recipe.optimizer.name != "sgd" or recipe.optimizer.momentum >= weak:
+        return
+    chance, momentum = chance_loss(trace), recipe.optimizer.momentum
+    own, helped = (trace.last("momentum_loss", place) for place in ("own", "0.9"))
+    best, rate = (trace.last("momentum_rate", place) for place in ("own", "0.9"))
+    seen = [trace.series("momentum_gain"), trace.series("grad_cosine")]
+    seen += [trace.series("sharpness", place) for place in trace.places("sharpness")]
+    evidence = tuple(series for series in seen if len(series))
+    if math.isfinite(helped):
+        gained = (min(own, 2 * chance) - helped) / chance
+        values = {"momentum": momentum, "own": own, "best": best, "helped": helped, "rate": rate}
+        if gained < gain:
+            text = _(
+                "Momentum is not what lacks: a short stretch ends at {own:.2f} with the run's {momentum:g} at its best "
+                "learning rate ({best:.2g}), and at {helped:.2f} with 0.9."
+            )
+            yield RuledOut(text.format(**values), evidence)
+            return
+        text = _(
+            "SGD runs with a momentum of {momentum:g}: even at its best learning rate ({best:.2g}) a short stretch "
+            "ends at {own:.2f}, with a momentum of 0.9 ({rate:.2g}) at {helped:.2f}."
+        )
+        confidence = min(0.95, 0.7 + gained)
+        yield Finding(text.format(**values), evidence=evidence, limit=1.0, confidence=confidence)
+        return
+    loss = trace.series("train_loss")
+    if not loss.last > high * chance or not gradient_arrives(trace):
+        return
+    if judge(trace, slow=SLOW, fast=FAST, wild=WILD).side in ("low", "high"):
+        return
+    text = _("SGD runs with a momentum of {momentum:g}, and the training loss is still {loss:.2f}.")
+    yield Finding(
+        text.format(momentum=momentum, loss=loss.last), evidence=(loss,), limit=high * chance, confidence=0.55
+    )
