@@ -1,0 +1,161 @@
+"""The command: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from benchmarks.clinic.peers import meaning, words
+from benchmarks.clinic.plan import Run, runs
+from netvet.errors import BadInput
+from netvet.recipe import Recipe
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = ROOT / ".venv-peers" / "bin" / "python"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clinic.peers", description=__doc__)
+    parser.add_argument("--map", action="store_true", help="print which names each tool's words count for")
+    parser.add_argument("--table", action="store_true", help="print how often each tool named the planted cause")
+    parser.add_argument("--limit", type=int, help="train at most so many runs now")
+    parser.add_argument("--epochs", type=int, help="at most so many epochs a run; the schedule is shortened with it")
+    parser.add_argument("--half", choices=("calibration", "locked"), help="only this half of the plan")
+    parser.add_argument("--only", default="", help="only runs whose name holds this text")
+    parser.add_argument(
+        "--worker", default="", help="I/N: of the runs, every N-th from I; each worker keeps its own file"
+    )
+    asked = parser.parse_args(argv)
+    try:
+        if asked.map:
+            print(meaning.table())
+        elif asked.table:
+            print(_scores())
+        else:
+            return _train(asked, list(argv if argv is not None else sys.argv[1:]))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _train(asked: argparse.Namespace, argv: list[str]) -> int:
+    if importlib.util.find_spec("torchmortem") is None:
+        if not ENVIRONMENT.is_file():
+            raise BadInput(
+                f"The peers need an environment of their own ({ENVIRONMENT}): run benchmarks/peers_environment.sh."
+            )
+        return subprocess.run(
+            [str(ENVIRONMENT), "-m", "benchmarks.clinic.peers", *argv], cwd=ROOT, check=False
+        ).returncode
+    from benchmarks.clinic.peers.training import versions
+
+    first, _, every = asked.worker.partition("/")
+    file = words.FILE.with_name(f"words-{first}.json.gz") if asked.worker else words.FILE
+    book = words.load(file)
+    everything = _merged()
+    if everything.versions != versions():
+        everything = words.Book()
+    if book.versions != versions():
+        book = words.Book(versions=versions())
+    wanted = [run for run in runs() if asked.half in (None, run.half) and asked.only in run.name]
+    wanted = wanted[int(first or 0) :: int(every or 1)]
+    missing = [run for run in wanted if not _kept(run, everything, asked.epochs)]
+    print(f"{len(wanted) - len(missing)} of {len(wanted)} runs are kept.", flush=True)
+    for run in missing[: asked.limit]:
+        began = time.monotonic()
+        recipe = _capped(run.recipe, asked.epochs)
+        try:
+            heard = _attend(recipe)
+        except BadInput as error:
+            print(f"{run.name}: left out: {error}", flush=True)
+            continue
+        book.runs[run.name], book.digests[run.name] = heard, digest(recipe)
+        book.epochs[run.name] = recipe.stop.epochs
+        words.save(book, file)
+        silent = [f"{peer} ({said.error})" for peer, said in heard.items() if said.error]
+        print(
+            f"{run.name}: {time.monotonic() - began:.0f} s {'; silent: ' + '; '.join(silent) if silent else ''}",
+            flush=True,
+        )
+    if not asked.worker:
+        words.save(_merged())
+        for part in _parts():
+            part.unlink()
+    return 0
+
+
+def _attend(recipe: Recipe) -> dict[str, words.Heard]:
+    from benchmarks.clinic.datasets import resolve
+    from benchmarks.clinic.peers.training import attend
+
+    here = recipe.change({"data.source": resolve(recipe.data.source)})
+    with tempfile.TemporaryDirectory() as folder:
+        return attend(here, out=Path(folder) / "run")
+
+
+def _merged() -> words.Book:
+    """The kept words with those of workers."""
+    whole = words.load()
+    for path in _parts():
+        part = words.load(path)
+        whole.versions = part.versions
+        whole.runs |= part.runs
+        whole.digests |= part.digests
+        whole.epochs |= part.epochs
+    return whole
+
+
+def _parts() -> list[Path]:
+    """The files of workers; a run without `--worker` puts them into the one file."""
+    return sorted(words.FILE.parent.glob("words-*.json.gz"))
+
+
+def _capped(recipe: Recipe, epochs: int | None) -> Recipe:
+    return recipe if epochs is None else recipe.change({"stop.epochs": min(epochs, recipe.stop.epochs)})
+
+
+def _kept(run: Run, book: words.Book, epochs: int | None) -> bool:
+    return book.digests.get(run.name) == digest(_capped(run.recipe, epochs))
+
+
+def digest(recipe: Recipe) -> str:
+    """Of all that determines a run."""
+    return blake2b(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _scores() -> str:
+    """Of every tool: runs heard, planted cause first and among the first three, false alarms on healthy runs."""
+    plan = {run.name: run for run in runs()}
+    from benchmarks.clinic import store
+
+    traces = {name: store.read(name).trace for name in plan if store.path(name).is_file()}
+    said = meaning.peer_words(traces, _merged())
+    lines = [f"{'tool':<30}{'sick':>6}{'first':>8}{'top 3':>8}{'healthy':>9}{'alarmed':>9}{'silent':>8}"]
+    for peer, by in said.items():
+        answers = {name: meaning.meant(peer, heard) for name, heard in by.items() if name in plan}
+        sick = [name for name in answers if plan[name].rule]
+        sound = [name for name in answers if not plan[name].rule]
+        first = sum(meaning.names_it(answers[name], plan[name].rule, 1) for name in sick)
+        third = sum(meaning.names_it(answers[name], plan[name].rule, 3) for name in sick)
+        alarms = sum(meaning.alarmed(by[name]) for name in sound)
+        silent = sum(bool(by[name].error) for name in answers)
+        shares = (f"{first / len(sick):.0%}" if sick else "-", f"{third / len(sick):.0%}" if sick else "-")
+        alarm = f"{alarms / len(sound):.0%}" if sound else "-"
+        lines.append(f"{peer:<30}{len(sick):>6}{shares[0]:>8}{shares[1]:>8}{len(sound):>9}{alarm:>9}{silent:>8}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main())
