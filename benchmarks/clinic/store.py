@@ -79,14 +79,6 @@ def read(name: str, folder: Path | None = None) -> Kept:
     return Kept(head["name"], recipe, trace, head["seconds"], head["failed"])
 
 
-def recipe_of(name: str, folder: Path | None = None) -> Recipe | None:
-    """The recipe that a kept run was trained by; None where none is kept, or the file cannot be read."""
-    try:
-        return read(name, folder).recipe
-    except (OSError, lzma.LZMAError, ValueError, KeyError, EOFError):
-        return None
-
-
 def _pack(kept: Kept) -> tuple[bytes, dict[str, NDArray[Any]]]:
     trace = kept.trace
     grids: dict[bytes, int] = {}

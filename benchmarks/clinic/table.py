@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
+from benchmarks.clinic import store
+from benchmarks.clinic.peers.meaning import alarmed, meant, peer_words
+from benchmarks.clinic.peers.words import Heard, load
 from benchmarks.clinic.plan import Run
 from benchmarks.clinic.score import Case, cases, score
-
-PEERS = "benchmarks.clinic.peers.meaning"
 
 
 def plan_text(chosen: Sequence[Run], *, as_json: bool) -> str:
@@ -40,10 +39,10 @@ def score_text(chosen: Sequence[Run], *, half: str, as_json: bool, early: bool, 
     if as_json:
         return json.dumps(figures, indent=1)
     lines = [f"{half} half: {figures['sick']} sick runs, {figures['healthy']} healthy ones", ""]
-    lines += [f"{'':<24}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'false alarms':>14}{'95 %':>14}"]
+    lines += [f"{'':<32}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'false alarms':>14}{'95 %':>14}"]
     lines += [_line("netvet", figures, figures)]
     lines += [_line(name, figure, figure) for name, figure in figures["peers"].items()]
-    lines += ["", f"{'by fault':<24}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'runs':>6}  named first"]
+    lines += ["", f"{'by fault':<32}{'first':>7}{'95 %':>14}{'top 3':>8}{'95 %':>14}{'runs':>6}  named first"]
     for rule, figure in figures["by_fault"].items():
         others = ", ".join(f"{name} {n}" for name, n in figures["confusion"][rule].items())
         lines.append(f"{_line(rule, figure)}{figure['sick']:>6}  {others}")
@@ -79,26 +78,32 @@ def misses(found: Sequence[Case]) -> list[str]:
 
 
 def peers(found: Sequence[Case]) -> dict[str, Any]:
-    """The same figures of the tools whose words about these runs are kept; empty where none are."""
-    if find_spec("benchmarks.clinic.peers") is None or find_spec(PEERS) is None:
-        return {}
-    answers: dict[str, dict[str, tuple[str, ...]]] = import_module(PEERS).answers()
+    """The same figures of the other tools, from what they said of the runs that they have heard.
+
+    A place in a tool's answer counts for the planted cause where its word is mapped to it; an alarm on a healthy run is
+    a false one.
+    """
+    said = peer_words({case.run.name: store.read(case.run.name).trace for case in found}, load())
     figures: dict[str, Any] = {}
-    for tool, heard in answers.items():
-        mine = [
-            Case(case.run, heard[case.run.name], "sick" if heard[case.run.name] else "healthy", took=case.took)
-            for case in found
-            if case.run.name in heard
-        ]
+    for tool, heard in said.items():
+        mine = [_heard(case, tool, heard[case.run.name]) for case in found if case.run.name in heard]
+        if not mine:
+            continue
         counted = score(mine)
         figures[tool] = {key: counted[key] for key in counted if key.startswith(("first", "top3", "false_alarms"))}
-        figures[tool] |= {"healthy": counted["healthy"], "sick": counted["sick"]}
+        figures[tool] |= {"healthy": counted["healthy"], "sick": counted["sick"], "harmless": counted["harmless"]}
         figures[tool]["by_fault"] = {rule: row["first"] for rule, row in counted["by_fault"].items()}
     return figures
 
 
+def _heard(case: Case, tool: str, heard: Heard) -> Case:
+    """A tool's answer in the form of netvet's."""
+    places = tuple(case.run.rule if case.run.rule in place else "another" for place in meant(tool, heard))
+    return Case(case.run, places, "sick" if alarmed(heard) else "healthy", took=case.took)
+
+
 def _line(name: str, figure: dict[str, Any], alarms: dict[str, Any] | None = None) -> str:
-    cells = [f"{name:<24}"]
+    cells = [f"{name:<32}"]
     for key, width in (("first", 7), ("top3", 8)):
         cells.append(f"{_percent(figure[key]):>{width}}{_between(figure[key + '_interval']):>14}")
     if alarms is not None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.clinic import datasets, store
 from benchmarks.clinic.plan import Run
@@ -26,9 +27,13 @@ from netvet.images.store import folder
 from netvet.recipe import parse
 from netvet.trace import FILE, Trace, TraceWriter
 
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+
 ATTEMPTS = 2
 """How often a run is begun whose process died."""
-_NOTE = "clinic"
+_NOTE = "clinic"  # a key of the trace's meta
+_HELD = 4  # image sets that a process keeps in memory
 
 
 @dataclass
@@ -106,16 +111,16 @@ def make(run: Run, retake: Sequence[str] = (), *, with_exams: bool = True) -> st
     return kept
 
 
-_LOADED: dict[str, object] = {}
+_LOADED: dict[str, ImageSet] = {}
 
 
-def _images(data: str):  # type: ignore[no-untyped-def]  # ImageSet; torch is imported late
+def _images(data: str) -> ImageSet:
     """The images of a recipe's data part; the last few are held."""
     from netvet.recipe import Data, Recipe
     from netvet.training import load_images
 
     if data not in _LOADED:
-        while len(_LOADED) >= 4:
+        while len(_LOADED) >= _HELD:
             _LOADED.pop(next(iter(_LOADED)))
         _LOADED[data] = load_images(Recipe(data=Data.model_validate_json(data)), progress=False)
     return _LOADED[data]

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.clinic import plan, score, store, table, train
 from benchmarks.clinic.bases import START
+from benchmarks.clinic.peers.words import INFO, WARNING, Heard, Word
 from benchmarks.clinic.score import Case
 from netvet.rule import Diagnosis, Finding, diagnose
 from netvet.testing import altered, healthy_trace
@@ -117,6 +118,15 @@ def test_figures_follow_from_what_was_named() -> None:
     low, high = figures["first_interval"]
     assert 0 < low < 0.25 < high < 1
     assert len(table.misses(found)) == 6
+
+
+def test_other_tools_are_counted_alike() -> None:
+    heard = Heard((Word(("Dead units",), WARNING), Word(("Update ratio too high",), INFO)))
+    high = table._heard(Case(run("learning-rate-too-high"), (), "sick", took=True), "torchmortem", heard)
+    assert not high.first
+    assert high.among_three
+    assert table._heard(Case(run(), (), "healthy"), "torchmortem", heard).verdict == "sick"
+    assert table._heard(Case(run(), (), "healthy"), "torchmortem", Heard()).verdict == "healthy"
 
 
 def test_wilson_is_that_of_the_tables() -> None:
