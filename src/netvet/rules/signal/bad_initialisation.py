@@ -53,6 +53,7 @@ from netvet.trace import Trace
     explains=[
         "loss-plateau",
         "accuracy-plateau",
+        "stuck-class",
         "divergence",
         "dead-relu",
         "vanishing-gradient",

@@ -47,7 +47,14 @@ from netvet.trace import Series, Trace
     "saturated-activation",
     needs=["saturated_fraction", "grad_rms"],
     exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient", "exploding-gradient", "learning-rate-too-low"],
+    explains=[
+        "loss-plateau",
+        "accuracy-plateau",
+        "stuck-class",
+        "vanishing-gradient",
+        "exploding-gradient",
+        "learning-rate-too-low",
+    ],
     remedies=["he-init", "early-batch-norm", "leaky-relu", "layer-norm", "group-norm", "lower-learning-rate"],
 )
 def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[Answer]:
@@ -81,6 +88,8 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
     if found.fault == "bound" and found.cure in cures:
         message += " " + cures[found.cure]
     confidence = min(0.95, 0.85 + 0.2 * (curve.last - limit)) if born else 0.65
+    if found.fault == "bound" and found.cure:
+        confidence = max(confidence, 0.95)
     yield Finding(message, where=curve.where, evidence=tuple(full[:4]), limit=limit, confidence=confidence)
 
 

@@ -50,6 +50,7 @@ from netvet.trace import Trace
     explains=[
         "loss-plateau",
         "accuracy-plateau",
+        "stuck-class",
         "divergence",
         "dead-relu",
         "saturated-activation",

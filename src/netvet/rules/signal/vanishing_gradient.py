@@ -11,9 +11,10 @@ the late layers' largest. With Adam neither distance nor `update_ratio` proves a
 up: there the gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the
 rule says so with the number: a bad result is often blamed on gradients that are fine. The factor per layer is the slope
 of log `grad_rms` over depth, by Theil and Sen. 1e-3: twenty sigmoid layers without a norm have 1e-10 (SGD) and 0
-(Adam), twelve 3e-6 (0.21 a layer, on gradients of the outputs); 90 other runs of 4 to 53 layers, healthy ones, slow
-ones and badly initialised ones, 0.03 to 88. Healthy early layers moved by 0.12 to 0.66. The `initial-signal` exam tells
-what would mend it: He's weights (then bad-initialisation is the root), ReLU, or shortcuts.
+(Adam), twelve 3e-6 (0.21 a layer), six 4e-5; 90 other runs of 4 to 53 layers, healthy, slow or ill of something else,
+0.03 to 88, but for tanh at its bounds and PyTorch's own weights under Adam (2e-6 to 5e-3), where saturated-activation
+and bad-initialisation are the root. Healthy early layers moved by 0.12 to 0.66. The `initial-signal` exam tells what
+would mend it: He's weights (then bad-initialisation is the root), ReLU, or shortcuts.
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.
@@ -51,7 +52,7 @@ from netvet.trace import Trace
     "vanishing-gradient",
     needs=["grad_rms"],
     exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau"],
+    explains=["loss-plateau", "accuracy-plateau", "stuck-class"],
     remedies=["early-batch-norm", "leaky-relu", "he-init", "residual", "elu"],
 )
 def check(
