@@ -1,7 +1,7 @@
 """One process of a distributed training, for a test.
 
-`python -m tests.watching.ddp OUT RANK PROCESSES WATCHED COMPILED` writes the final weights, and with them what PyTorch's
-own hooks saw of the gradients and the outputs.
+`python -m tests.watching.ddp OUT RANK PROCESSES WATCHED COMPILED` writes the final weights, and with them what
+PyTorch's own hooks saw of the gradients and the outputs.
 """
 
 # mypy: disable-error-code=no-untyped-call

@@ -41,6 +41,7 @@ def train(out: Path, *, watched: bool, compiled: bool = False) -> list[dict[str,
     return [torch.load(out / f"{int(watched)}-{rank}.pt", weights_only=True) for rank in range(PROCESSES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True], ids=["", "compiled"])
 def test_two_processes(tmp_path: Path, compiled: bool) -> None:
     bare = train(tmp_path, watched=False)

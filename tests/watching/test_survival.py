@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -18,21 +17,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 
-from netvet.probe import watch
-from netvet.trace import Trace
-from tests.watching.loops import CLASSES, Optimize, Tell, adam, batches, net, plain, sgd, survive
-
-LAYERS = ("0", "4", "10")
-OUTPUTS = ("0", "2", "4", "6", "10")
-
-
-def half_dead() -> nn.Module:
-    """The small net with dead units: 2 of 8 and 3 of 12."""
-    model = net()
-    with torch.no_grad():
-        model.get_parameter("1.bias")[:2] = -50.0
-        model.get_parameter("5.bias")[:3] = -50.0
-    return model
+from tests.watching.loops import (
+    CLASSES,
+    LAYERS,
+    OUTPUTS,
+    Optimize,
+    Probed,
+    Tell,
+    adam,
+    autocast,
+    batches,
+    half_dead,
+    net,
+    plain,
+    sgd,
+)
+from tests.watching.twin import survive
 
 
 @pytest.mark.parametrize("optimize", [sgd, adam])
@@ -119,13 +119,7 @@ def test_weight_tying(tmp_path: Path) -> None:
 
 
 def test_autocast(tmp_path: Path) -> None:
-    def half(model: nn.Module, images: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits: Tensor = model(images)
-        assert logits.dtype == torch.bfloat16
-        return logits
-
-    found = survive(tmp_path, half_dead, weights=LAYERS, train=partial(plain, forward=half))
+    found = survive(tmp_path, half_dead, weights=LAYERS, train=partial(plain, forward=autocast))
     found.agrees(trained=LAYERS)
     found.outputs_agree(measured=OUTPUTS, rectifiers=("2", "6"))
 
@@ -238,21 +232,6 @@ def test_passes_that_do_not_train_are_not_measured(tmp_path: Path) -> None:
     found.outputs_agree(measured=OUTPUTS, rectifiers=("2", "6"))
 
 
-class Probed(nn.Module):
-    """A body that is only looked through, under no_grad, and a head that learns."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(2))
-        self.head = nn.Sequential(nn.Linear(32, 6), nn.ReLU(), nn.Linear(6, CLASSES))
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            x = self.body(x).flatten(1)
-        found: Tensor = self.head(x)
-        return found
-
-
 def test_a_module_called_under_no_grad(tmp_path: Path) -> None:
     found = survive(tmp_path, Probed, weights=("head.0", "head.2", "body.0"))
     found.agrees(trained=("head.0", "head.2"), trainable=("head.0", "head.2", "body.0"))
@@ -282,73 +261,3 @@ def test_parametrised_weights(tmp_path: Path, kind: str) -> None:
     found = survive(tmp_path, build, weights=LAYERS)
     found.agrees(trained=LAYERS, parameter=lambda layer: f"4.{original}" if layer == "4" else f"{layer}.weight")
     found.outputs_agree(measured=OUTPUTS, rectifiers=("2", "6"))
-
-
-# --- torch.compile
-
-
-def compiled(model: nn.Module, backend: str) -> nn.Module:
-    torch._dynamo.reset()
-    return cast(nn.Module, torch.compile(model, backend=backend))
-
-
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-def test_compiled(tmp_path: Path, backend: str) -> None:
-    """The layers are measured too, in a copy of the pass: the same dropout, and running statistics moved once."""
-    found = survive(tmp_path, half_dead, weights=LAYERS, wrap=partial(compiled, backend=backend))
-    found.agrees(trained=LAYERS)
-    found.outputs_agree(measured=OUTPUTS, rectifiers=("2", "6"))
-    bare = survive(tmp_path / "bare", half_dead, weights=LAYERS).trace
-    assert found.trace.names() == bare.names()
-    for name in ("norm_mean_gap", "norm_std_gap", "entropy"):
-        for place in bare.places(name):
-            assert found.trace.series(name, place).values == pytest.approx(bare.series(name, place).values, rel=1e-4)
-
-
-def test_compiled_with_autocast_and_a_frozen_body(tmp_path: Path) -> None:
-    def half(model: nn.Module, images: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits: Tensor = model(images)
-        return logits
-
-    wrap = partial(compiled, backend="eager")
-    train = partial(plain, forward=half)
-    found = survive(tmp_path, Probed, weights=("head.0", "head.2", "body.0"), train=train, wrap=wrap)
-    found.agrees(trained=("head.0", "head.2"), trainable=("head.0", "head.2", "body.0"))
-    found.outputs_agree(measured=("head.0", "head.1", "head.2"), rectifiers=("head.1",))
-
-
-def test_compiled_by_default_the_copied_pass_is_made_less_often(tmp_path: Path) -> None:
-    model = compiled(net(), "eager")
-    optimizer = sgd(model)
-    with watch(model, optimizer, out=tmp_path) as vet:
-        plain(model, optimizer, vet.step, steps=52)
-    trace = Trace.open(tmp_path)
-    assert trace.series("activation_std", "0").steps.tolist() == [0, 1, 2, 5, 50]
-    assert trace.series("grad_norm", "0").steps.tolist() == [0, 1, 2, 5, 10, 20, 30, 40, 50]
-
-
-def test_a_model_that_is_compiled_behind_the_watcher_says_so(tmp_path: Path) -> None:
-    def wrap_later(model: nn.Module, optimizer: torch.optim.Optimizer, tell: Tell) -> None:
-        plain(compiled(model, "eager"), optimizer, tell)
-
-    with pytest.warns(RuntimeWarning, match="what torch.compile returned") as warned:
-        found = survive(tmp_path, half_dead, weights=LAYERS, train=wrap_later)
-    assert len(warned) == 1
-    found.agrees(trained=LAYERS)
-    assert found.trace.places("activation_std") == []
-
-
-def test_a_compiled_model_with_hooks_of_its_own_is_not_run_twice(tmp_path: Path) -> None:
-    calls: list[int] = []
-
-    def build() -> nn.Module:
-        model = half_dead()
-        model.get_submodule("9").register_forward_hook(lambda *_args: calls.append(1))
-        return model
-
-    with pytest.warns(RuntimeWarning, match="would run twice"):
-        found = survive(tmp_path, build, weights=LAYERS, wrap=partial(compiled, backend="eager"))
-    assert len(calls) == 3 * 4
-    found.agrees(trained=LAYERS)
-    assert found.trace.places("activation_std") == []
