@@ -12,8 +12,8 @@ a net that had hardly any units to lose. Where every layer has less than `few` d
 healthy runs no layer has more than 0.03 (a pretrained net of 50 layers 0.12); nets that never came off guessing have
 0.7 to 1.0; one with thirty times the usual learning rate has 0.66 and is none the worse (95 % right): a note. First
 biases of -1, -2 and -3 without a norm, trained with SGD for 14 epochs at 32 px: 5 %, 30 % and 99 % of a layer's units
-are dead at the first step, 91 %, 100 % and 100 % in the end, and all three stay at guessing. The `initial-signal` exam
-tells whether biases of 0 would mend it.
+are dead at the first step, 91 %, 100 % and 100 % in the end, and all three stay at guessing; with Adam -3 does, too,
+while -1 kills no layer. The `initial-signal` exam tells whether biases of 0 would mend it.
 
 ## Why it happens
 A ReLU passes no gradient where its input is negative. A unit that is negative for every image gets no gradient at all
