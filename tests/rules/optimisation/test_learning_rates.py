@@ -65,6 +65,13 @@ def test_inside_the_range_it_counts_only_where_the_stretch_came_further_than_the
     assert_silent(LOW, _proven(healthy_trace(), 1.9, 1.4, rates))
 
 
+def test_a_run_that_came_further_than_the_stretch_is_not_ailed_by_its_rate() -> None:
+    """As with a dropout of 0.9: 40 steps at the run's own rate look bad, and so do those at the best."""
+    run = altered(healthy_trace(), {"train_loss": [2.08, 1.75, 1.72]})
+    assert_silent(HIGH, _proven(run, 2.45, 1.96, {"low": 0.005, "best": 0.01, "high": 0.02}))
+    assert_silent(LOW, _proven(run, 2.45, 1.96, {"low": 0.2, "best": 0.5, "high": 1.0}))
+
+
 def test_large_first_weights_come_before_the_rate() -> None:
     rates = {"low": 1e-4, "best": 1e-3, "high": 4e-3}
     trace = altered(healthy_trace(), {"train_loss": 2.08})

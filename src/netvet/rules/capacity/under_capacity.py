@@ -23,7 +23,7 @@ A regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the n
 it; the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
 
 ## Remedies
-larger-model.
+larger-model (more room, to be proven by a trial).
 
 ## References
 Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 5.2, https://www.deeplearningbook.org/contents/ml.html

@@ -83,9 +83,9 @@ def _by_exam(trace: Trace, peak: float) -> Judgement:
         gain = (min(own, 2 * guess) - reached) / guess
         end = trace.last("train_loss")
         passed = not end <= reached  # the short stretch came further than the whole run
-        below = gain >= PROVEN and (below or (passed and peak < best / FAR))
-        above = gain >= PROVEN and (above or (passed and peak > min(best, high / 2) * FAR))
-        confidence = 0.75 + 0.5 * min(gain, 0.3) + 0.07 * passed
+        below = gain >= PROVEN and passed and (below or peak < best / FAR)
+        above = gain >= PROVEN and passed and (above or peak > min(best, high / 2) * FAR)
+        confidence = 0.82 + 0.5 * min(gain, 0.3)
     if not (below or above):
         return found
     if (above and not _sane(trace)) or (below and not gradient_arrives(trace)):

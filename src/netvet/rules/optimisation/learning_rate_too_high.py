@@ -4,19 +4,20 @@
 The loss jumps up and down, blows up, or settles at what guessing costs; units die.
 
 ## Evidence
-With the `lr-range` exam: 40 steps at the exam's best rate end at a loss lower by 5 % of guessing or more than 40
-steps at the run's highest, and that lies above twice the rate at which the loss is lowest; or above three times the
-best, where those 40 steps came further than the whole run. Where the stretches end alike the rate is not at fault,
-and nothing is said. A `sharpness` above its limit adds a little. The 5 % (`PROVEN` of guessing): at thirty times the
-usual rate without norm, and with Adam at fifty times, the stretch exploded, and at the best rate it reached 0.85 to
-0.92 of guessing. Where the first losses are twice those of guessing, the first weights come first, and the confidence
-is 0.6 at most. With or without it: a batch loss more than `wild` times that of guessing after the first hundredth of
-the run, or one that is not finite; healthy runs stay below 1.8 times. Without it, at lower confidence: an
-`update_ratio` (one update over the weight, RMS; the largest of the run) above `fast` in the median layer, or above a
-third of that where most units of a layer died in training; unless the very first loss was twice that of guessing, for
-then the weights were too large from the start. 0.1: healthy runs have 0.001 to 0.016, ten and thirty times the usual
-rate with batch norm 0.05 and 0.06 (98 % and 95 % right), runs that were wrecked 0.06 (with dead units) to 0.9. Below
-`slow` see learning-rate-too-low.
+With the `lr-range` exam: the run's highest learning rate lies above twice the rate at which the loss is lowest, or
+above three times the best, and it is proven: 40 steps at the best rate end at a loss lower by 5 % of guessing or more
+than 40 steps at the run's own, and no higher than where the whole run ended. A run that came further than those 40
+steps, or as far at its own rate, is not ailed by the rate (a dropout of 0.9 looks so in the ramps). A `sharpness`
+above its limit adds a little. The 5 % (`PROVEN` of guessing): at thirty times the usual rate without norm, and with
+Adam at fifty times, the stretch exploded, and at the best rate it reached 0.85 to 0.92 of guessing. Where the first
+losses are twice those of guessing, the first weights come first, and the confidence is 0.6 at most. With or without
+it: a batch loss more than `wild` times that of guessing after the first hundredth of the run, or one that is not
+finite; healthy runs stay below 1.8 times. Without it, at lower confidence: an `update_ratio` (one update over the
+weight, RMS; the largest of the run) above `fast` in the median layer, or above a third of that where most units of a
+layer died in training; unless the very first loss was twice that of guessing, for then the weights were too large
+from the start. 0.1: healthy runs have 0.001 to 0.016, ten and thirty times the usual rate with batch norm 0.05 and
+0.06 (98 % and 95 % right), runs that were wrecked 0.06 (with dead units) to 0.9. Below `slow` see
+learning-rate-too-low.
 
 ## Why it happens
 A step is safe only up to about 2 over the sharpest curvature of the loss; beyond it every step makes things worse.

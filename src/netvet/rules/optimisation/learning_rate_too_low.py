@@ -4,15 +4,15 @@
 The loss falls smoothly, without noise, and is still high when the run ends.
 
 ## Evidence
-With the `lr-range` exam: 40 steps at the exam's best rate end at a loss lower by 5 % of guessing or more than 40
-steps at the run's highest, and that lies below half of the lowest rate that lowers the loss; or below a third of the
-best, where those 40 steps came further than the whole run. A `sharpness` below a tenth of its limit adds a little.
-The 5 %: at a hundredth of the usual rate a stretch ended at 1.00 of guessing, at the best rate at 0.74, and the whole
-run at 0.99. Without it, at lower confidence: `update_ratio` (one update over the weight, RMS; 90th percentile over
-the run) of the median layer lies below `slow`, though the gradient reaches every layer and moves the weights more
-than weight decay does. 3e-4: healthy runs have 1.1e-3 (fine-tuning) to 1.1e-2, runs with a thirtieth of the rate or
-less 1.3e-4 to 1.5e-6. Nothing is said of a run whose loss blew up (`wild`) or whose steps are long (`fast`): see
-learning-rate-too-high.
+With the `lr-range` exam: the run's highest learning rate lies below half of the lowest one that lowers the loss, or
+below a third of the best, and it is proven: 40 steps at the best rate end at a loss lower by 5 % of guessing or more
+than 40 steps at the run's own, and no higher than where the whole run ended. A `sharpness` below a tenth of its limit
+adds a little. The 5 %: at a hundredth of the usual rate a stretch ended at 1.00 of guessing, at the best rate at
+0.74, and the whole run at 0.99. Without it, at lower confidence: `update_ratio` (one update over the weight, RMS;
+90th percentile over the run) of the median layer lies below `slow`, though the gradient reaches every layer and moves
+the weights more than weight decay does. 3e-4: healthy runs have 1.1e-3 (fine-tuning) to 1.1e-2, runs with a thirtieth
+of the rate or less 1.3e-4 to 1.5e-6. Nothing is said of a run whose loss blew up (`wild`) or whose steps are long
+(`fast`): see learning-rate-too-high.
 
 ## Why it happens
 A rate taken over from another optimiser (Adam's 1e-3 is slow for SGD), another batch size, or chosen out of caution.

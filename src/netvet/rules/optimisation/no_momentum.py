@@ -26,7 +26,7 @@ A learning rate that is too low: there a higher one does as well. Adam, which sc
 has momentum of its own. A ravine that comes from pixels that are not normalised.
 
 ## Remedies
-momentum (0.9).
+momentum (0.9: the average of about ten steps).
 
 ## References
 Sutskever, Martens, Dahl, Hinton 2013, On the importance of initialization and momentum in deep learning,
