@@ -22,7 +22,7 @@ START = Recipe().change(
         "data.image_size": 32,
         "data.val": 0.25,
         "data.test": 0.1,
-        "batch_size": 32,
+        "batch_size": 16,
         "precision": "float32",
         "stop.epochs": 10,
     }
@@ -54,10 +54,10 @@ NETS: dict[str, Net] = {
         | {"schedule.name": "cosine", "optimizer.lr": 0.03},
     ),
     "preact-7x12": Net("B", {"model.name": "preact-resnet", "model.depth": 7, "model.width": 12, **ADAM}),
-    "test_resnet": Net("A", {"model.name": "test_resnet", "batch_size": 16, "optimizer.lr": 0.03}),
+    "test_resnet": Net("A", {"model.name": "test_resnet", "optimizer.lr": 0.03, "stop.epochs": 12}),
     "test_convnext": Net(
         "B",
-        {"model.name": "test_convnext", "batch_size": 16, "stop.epochs": 14}
+        {"model.name": "test_convnext", "stop.epochs": 18}
         | {"optimizer.name": "adamw", "optimizer.lr": 0.004, "optimizer.weight_decay": 0.01},
     ),
     "preact-21x8": Net(
@@ -74,15 +74,17 @@ NETS: dict[str, Net] = {
 ON: dict[str, tuple[str, ...]] = {
     "f4k23": ("cnn-5x16", "resnet-7x12", "test_resnet", "cnn-4x20-group", "cnn-8x12", "test_convnext"),
     "fashion": ("cnn-5x16", "cnn-6x12-bare", "test_resnet", "cnn-4x20-group", "cnn-8x12", "preact-7x12"),
-    "reef": ("cnn-5x16", "cnn-6x12-bare", "resnet-7x12", "cnn-8x12", "preact-7x12", "test_convnext"),
+    "reef": ("cnn-5x16", "cnn-6x12-bare", "resnet-7x12", "cnn-8x12", "preact-7x12", "cnn-4x20-group"),
 }
 """The nets of the plain bases of each data set: three of either side."""
 
 
-PLAIN = {"f4k23": "f4k23:classes=8,each=100", "fashion": "fashion:each=80", "reef": "reef:species=8,n=100,fauna=5"}
+# The eighth class of f4k23 is left out: the same fish before the same rock is in several of its tracks, a leak that is
+# there (7 % of the validation images of eight classes), and not planted.
+PLAIN = {"f4k23": "f4k23:classes=7,each=115", "fashion": "fashion:each=80", "reef": "reef:species=8,n=100,fauna=5"}
 MODEST = {
     "f4k23": "f4k23:classes=6,each=60",
-    "fashion": "fashion:each=40",
+    "fashion": "fashion:each=60",
     "reef": "reef:species=6,n=60,fauna=9,difficulty=0.4",
 }
 NOISY = {
@@ -95,7 +97,7 @@ MANY = {
     "fashion": "fashion:each=120",
     "reef": "reef:species=6,n=200,fauna=7,difficulty=0.7",
 }
-GROUPED = {"f4k23": "f4k23:classes=8,each=100", "reef": "reef:species=6,n=90,groups=6,fauna=3"}
+GROUPED = {"f4k23": "f4k23:classes=7,each=115", "reef": "reef:species=6,n=90,groups=6,fauna=3"}
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ def bases() -> list[Healthy]:
 
     add("plain", PLAIN, ON, {})
     four = everywhere("cnn-5x16", "resnet-7x12", "cnn-8x12", "preact-7x12")
-    add("modest", MODEST, four, {"batch_size": 16, "stop.epochs": 14})
-    add("mislabelled", NOISY, everywhere("resnet-7x12", "cnn-4x20-group"), {"batch_size": 16, "stop.epochs": 6})
+    add("modest", MODEST, four, {"stop.epochs": 14})
+    add("mislabelled", NOISY, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 6})
     add("plenty", MANY, everywhere("cnn-5x16", "cnn-8x12"), {"stop.epochs": 8})
     add("grouped", GROUPED, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 8})
     return made
