@@ -105,8 +105,10 @@ def _by_exam(trace: Trace, gain: float, hint: float) -> Iterator[Answer]:
         )
         text = _(
             "With its running statistics the network is right on {running:.1%} of the validation images, with "
-            "recomputed ones on {mended:.1%}; {layer} does most of the harm."
+            "recomputed ones on {mended:.1%}."
         )
+        if where:
+            text += " " + _("{layer} does most of the harm.")
         others = (trace.series(name, where) for name in ("norm_swap_fall", "norm_swap_gain", "norm_mean_gap"))
         yield Finding(
             text.format(layer=where, **numbers),
