@@ -178,8 +178,8 @@ class Traintools:
     """BatchInspector, GradientHealthMonitor and AUMTracker at every step; GradientConfusionMonitor, noise scale,
     PlasticityProbe and TrainGuard once an epoch (by default every 200 steps, more than many of these runs have).
 
-    It has no report: its warnings come one by one. They are ordered by the share of its checks that raised them. Its
-    hints without a warning (batch size, stop) count as information. No `max_grad_norm` is set: the 1.0 of its first
+    It has no report: its warnings come one by one. They are ordered by the share of its checks that raised them,
+    then by their first step. Its hints without a warning (batch size, stop) count as information. No `max_grad_norm` is set: the 1.0 of its first
     page would warn on most steps of any run.
     """
 
@@ -218,8 +218,8 @@ class Traintools:
                 with self._tracker._probe.paused():  # as its own noise scale does
                     given = (model, self._training.loss, step.images, step.labels)
                     found = self._confusion.estimate(*given, step=number)
-                for warning in found.warnings:
-                    self._say("epoch", number, _kind(warning), warning)
+                if found.warnings:
+                    self._say("epoch", number, _kind(found.warnings[0]), "; ".join(found.warnings))
         self._tracker.step(step=number, inputs=step.images, targets=step.labels)
         if len(self._tracker.plasticity_history.results) > self._seen:
             self._seen += 1
@@ -243,7 +243,7 @@ class Traintools:
         """Warnings by how often they were raised, then the hints."""
         for number, warning in self._aum:
             self._found.setdefault(("epoch", _kind(warning)), [number, max(1, self._checks["epoch"]), warning])
-        shares = sorted(self._found.items(), key=lambda item: -item[1][1] / max(1, self._checks[item[0][0]]))
+        shares = sorted(self._found.items(), key=lambda it: (-it[1][1] / max(1, self._checks[it[0][0]]), it[1][0]))
         words = [Word((code,), WARNING, step, times, text) for (_, code), (step, times, text) in shares]
         noise = self._tracker.gns_history
         if len(noise.values):
