@@ -178,9 +178,9 @@ class Traintools:
     """BatchInspector, GradientHealthMonitor and AUMTracker at every step; GradientConfusionMonitor, noise scale,
     PlasticityProbe and TrainGuard once an epoch (by default every 200 steps, more than many of these runs have).
 
-    It has no report: its warnings come one by one. They are ordered by the share of its checks that raised them,
-    then by their first step. Its hints without a warning (batch size, stop) count as information. No `max_grad_norm` is set: the 1.0 of its first
-    page would warn on most steps of any run.
+    It has no report: its warnings come one by one. They are ordered by the share of its checks that raised them, then
+    by their first step. Its hints without a warning (batch size, stop) count as information. No `max_grad_norm` is set:
+    the 1.0 of its first page would warn on most steps of any run.
     """
 
     def __init__(self, training: Training) -> None:
