@@ -45,16 +45,18 @@ class Net:
 
 NETS: dict[str, Net] = {
     "cnn-5x16": Net("A", {"model.depth": 5, "model.width": 16}),
-    "cnn-6x12-bare": Net("A", {"model.depth": 6, "model.width": 12, "model.norm_after": "none", **ADAM}),
+    "cnn-5x16-bare": Net(
+        "A", {"model.depth": 5, "model.width": 16, "model.norm_after": "none", **ADAM, "stop.epochs": 16}
+    ),
     "resnet-7x12": Net("A", {"model.name": "resnet", "model.depth": 7, "model.width": 12}),
-    "cnn-4x20-group": Net("B", {"model.depth": 4, "model.width": 20, "model.norm": "group", **ADAM}),
+    "cnn-4x20-group": Net("B", {"model.depth": 4, "model.width": 20, "model.norm": "group", "optimizer.lr": 0.1}),
     "cnn-8x12": Net(
         "B",
         {"model.depth": 8, "model.width": 12, "model.pool_every": 2, "model.pooling": "average"}
         | {"schedule.name": "cosine", "optimizer.lr": 0.03},
     ),
     "preact-7x12": Net("B", {"model.name": "preact-resnet", "model.depth": 7, "model.width": 12, **ADAM}),
-    "test_resnet": Net("A", {"model.name": "test_resnet", "optimizer.lr": 0.03, "stop.epochs": 12}),
+    "test_resnet": Net("A", {"model.name": "test_resnet", "optimizer.lr": 0.03, "stop.epochs": 15}),
     "test_convnext": Net(
         "B",
         {"model.name": "test_convnext", "stop.epochs": 18}
@@ -73,15 +75,15 @@ NETS: dict[str, Net] = {
 
 ON: dict[str, tuple[str, ...]] = {
     "f4k23": ("cnn-5x16", "resnet-7x12", "test_resnet", "cnn-4x20-group", "cnn-8x12", "test_convnext"),
-    "fashion": ("cnn-5x16", "cnn-6x12-bare", "test_resnet", "cnn-4x20-group", "cnn-8x12", "preact-7x12"),
-    "reef": ("cnn-5x16", "cnn-6x12-bare", "resnet-7x12", "cnn-8x12", "preact-7x12", "cnn-4x20-group"),
+    "fashion": ("cnn-5x16", "cnn-5x16-bare", "test_resnet", "cnn-4x20-group", "cnn-8x12", "preact-7x12"),
+    "reef": ("cnn-5x16", "cnn-5x16-bare", "resnet-7x12", "cnn-8x12", "preact-7x12", "cnn-4x20-group"),
 }
 """The nets of the plain bases of each data set: three of either side."""
 
 
 # The eighth class of f4k23 is left out: the same fish before the same rock is in several of its tracks, a leak that is
 # there (7 % of the validation images of eight classes), and not planted.
-PLAIN = {"f4k23": "f4k23:classes=7,each=115", "fashion": "fashion:each=80", "reef": "reef:species=8,n=100,fauna=5"}
+PLAIN = {"f4k23": "f4k23:classes=7,each=115", "fashion": "fashion:each=120", "reef": "reef:species=8,n=100,fauna=5"}
 MODEST = {
     "f4k23": "f4k23:classes=6,each=60",
     "fashion": "fashion:each=60",
@@ -158,7 +160,7 @@ _MISSES: tuple[tuple[str, Half, str, str, Mapping[str, Any]], ...] = (
     ("sparse-relu", "calibration", PLAIN["reef"], "cnn-5x16", {"model.bias": -0.5}),
     ("sparse-relu", "locked", PLAIN["f4k23"], "cnn-8x12", {"model.bias": -0.5}),
     ("noisy-loss", "calibration", PLAIN["fashion"], "cnn-5x16", {"batch_size": 6, "optimizer.lr": 0.01}),
-    ("noisy-loss", "locked", PLAIN["reef"], "cnn-4x20-group", {"batch_size": 6, "optimizer.lr": 0.001}),
+    ("noisy-loss", "locked", PLAIN["reef"], "cnn-4x20-group", {"batch_size": 6, "optimizer.lr": 0.02}),
     ("tiny-gradients-adam", "calibration", PLAIN["f4k23"], "preact-7x12", {"model.init": "large"}),
     ("tiny-gradients-adam", "locked", PLAIN["fashion"], "cnn-5x16", {"model.init": "large", **ADAM}),
     ("hard-at-its-ceiling", "calibration", "reef:species=6,n=170,difficulty=0.9,fauna=4", "resnet-7x12", {}),
@@ -168,7 +170,7 @@ _MISSES: tuple[tuple[str, Half, str, str, Mapping[str, Any]], ...] = (
     ("deep-residual", "calibration", PLAIN["reef"], "preact-21x8", {}),
     ("deep-residual", "locked", PLAIN["fashion"], "resnet-19x8", {}),
     ("other-activation", "calibration", PLAIN["fashion"], "cnn-5x16", {"model.activation": "tanh"}),
-    ("other-activation", "locked", PLAIN["reef"], "cnn-6x12-bare", {"model.activation": "selu"}),
+    ("other-activation", "locked", PLAIN["reef"], "cnn-5x16-bare", {"model.activation": "selu"}),
     ("gelu", "locked", PLAIN["f4k23"], "cnn-4x20-group", {"model.activation": "gelu", "model.norm": "layer"}),
     ("cyclic", "calibration", PLAIN["f4k23"], "cnn-5x16", {"schedule.name": "cyclic", "schedule.cycle": 5}),
     ("plateau-schedule", "locked", PLAIN["reef"], "cnn-8x12", {"schedule.name": "plateau", "schedule.patience": 1}),

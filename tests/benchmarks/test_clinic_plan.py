@@ -76,7 +76,7 @@ def test_a_planted_run_differs_from_its_control_in_the_fault_alone() -> None:
 
 
 def test_a_fault_without_effect_is_not_planted() -> None:
-    base = next(b for b in healthy() if b.net == "cnn-6x12-bare")
+    base = next(b for b in healthy() if b.net == "cnn-5x16-bare")
     still = Fault("no-momentum", "none", lambda recipe, _: recipe.change({"optimizer.momentum": 0.0}), Recipe())
     assert base.recipe.optimizer.name == "adam"
     assert plan._planted_in(still, base, 1) is None
