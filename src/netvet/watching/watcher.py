@@ -230,7 +230,8 @@ class Watcher:
         if self._stepped or not (self._asking.due["before_step"] or self._asking.due["after_step"] or not self._start):
             return
         with torch.no_grad():
-            self._weights = weights(self.model, self._order)
+            if self._asking.due["after_step"] or not self._weights:  # elsewhere those of the last measured step will do
+                self._weights = weights(self.model, self._order)
             if not self._start:
                 self._start = first_weights(self._writer, self._weights, self._at)
                 self._describe()
