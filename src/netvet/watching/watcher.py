@@ -123,7 +123,7 @@ class Watcher:
             self._readings.seal()
             flush = self._at // FLUSH != (self._at + self._stepped) // FLUSH
             self._at += self._stepped
-            self._stepped, self._measured, self._losses, self._weights = 0, False, [], {}
+            self._stepped, self._measured, self._losses = 0, False, []
             self._asking.plan(self._at)
             if flush:
                 self.flush()
