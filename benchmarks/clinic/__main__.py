@@ -28,7 +28,12 @@ def main() -> int:
             command.add_argument(
                 "--minutes", type=float, default=math.inf, help="begin no run after so many (no limit)"
             )
-            command.add_argument("--no-exams", action="store_true", help="training alone")
+            command.add_argument(
+                "--exams",
+                choices=("ordered", "all", "none"),
+                default="ordered",
+                help="those that the diagnosis orders (the default), every one, or none",
+            )
             command.add_argument("--retake", nargs="+", default=[], metavar="EXAM", help="take these exams again")
         else:
             command.add_argument("--json", action="store_true", help="one JSON object")
@@ -63,11 +68,10 @@ def _train(chosen: list[Run], asked: argparse.Namespace) -> int:
     for name, reason in missing.items():
         print(f"{sum(run.family == name for run in chosen)} runs are left out. {reason}", file=sys.stderr)
     here = [run for run in chosen if run.family not in missing]
-    examined = not asked.no_exams
     orders = [
-        train.Order(run, tuple(asked.retake), examined)
+        train.Order(run, tuple(asked.retake), asked.exams)
         for run in here
-        if train.wanted(run, asked.retake, with_exams=examined)
+        if train.wanted(run, asked.retake, which=asked.exams)
     ]
     print(f"{len(here) - len(orders)} of {len(here)} runs are there already.")
     failures = train.train_all(orders, workers=asked.workers, minutes=asked.minutes)

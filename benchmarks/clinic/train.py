@@ -1,4 +1,4 @@
-"""Trains the runs of the plan, takes every exam on each, and keeps their traces.
+"""Trains the runs of the plan, takes the exams that each calls for (or all), and keeps their traces.
 
 Two processes by default, each with one thread. Run folders (weights, full traces) stay in `clinic/runs` in netvet's
 cache folder, so that an exam which is new or has changed is taken without training again. A run counts as trained when
@@ -13,12 +13,12 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmarks.clinic import datasets, store
 from benchmarks.clinic.plan import Run
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 2
 """How often a run is begun whose process died."""
+Exams = Literal["ordered", "all", "none"]
+"""Which exams are taken on a run: those that its diagnosis orders, as a checkup does; every one; or none."""
 _NOTE = "clinic"  # a key of the trace's meta
 _HELD = 4  # image sets that a process keeps in memory
 
@@ -62,21 +64,30 @@ def note(run: Run) -> Note | None:
     return found if parse(found.recipe) == run.recipe else None
 
 
-def wanted(run: Run, retake: Sequence[str] = (), *, with_exams: bool = True) -> bool:
+def wanted(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") -> bool:
     """Whether there is something left to do for a run."""
-    from netvet.exam import exams
-
     kept = store.read(run.name) if store.path(run.name).exists() else None
     if kept is None or kept.recipe != run.recipe or retake:
         return True
-    return with_exams and not set(exams()) <= {*kept.seconds, *kept.failed}
+    return bool(_due(kept.trace, {*kept.seconds, *kept.failed}, which))
 
 
-def make(run: Run, retake: Sequence[str] = (), *, with_exams: bool = True) -> store.Kept:
+def _due(trace: Trace, taken: Collection[str], which: Exams) -> tuple[str, ...]:
+    """The exams that a run lacks."""
+    from netvet.exam import exams
+    from netvet.rule import diagnose
+
+    if which == "none":
+        return ()
+    names = exams() if which == "all" else diagnose(trace, taken=tuple(taken)).exams
+    return tuple(name for name in names if name not in taken)
+
+
+def make(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") -> store.Kept:
     """Train a run where that is not done, take the exams it lacks and those of `retake`, and keep its trace."""
     import torch
 
-    from netvet.exam import Patient, exams, take
+    from netvet.exam import Patient, take
     from netvet.training import train
 
     torch.set_num_threads(1)
@@ -92,9 +103,11 @@ def make(run: Run, retake: Sequence[str] = (), *, with_exams: bool = True) -> st
         known = Note(run.recipe.model_dump(mode="json"), {"training": time.perf_counter() - began})
     with TraceWriter(place) as record:
         record.meta(_NOTE, vars(known))
-        for name in exams() if with_exams else ():
-            if name in {*known.seconds, *known.failed} and name not in retake:
+        taken = {*known.seconds, *known.failed} - set(retake)
+        for name in (*retake, *_due(Trace.open(place), taken, which)):
+            if name in taken:
                 continue
+            taken.add(name)
             began = time.perf_counter()
             known.failed.pop(name, None)
             try:
@@ -132,7 +145,7 @@ class Order:
 
     run: Run
     retake: tuple[str, ...] = ()
-    with_exams: bool = True
+    which: Exams = "ordered"
 
 
 @dataclass(frozen=True)
@@ -213,7 +226,7 @@ def _work(line: Connection) -> None:
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            kept = make(order.run, order.retake, with_exams=order.with_exams)
+            kept = make(order.run, order.retake, which=order.which)
             line.send(Reply(order.run.name, kept.seconds, kept.failed))
         except KeyboardInterrupt:
             return
