@@ -217,6 +217,16 @@ class TestTheRace:
         assert trial.left_out == ("weight-decay", "dropout")
         assert "There was no time for weight-decay and dropout." in trial.summary
 
+    @pytest.mark.parametrize("refused", [("augment",), ("augment", "weight-decay", "dropout")])
+    def test_a_remedy_that_the_network_refuses_is_named_and_the_others_go_on(
+        self, trying: Treat, refused: tuple[str, ...]
+    ) -> None:
+        trial = trying(FakeEngine(refuses=dict.fromkeys(refused, "No norm there.")), budget=300)
+        assert trial.refused == dict.fromkeys(refused, "No norm there.")
+        assert trial.left_out == ()
+        assert {v.remedy for v in trial.verdicts} == {"augment", "weight-decay", "dropout"} - set(refused)
+        assert "augment could not be tried: No norm there." in trial.summary
+
     def test_a_run_that_goes_beyond_the_budget_is_given_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -378,7 +388,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, dropout"),
+            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-weights"),
             ({"names": ["one-cycle"]}, "one-cycle would change nothing"),
             ({"budget": 5}, "too short for a trial"),
             ({"seeds": 1}, "too few"),

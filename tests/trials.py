@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netvet.engine import Job
+from netvet.engine import Job, Refusal
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, Finding
 from netvet.trace import TraceWriter
@@ -37,7 +37,8 @@ class FakeEngine:
     """`effects`: arm -> what it adds to the metric; `scatter`: arm -> standard deviation of a run, "" for all others.
 
     `agreement`: how much of a run's luck shows on validation and test alike, 0..1. `seconds`: of one epoch. `findings`:
-    what the traces of an arm show. `stop_after`: Ctrl-C comes when so many runs are finished.
+    what the traces of an arm show. `refuses`: arms that cannot be run, with the reason. `stop_after`: Ctrl-C comes when
+    so many runs are finished.
     """
 
     effects: Mapping[str, float] = field(default_factory=dict)
@@ -48,13 +49,17 @@ class FakeEngine:
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     stop_after: int = 1_000
+    refuses: Mapping[str, str] = field(default_factory=dict)
     luck: int = 0
     noise: Callable[[np.random.Generator], float] = field(default=lambda random: float(random.normal()))
     jobs: list[Job] = field(default_factory=list)
     evaluated: list[tuple[str, int]] = field(default_factory=list)
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun | Refusal]:
         for job in jobs:
+            if job.arm in self.refuses:
+                yield Refusal(job.arm, self.refuses[job.arm])
+                continue
             if len(self.jobs) >= self.stop_after:
                 raise KeyboardInterrupt
             self.jobs.append(job)

@@ -18,7 +18,7 @@ from netvet.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.rule import diagnose
 from netvet.trace import FILE, Trace
-from netvet.trial import ArmRun
+from netvet.trial import CONTROL, ArmRun
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
@@ -36,12 +36,20 @@ class Job:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A job that cannot be done: a remedy's recipe that this network, or these images, do not allow; and why."""
+
+    arm: str
+    reason: str
+
+
 class Engine(Protocol):
     """Anything that can make the runs of a trial."""
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun | Refusal]:
         """Train, measure on validation and diagnose each job. KeyboardInterrupt ends the trial; what was yielded
-        counts.
+        counts. What a treated job cannot do is a `Refusal`; the control raises BadInput.
         """
         ...
 
@@ -63,10 +71,17 @@ class LocalEngine:
         self._images = {} if images is None or of is None else {_key(of): images}
         self._tick = tick
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun | Refusal]:
         """See `Engine.run`. A run that was broken off earlier in the same folder with the same recipe goes on."""
         for job in jobs:
-            yield self._one(job)
+            done: ArmRun | Refusal
+            try:
+                done = self._one(job)
+            except BadInput as error:
+                if job.arm == CONTROL:
+                    raise
+                done = Refusal(job.arm, str(error))
+            yield done
 
     def evaluate(self, run: ArmRun, split: str) -> Mapping[str, float]:
         """See `Engine.evaluate`."""

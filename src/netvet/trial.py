@@ -98,6 +98,7 @@ class Trial:
     summary: str
     reused: int = 0
     left_out: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
 
     def save(self, run: Path) -> None:
@@ -221,6 +222,7 @@ def treat(
         except KeyboardInterrupt:
             race.interrupted = True
         race.say("")
+    tried = {*race.refused, *(arm for arm, _seed in race.runs)}
     trial = Trial(
         metric=protocol.metric,
         epochs=race.plan.epochs,
@@ -233,7 +235,8 @@ def treat(
         confirmation=confirmation,
         summary="",
         reused=race.reused,
-        left_out=tuple(name for name in protocol.prescriptions if name not in {arm for arm, _seed in race.runs}),
+        left_out=tuple(name for name in protocol.prescriptions if name not in tried),
+        refused=race.refused,
         interrupted=race.interrupted,
     )
     trial = replace(trial, summary=summarise(trial, protocol.diagnosis))

@@ -57,7 +57,7 @@ def test_the_range_test_leaves_the_root_cause_and_never_names_the_other(rule: st
 
     recipe = plant(rule, next(fault.on for fault in faults().values() if fault.rule == rule))
     before = _diagnosed(recipe, tmp_path)
-    assert before.exams == ("lr-range",)
+    assert "lr-range" in before.exams
     with TraceWriter(tmp_path) as record:
         take("lr-range", Patient(tmp_path, recipe, load_images(recipe, progress=False), record))
     after = diagnose(Trace.open(tmp_path))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from netvet.probe import Layer, probe
-from netvet.watching.layers import RECTIFIERS, is_activation, is_weight_layer
+from netvet.watching.layers import RECTIFIERS, has_activations, is_weight_layer
 
 
 @probe("dead_fraction", at="forward", every=10, unit="share of units")
@@ -28,7 +28,7 @@ def measure(layer: Layer) -> dict[str, Tensor] | None:
         return _share(layer.name, layer.output_statistics)
     if layer.previous is None or not is_weight_layer(layer.module):
         return None  # the first weight layer looks at images, not at units
-    if any(is_activation(module) for module in layer.model.modules()):
+    if has_activations(layer.model):
         return None
     found = layer.input_statistics
     channels = getattr(layer.previous, "out_channels", None)

@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic
 
 from netvet import __version__
-from netvet.engine import Engine, Job
+from netvet.engine import Engine, Job, Refusal
 from netvet.errors import BadInput
 from netvet.locale import _
 from netvet.trial import CONTROL, ArmProgress, ArmRun, Progress
@@ -44,9 +44,10 @@ class TimeUp(Exception):  # noqa: N818 - it ends a race, and is no error
 class Race:
     """State of a race.
 
-    `runs`: what has been run, by arm and seed. `reused`: how many of them an earlier trial had made. `plan`: how many
-    epochs, remedies and seeds fit. `racing`: the arms that are still in the race, or were when it ended. `doing`,
-    `share`, `index`: what is under way, how much of it is done (0..1), and which seed that is.
+    `runs`: what has been run, by arm and seed. `refused`: arms that cannot be run, with the reason. `reused`: how many
+    of the runs an earlier trial had made. `plan`: how many epochs, remedies and seeds fit. `racing`: the arms that are
+    still in the race, or were when it ended. `doing`, `share`, `index`: what is under way, how much of it is done
+    (0..1), and which seed that is.
     """
 
     protocol: Protocol
@@ -56,6 +57,7 @@ class Race:
     on_update: Callable[[Progress], None] | None = None
     clock: Callable[[], float] = field(default_factory=lambda: monotonic)
     runs: dict[tuple[str, int], ArmRun] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
     reused: int = 0
     interrupted: bool = False
     racing: list[str] = field(default_factory=list)
@@ -214,6 +216,10 @@ class Race:
                 self.runs[arm, job.recipe.seed] = found
                 self.reused += 1
         for run in self.engine.run(self._fitting(index, todo)):
+            if isinstance(run, Refusal):
+                self.refused[run.arm] = run.reason
+                self.racing = [arm for arm in self.racing if arm != run.arm]
+                continue
             self.runs[run.arm, run.seed] = run
             _record(run, self._job(run.arm, index), self.protocol.digest)
             self.say(self.doing, 1.0)

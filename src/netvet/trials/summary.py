@@ -125,6 +125,8 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
         said.append(_("The trial was broken off, and rests on the runs that were finished."))
     if trial.left_out:
         said.append(_("There was no time for {names}.").format(names=_listed(trial.left_out)))
+    for name, reason in trial.refused.items():
+        said.append(_("{remedy} could not be tried: {reason}").format(remedy=name, reason=reason))
     if trial.reused:
         said.append(
             ngettext(

@@ -17,6 +17,8 @@ PARAMETRIZED = "parametrizations"  # where torch.nn.utils.parametrize keeps what
 _NOT_ELEMENTWISE = (nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin)
 _ACTIVATION_MODULES = (activation.__name__, "timm.layers.activations", "timm.layers.activations_me")
 
+_WITH_ACTIVATIONS: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
+
 
 def is_weight_layer(module: nn.Module) -> bool:
     """Whether it multiplies by a weight: convolutions, linear layers, whatever owns a `weight` of two or more axes."""
@@ -57,6 +59,15 @@ def unwrap(model: nn.Module) -> nn.Module:
 def is_activation(module: nn.Module) -> bool:
     """Whether it is an elementwise non-linearity of torch or timm."""
     return type(module).__module__ in _ACTIVATION_MODULES and not isinstance(module, _NOT_ELEMENTWISE)
+
+
+def has_activations(model: nn.Module) -> bool:
+    """Whether any of its modules is an activation; looked up once for a model, since a search in every layer of a deep
+    net would cost more than the layers.
+    """
+    if model not in _WITH_ACTIVATIONS:
+        _WITH_ACTIVATIONS[model] = any(is_activation(module) for module in model.modules())
+    return _WITH_ACTIVATIONS[model]
 
 
 def is_batch_norm(module: nn.Module) -> bool:
