@@ -1,8 +1,9 @@
 """What is counted: is the planted cause first, or among the first three, and how often is a healthy run called sick.
 
 Sick runs are those in which the fault did harm (`harm`); where it did none, an alarm is counted as false, apart from
-those on healthy runs. A cause is named when it is an illness; notes do not count, nor do symptoms. Intervals are
-Wilson's, 95 % (1927, https://doi.org/10.1080/01621459.1927.10502953).
+those on healthy runs. The causes are counted in the order of the findings: illnesses, then notes, as low-level
+messages of other tools count; symptoms do not. `as_illness` counts those alone that were called an illness. An alarm is
+a run that is called sick. Intervals are Wilson's, 95 % (1927, https://doi.org/10.1080/01621459.1927.10502953).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Diagnose = Callable[[Trace], Diagnosis]
 class Case:
     """A run and what was said of it.
 
-    `named`: the causes that are called illnesses, the root first. `verdict`: healthy, sick or undecided. `message`:
+    `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy, sick or undecided. `message`:
     the first finding's. `took`: None in a healthy run, else whether the planted fault did harm; `numbers` say so.
     `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run, whether it learns well.
     """
@@ -40,6 +41,7 @@ class Case:
     run: Run
     named: tuple[str, ...]
     verdict: str
+    ill: int = 0
     message: str = ""
     took: bool | None = None
     numbers: str = ""
@@ -58,8 +60,8 @@ class Case:
 
 
 def named(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The causes that a diagnosis calls illnesses, each once, the root first."""
-    found = [f.rule for f in diagnosis.findings if f.kind == "cause" and f.severity == "illness"]
+    """The causes that a diagnosis finds, each once, the root first, notes last."""
+    found = [f.rule for f in diagnosis.findings if f.kind == "cause"]
     return tuple(dict.fromkeys(found))
 
 
@@ -85,6 +87,7 @@ def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose
                 run,
                 named(diagnosis),
                 verdict,
+                len({f.rule for f in diagnosis.findings if f.kind == "cause" and f.severity == "illness"}),
                 "" if root is None else f"{root.rule}: {root.message}",
                 None if judged is None else judged.took,
                 f"accuracy {accuracy(trace):.2f}" if judged is None else judged.numbers,
@@ -186,6 +189,7 @@ def _named(sick: Sequence[Case]) -> dict[str, Any]:
     return {
         "first": _share(first, len(sick)),
         "first_interval": _interval(first, len(sick)),
+        "as_illness": _share(sum(case.first and case.ill > 0 for case in sick), len(sick)),
         "top3": _share(three, len(sick)),
         "top3_interval": _interval(three, len(sick)),
     }

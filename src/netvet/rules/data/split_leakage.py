@@ -9,7 +9,8 @@ Validation accuracy is excellent and nearly equal to training accuracy; on new f
 by group, or surely (Wilson's interval) more than `look` by look. Some fish do look alike without being the same: of
 4,179 photographs of 1,348 tracked fish, split by track, 2.5 % of the validation images have a near-duplicate in
 training, split at random 17 % (and 82 % a frame of the same track); of painted fish, at most 3 % where all are
-different, and 10 to 18 % where 30 % were copied and encoded anew.
+different, and 10 to 18 % where 30 % were copied and encoded anew; of 28-pixel pictures of clothes (Fashion-MNIST),
+where one pair of trousers looks like another, 5 %, of shirts alone 9 %.
 
 ## Why it happens
 Frames of one video, photographs of one animal or copies of one file were split at random, one into training and its
@@ -39,7 +40,7 @@ from netvet.trace import Trace
 
 
 @rule("split-leakage", needs=["leaked_share"], remedies=["group-split"], invalidates=True)
-def check(trace: Trace, *, group: float = 0.01, look: float = 0.03) -> Iterator[Finding]:
+def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[Finding]:
     """`group`, `look`: shares of a split's images, 0..1."""
     splits = trace.places("leaked_share")
     leaked = [s for s in splits if trace.last("leaked_by_group", s) > group or _surely(trace, s) > look]
