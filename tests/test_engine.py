@@ -8,19 +8,39 @@ from pathlib import Path
 
 import pytest
 
-from netvet.engine import Job, LocalEngine, same_split
+from netvet.engine import Job, LocalEngine, Refusal, same_split
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
 from netvet.trace import Trace
 from netvet.training import evaluate, load_images, train
-from netvet.trial import CONTROL, treat
+from netvet.trial import CONTROL, ArmRun, treat
+
+
+def made(engine: LocalEngine, job: Job) -> ArmRun:
+    """The run that one job becomes."""
+    (run,) = engine.run([job])
+    assert isinstance(run, ArmRun)
+    return run
+
+
+def test_what_a_network_refuses_is_told_and_the_next_job_goes_on(
+    tmp_path: Path, recipe: Recipe, images: ImageSet
+) -> None:
+    short = recipe.change({"stop.epochs": 1})
+    refused = short.change({"surgery": ["residual"]})
+    jobs = [Job("residual", refused, tmp_path / "a"), Job(CONTROL, short, tmp_path / "b")]
+    first, second = LocalEngine(images, of=recipe).run(jobs)
+    assert isinstance(first, Refusal)
+    assert first.arm == "residual"
+    assert first.reason.endswith(".")
+    assert isinstance(second, ArmRun)
 
 
 def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     told: list[float] = []
     engine = LocalEngine(images, of=recipe, tick=told.append)
     job = Job("augment", recipe.change({"seed": 3}), tmp_path / "trials" / "augment-3")
-    (run,) = engine.run([job])
+    run = made(engine, job)
     assert (run.arm, run.seed, run.epochs, run.folder) == ("augment", 3, 3, str(job.folder))
     assert run.metrics["balanced_accuracy"] == evaluate(job.folder, images, "val").numbers["balanced_accuracy"]
     assert engine.evaluate(run, "test") == evaluate(job.folder, images, "test").numbers
@@ -39,8 +59,8 @@ def test_a_run_that_was_broken_off_goes_on(tmp_path: Path, recipe: Recipe, image
     with pytest.raises(KeyboardInterrupt):
         list(LocalEngine(images, of=recipe, tick=stop).run([job]))
     assert Trace.open(job.folder).meta["finished"] is False
-    (gone_on,) = LocalEngine(images, of=recipe).run([job])
-    (unbroken,) = LocalEngine(images, of=recipe).run([Job(CONTROL, recipe, tmp_path / "other")])
+    gone_on = made(LocalEngine(images, of=recipe), job)
+    unbroken = made(LocalEngine(images, of=recipe), Job(CONTROL, recipe, tmp_path / "other"))
     assert gone_on.metrics == unbroken.metrics
 
 
@@ -49,7 +69,7 @@ def test_what_another_recipe_left_is_cleared_away(tmp_path: Path, recipe: Recipe
     train(recipe, out=folder, images=images)
     (folder / "note.txt").write_text("of the old run", encoding="utf-8")
     other = recipe.change({"optimizer.lr": 0.01})
-    (run,) = LocalEngine(images, of=recipe).run([Job(CONTROL, other, folder)])
+    run = made(LocalEngine(images, of=recipe), Job(CONTROL, other, folder))
     assert Trace.open(run.folder).recipe == other
     assert not (folder / "note.txt").exists()
 
@@ -70,7 +90,7 @@ def test_jobs_are_drawn_one_at_a_time(tmp_path: Path, recipe: Recipe, images: Im
 
 def test_a_run_on_another_split_has_its_own_images(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     other = recipe.change({"data.split_seed": 5, "stop.epochs": 1})
-    (run,) = LocalEngine(images, of=recipe).run([Job("group-split", other, tmp_path / "group-split-0")])
+    run = made(LocalEngine(images, of=recipe), Job("group-split", other, tmp_path / "group-split-0"))
     assert Trace.open(run.folder).meta["data"]["digest"] == load_images(other, progress=False).digest != images.digest
 
 

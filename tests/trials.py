@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class FakeEngine:
     jobs: list[Job] = field(default_factory=list)
     evaluated: list[tuple[str, int]] = field(default_factory=list)
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[ArmRun | Refusal]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[Any]:
         for job in jobs:
             if job.arm in self.refuses:
                 yield Refusal(job.arm, self.refuses[job.arm])

@@ -28,6 +28,7 @@ START = Recipe().change(
     }
 )
 ADAM = {"optimizer.name": "adam", "optimizer.lr": 0.003, "optimizer.weight_decay": 0.0}
+NO_MOMENTUM = {"optimizer.momentum": 0.0, "optimizer.lr": 0.4}
 BARE = {"augment": NO_AUGMENT.model_dump(mode="json"), "optimizer.weight_decay": 0.0}
 
 
@@ -180,7 +181,7 @@ _MISSES: tuple[tuple[str, Half, str, str, Mapping[str, Any]], ...] = (
     ("high-rate-that-learns", "locked", PLAIN["fashion"], "cnn-5x16", {"optimizer.lr": 0.6}),
     ("rare-but-easy", "calibration", "reef:species=6,n=250,imbalance=10,difficulty=0.2", "cnn-5x16", {}),
     ("rare-but-easy", "locked", "fashion:only=trouser+bag+ankle-boot+sandal,each=300,imbalance=10", "preact-7x12", {}),
-    ("no-momentum-that-learns", "calibration", PLAIN["fashion"], "cnn-8x12", {"optimizer.momentum": 0.0}),
+    ("no-momentum-that-learns", "calibration", PLAIN["fashion"], "cnn-8x12", NO_MOMENTUM),
     ("raw-pixels-under-norm", "locked", PLAIN["reef"], "cnn-5x16", {"data.normalise": "bytes"}),
     ("bare-without-gap", "calibration", "reef:species=4,n=250,difficulty=0.1,fauna=6", "cnn-4x20-group", BARE),
     ("wide-without-gap", "locked", "reef:species=4,n=150,difficulty=0.2,fauna=8", "cnn-5x16", {"model.width": 32}),

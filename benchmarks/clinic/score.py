@@ -33,9 +33,10 @@ Diagnose = Callable[[Trace], Diagnosis]
 class Case:
     """A run and what was said of it.
 
-    `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy, sick or undecided. `message`:
-    the first finding's. `took`: None in a healthy run, else whether the planted fault did harm; `numbers` say so.
-    `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run, whether it learns well.
+    `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy,
+    sick or undecided. `message`: the first finding's. `took`: None in a healthy run, else whether the planted fault did
+    harm; `numbers` say so. `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run,
+    whether it learns well.
     """
 
     run: Run

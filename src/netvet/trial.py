@@ -98,8 +98,8 @@ class Trial:
     summary: str
     reused: int = 0
     left_out: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, run: Path) -> None:
         """Write `trial.json` into the run's folder, atomically. Numbers that are not finite are written as null."""
