@@ -146,17 +146,28 @@ def inspect(
     data: DataArgument,
     /,
     *,
+    out: Annotated[
+        Path | None, Parameter(help="Where the page and the tables go; runs/NAME-inspection-DATE-TIME where left out.")
+    ] = None,
+    exclude: Annotated[Path | None, Parameter(help="CSV with a path column: images to leave out.")] = None,
+    relabel: Annotated[Path | None, Parameter(help="CSV path,label: labels that replace those of the data.")] = None,
+    features: Annotated[
+        Literal["auto", "pretrained", "handmade", "none"],
+        Parameter(help="What labels and splits are judged by; auto: pretrained where the weights are installed."),
+    ] = "auto",
     set_: Set = [],  # noqa: B006
     json: Json = False,
     lang: Lang = None,
 ) -> int:
-    """Look at the data alone: counts, imbalance, splits, unreadable files, leakage.
+    """Look at the data alone: duplicates, leakage, likely label errors, poor images, shifted splits.
 
-    Example: netvet inspect photos/
+    Writes a page with the images in question, and suspects.csv and fixes.csv to mend and give back.
+
+    Example: netvet inspect photos/ --exclude suspects.csv --relabel fixes.csv
     """
-    from netvet import commands
+    from netvet.audit import command
 
-    return commands.inspect(data, set_, json)
+    return command.run(data, set_, out, exclude, relabel, features, json)
 
 
 @app.command(group=LOOK)

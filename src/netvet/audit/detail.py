@@ -1,0 +1,53 @@
+"""Whether two pictures have the same fine detail: the second look at pairs whose thumbnails are alike.
+
+The detail is what is left of luma at 64 px after a mean over 7 x 7 px is taken away; two pictures are compared by its
+correlation, at the best of nine positions one pixel around. Copies that were moved by a pixel, relit and encoded again
+as JPEG keep it (painted fish: 0.82 and more), other pictures of one place do not (99 % below 0.76).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from netvet.audit.looks import LUMA, SHARP, release, shrink
+
+_WINDOW, _BLOCK = 7, 256
+
+Rows = NDArray[np.int64]
+
+
+def detail_correlation(images: NDArray[np.uint8], pairs: Rows) -> NDArray[np.float32]:
+    """The correlation of the fine detail of each pair of rows of (n, size, size, 3), -1..1."""
+    found = np.empty(len(pairs), np.float32)
+    for at, start in enumerate(range(0, len(pairs), _BLOCK)):
+        part = slice(start, start + _BLOCK)
+        one, other = (_detail(images[pairs[part, k]]) for k in (0, 1))
+        found[part] = _aligned(one, other)
+        if at % 16 == 15:
+            release(images)
+    release(images)
+    return found
+
+
+def _detail(block: NDArray[np.uint8]) -> NDArray[np.float32]:
+    luma = shrink(np.asarray(block @ LUMA, np.float32)[..., None], min(SHARP, block.shape[1]))[..., 0]
+    return np.asarray(luma - uniform_filter(luma, (0, _WINDOW, _WINDOW), mode="nearest"), np.float32)
+
+
+def _aligned(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    side = one.shape[1]
+    middle = _unit(one[:, 1:-1, 1:-1])
+    best = np.full(len(one), -1, np.float32)
+    for down in range(3):
+        for right in range(3):
+            moved = _unit(other[:, down : side - 2 + down, right : side - 2 + right])
+            best = np.maximum(best, np.einsum("ij,ij->i", middle, moved))
+    return best
+
+
+def _unit(detail: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = detail.reshape(len(detail), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6), np.float32)

@@ -1,0 +1,182 @@
+"""The whole inspection: of painted fish in files, its tables given back, its command."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netvet.audit import Inspection, features, inspect, looks, suspects
+from netvet.cli import main
+from netvet.images.dataset import load
+from netvet.images.reef import Reef, paint
+
+Netvet = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def reef(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Painted fish as files: wrong labels, copies across the split, a dark image, a broken file, one in grey."""
+    root = tmp_path_factory.mktemp("reef")
+    painted = paint(Reef(species=3, n=80, noise=0.08, duplicates=0.3, difficulty=0.3), 48)
+    assert painted.split is not None
+    rows = [["path", "label", "split"]]
+    for i, image in enumerate(painted.images):
+        pixels = image // 12 if i == 5 else image
+        Image.fromarray(pixels).convert("L" if i == 6 else "RGB").save(root / f"{i}.png")
+        rows.append([f"{i}.png", painted.classes[int(painted.labels[i])], ("train", "val", "test")[painted.split[i]]])
+    (root / "broken.png").write_bytes(b"")
+    rows.append(["broken.png", painted.classes[0], "train"])
+    with (root / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(reef: Path) -> Inspection:
+    return inspect(load(str(reef), image_size=64), str(reef), features_from="handmade")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_that_was_planted_is_there(found: Inspection) -> None:
+    kinds = [each.kind for each in found.notices]
+    assert {"leakage", "labels", "corrupt"} <= set(kinds)
+    severities = [each.severity for each in found.notices]
+    assert severities == sorted(severities, reverse=True)
+    assert found.leaked["val"]["leaked_by_look"] > 0.2
+    assert "leaked_by_group" not in found.leaked["val"]
+    assert found.headers is not None
+    assert found.headers.summary()["modes"] == {"RGB": 239, "L": 1}
+    assert ("5.png", "dark") in {(found.images.paths[each.row], each.kind) for each in found.quality.outliers}
+
+
+def test_json_is_plain(found: Inspection) -> None:
+    tree = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert tree["images"] == 240
+    assert tree["rejected"] == [{"path": "broken.png", "reason": "zero bytes"}]
+    assert tree["duplicates"]["across_splits"] > 5
+    assert tree["labels"]["ranked"][0].keys() == {"path", "given", "suggested", "probability"}
+    assert {each["split"] for each in tree["shift"]} <= {"val", "test"}
+
+
+def test_the_tables_can_be_given_back(found: Inspection, reef: Path, tmp_path: Path) -> None:
+    suspects.write(found, tmp_path)
+    rows, fixes = read(tmp_path / "suspects.csv"), read(tmp_path / "fixes.csv")
+    assert {row["reason"].split(":")[0] for row in rows} >= {"label", "near-duplicate across splits", "unusable"}
+    assert len(fixes) == len(found.labels.ranked) > 0 if found.labels is not None else False
+    mended = load(str(reef), image_size=64, exclude=str(tmp_path / "suspects.csv"), relabel=str(tmp_path / "fixes.csv"))
+    out = {row["path"] for row in rows}
+    assert set(mended.paths) == set(found.images.paths) - out
+    relabelled = load(str(reef), image_size=64, relabel=str(tmp_path / "fixes.csv"))
+    at = relabelled.paths.index(fixes[0]["path"])
+    assert relabelled.classes[int(relabelled.labels[at])] == fixes[0]["label"]
+    again = inspect(mended, str(reef), features_from="none")
+    assert again.leaked["val"]["leaked_by_look"] < 0.1
+
+
+def test_names_that_need_quotes_survive_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    suspects._put(path, ("path", "label"), iter([('a,"b"\n;.png', "=x")]))
+    assert read(path) == [{"path": 'a,"b"\n;.png', "label": "=x"}]
+
+
+def test_it_reads_a_memory_map_in_blocks_and_gives_the_pages_back(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2_000, 64, 64, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", pixels)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    measured, plain = looks.look(mapped), looks.look(pixels)
+    assert np.array_equal(measured.hashes, plain.hashes)
+    assert np.array_equal(measured.thumbnails, plain.thumbnails)
+    resident = _resident(tmp_path / "images.npy")
+    assert resident is None or resident < 0.2 * pixels.nbytes
+
+
+def _resident(file: Path) -> int | None:
+    """Bytes of a mapped file that are in this process's memory; None where the system does not say."""
+    try:
+        lines = Path("/proc/self/smaps").read_text().splitlines()
+    except OSError:
+        return None
+    total, mine = 0, False
+    for line in lines:
+        if "-" in line.split(" ")[0]:
+            mine = line.endswith(str(file))
+        elif mine and line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+def test_handmade_features_tell_painted_species_apart() -> None:
+    painted = paint(Reef(species=3, n=60, difficulty=0.2), 48)
+    values = features.extract(painted.images, kind="handmade").values
+    assert values.shape == (180, 128)
+    assert np.isfinite(values).all()
+    centres = np.stack([values[::2][painted.labels[::2] == k].mean(axis=0) for k in range(3)])
+    nearest = ((values[1::2, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == painted.labels[1::2]).mean() > 0.7
+
+
+def test_a_sample_sets_the_axes_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = paint(Reef(species=2, n=60), 32)
+    monkeypatch.setattr(features, "_SAMPLE", 50)
+    done: list[int] = []
+    values = features.extract(painted.images, kind="handmade", advance=done.append).values
+    assert values.shape == (120, 50)
+    assert sum(done) == 50 + 120
+    assert np.abs(values).max() > 0
+
+
+@pytest.fixture
+def netvet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Netvet:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, out, err
+
+    return run
+
+
+def test_the_command_writes_a_page_and_tables(netvet: Netvet, reef: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    code, out, err = netvet("inspect", reef, "--out", folder, "--features", "handmade")
+    assert code == 0, err
+    assert {path.name for path in folder.iterdir()} == {
+        "inspection.html", "inspection.json", "suspects.csv", "fixes.csv", "doubtful-classes.csv",
+    }  # fmt: skip
+    assert "in training" in out.splitlines()[1]
+    assert len(out.splitlines()) <= 14
+    code, out, _err = netvet(
+        "inspect", reef, "--features", "none", "--json", "--exclude", folder / "suspects.csv",
+        "--relabel", folder / "fixes.csv",
+    )  # fmt: skip
+    assert code == 0
+    tree = json.loads(out)
+    assert tree["images"] < 240
+    assert "labels" not in tree
+    assert Path(tree["folder"]).joinpath("inspection.html").is_file()
+
+
+def test_bad_input_is_a_sentence(netvet: Netvet, reef: Path, tmp_path: Path) -> None:
+    for arguments, said in (
+        (["none"], "does not exist"),
+        ([reef, "--exclude", "none.csv"], "none.csv does not exist"),
+        ([reef, "--features", "x"], "features"),
+        ([reef, "--out", reef / "0.png"], "cannot be made"),
+    ):
+        code, _out, err = netvet("inspect", *arguments)
+        assert code == 2
+        assert said in err
