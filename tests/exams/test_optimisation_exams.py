@@ -100,13 +100,13 @@ def test_one_without_room_does_not(tmp_path: Path) -> None:
 
 
 def test_momentum_has_nothing_to_say_of_adam(tmp_path: Path) -> None:
-    trace, sentence = _taken("momentum", {"optimizer.name": "adam", "optimizer.lr": 0.002}, tmp_path)
+    trace, sentence = _taken("momentum-gain", {"optimizer.name": "adam", "optimizer.lr": 0.002}, tmp_path)
     assert "already" in sentence
     assert not trace.places("momentum_loss")
 
 
 def test_momentum_compares_both_at_their_best_rates(tmp_path: Path) -> None:
-    trace, _sentence = _taken("momentum", {"optimizer.momentum": 0.0, "model.norm_after": "none"}, tmp_path)
+    trace, _sentence = _taken("momentum-gain", {"optimizer.momentum": 0.0, "model.norm_after": "none"}, tmp_path)
     losses = {place: trace.last("momentum_loss", place) for place in trace.places("momentum_loss")}
     assert set(losses) == {"run", "own", "0.9"}
     assert trace.last("momentum_gain") == pytest.approx(losses["own"] / losses["0.9"])

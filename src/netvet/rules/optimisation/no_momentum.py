@@ -4,7 +4,7 @@
 The loss stalls or crawls; a higher learning rate makes it jump instead of fall, a lower one makes it slower still.
 
 ## Evidence
-The recipe: SGD with a momentum below `weak`. With the `momentum` exam: at the best learning rate of each, a stretch
+The recipe: SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a stretch
 with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without momentum
 was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the learning rate
 is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or near the
@@ -51,7 +51,7 @@ SLOW, FAST, WILD = 3e-4, 0.1, 3.0  # as in the rules of the learning rate
 @rule(
     "no-momentum",
     needs=["recipe", "learning_rate", "loss", "train_loss"],
-    exams=["momentum"],
+    exams=["momentum-gain"],
     explains=["loss-plateau", "accuracy-plateau", "learning-rate-too-low"],
     remedies=["momentum"],
 )

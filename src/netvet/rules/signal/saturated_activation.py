@@ -7,7 +7,8 @@ The network learns slowly or not at all, though its gradient is fine in the last
 `saturated_fraction` (0..1): the share of a layer's outputs within 2 % of its range of a bound. Fires when it stays
 above `limit` in a layer for `patience` measurements, where most of the net's activations have two bounds (the gates of
 squeeze and excitation are few) and the layer is not the model's answer. From the first step on: the weights or the
-biases did it; from a later one: training did. 0.5: healthy tanh nets have 0.02 to 0.23, healthy sigmoid nets 0.01; with
+biases did it; from a later one: training did, and where no gradient came through from the start it is not blamed.
+0.5: healthy tanh nets have 0.02 to 0.23, healthy sigmoid nets 0.01; with
 three times He's weights 0.60 to 0.66, with biases of 3 or 5 0.77 to 0.94. Trained at 32 px for 14 epochs: tanh in 5
 layers 50 % right, with large weights 43 %, in 8 layers 22 %, with biases of 3 guessing. With the `initial-signal` exam
 the finding says what mends it: He's weights, biases of 0, or ReLU.
@@ -75,6 +76,8 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         return
     curve, step = full[0], _since(full[0], limit)
     born = step == curve.steps[0]
+    if not born and found.fault == "activation":
+        return  # no gradient came through from the start, and the layers drifted to their bounds: vanishing-gradient
     text = _("{share:.0%} of the outputs of {layer} lie at a bound of the activation")
     since = _(", from the first step on") if born else _(", since step {step}").format(step=step)
     more = len(full) - 1

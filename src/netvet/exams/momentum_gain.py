@@ -44,7 +44,7 @@ WALK = 12
 
 
 @exam(
-    "momentum",
+    "momentum-gain",
     gives=["momentum_loss", "momentum_rate", "momentum_gain", "grad_cosine"],
     cost="200 to 500 optimiser steps",
 )
