@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def _network() -> Callable[[NDArray[np.uint8]], Floats]:
     from netvet.training.weights import IMAGENET_MODEL, load_pretrained
 
     machine = choose(Recipe())
-    net = timm.create_model(IMAGENET_MODEL)
+    net: Any = timm.create_model(IMAGENET_MODEL)
     statistics = load_pretrained(net, "imagenet", IMAGENET_MODEL)
     assert statistics is not None
     net = net.eval().to(machine.device).to(memory_format=torch.channels_last)

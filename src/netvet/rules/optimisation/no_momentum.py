@@ -4,9 +4,9 @@
 The loss stalls or crawls; a higher learning rate makes it jump instead of fall, a lower one makes it slower still.
 
 ## Evidence
-The recipe: SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a stretch
-with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without momentum
-was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the learning rate
+The recipe: SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a
+stretch with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without
+momentum was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the learning rate
 is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or near the
 limit, the steps cannot get longer. Without the exam, at low confidence: the training loss ends above `high` of
 guessing, gradients arrive, steps are not too short (learning-rate-too-low says so) and the loss did not blow up.
