@@ -6,10 +6,10 @@ The loss stalls or crawls; a higher learning rate makes it jump instead of fall,
 ## Evidence
 The recipe: SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a
 stretch with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without
-momentum was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the learning rate
-is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or near the
-limit, the steps cannot get longer. Without the exam, at low confidence: the training loss ends above `high` of
-guessing, gradients arrive, steps are not too short (learning-rate-too-low says so) and the loss did not blow up.
+momentum was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the
+learning rate is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or
+near the limit, the steps cannot get longer. Without the exam, at low confidence: the training loss ends above `high`
+of guessing, gradients arrive, steps are not too short (learning-rate-too-low says so) and the loss did not blow up.
 `weak`, 0.5: two steps are averaged at most. `gain`, 0.05, and `high`, 0.5: plain nets of 5 and 7 convolutions without
 norms on painted fish (8 species, 32 pixels, 14 epochs of 11 steps) ended at 0.77, 0.79 and 0.84 of guessing without
 momentum and at 0.50 and 0.62 with 0.9; the exam's gain was 0.07 and 0.08 of guessing at the best rates of both, and
