@@ -135,14 +135,14 @@ def test_wilson_is_that_of_the_tables() -> None:
     assert score.wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
 
 
-def test_only_illnesses_are_named() -> None:
+def test_causes_are_named_in_the_order_of_the_findings_and_symptoms_are_not() -> None:
     findings = (
         Finding("m", rule="dead-relu"),
         Finding("m", rule="loss-plateau", kind="symptom"),
         Finding("m", rule="dead-relu"),
         Finding("m", rule="no-momentum", severity="note"),
     )
-    assert score.named(Diagnosis(findings, {}, "sick")) == ("dead-relu",)
+    assert score.named(Diagnosis(findings, {}, "sick")) == ("dead-relu", "no-momentum")
 
 
 def test_cases_are_read_from_kept_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
