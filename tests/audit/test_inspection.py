@@ -128,6 +128,7 @@ def test_handmade_features_tell_painted_species_apart() -> None:
 def test_a_sample_sets_the_axes_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
     painted = paint(Reef(species=2, n=60), 32)
     monkeypatch.setattr(features, "_SAMPLE", 50)
+    monkeypatch.setattr(features, "_KEPT", 50)
     done: list[int] = []
     values = features.extract(painted.images, kind="handmade", advance=done.append).values
     assert values.shape == (120, 50)

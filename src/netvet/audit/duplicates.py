@@ -17,7 +17,8 @@ The limits:
   the closest pairs have: two species are not copies of one another, so where they come that close (one camera, one
   background), looking alike means less.
 - Or 0.9, where the fine detail of both is the same too (`SAME_DETAIL`; see `detail`): an image that was saved again,
-  moved by a pixel, relit. An image's three nearest are looked at in this way.
+  moved by a pixel, relit. An image's three nearest are looked at in this way; and so is every pair with two labels,
+  which counts only if its detail is the same.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ def find(
         unsure = np.flatnonzero(apart & ~near & (similarity >= SIMILAR))
         unsure = unsure[_nearest(candidates[unsure], similarity[unsure])]
         near[unsure] = detail_correlation(images, candidates[unsure]) >= SAME_DETAIL
+        foreign = labels[candidates[:, 0]] != labels[candidates[:, 1]]
+        unlikely = np.flatnonzero(near & foreign & apart)
+        near[unlikely] = detail_correlation(images, candidates[unlikely]) >= SAME_DETAIL
 
     pairs = np.concatenate([copies, candidates[near]])
     closeness = np.concatenate([np.ones(len(copies), np.float32), similarity[near]])

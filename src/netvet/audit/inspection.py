@@ -198,7 +198,7 @@ def inspect(
     errors, shifts = None, None
     kind: Literal["pretrained", "handmade", "none"] = "none"
     if features_from != "none":
-        described = features.extract(images.images, kind=features_from, advance=counter("features"))
+        described = features.extract(images.images, kind=features_from, workers=workers, advance=counter("features"))
         kind = described.kind
         finish("features")
         member = duplicates.clusters(twins, total) if known is None else np.unique(known, return_inverse=True)[1]

@@ -39,6 +39,7 @@ AGREEMENT = 0.6  # of pairs of one group: below it (e1 above 23 %) groups are ta
 PRIOR = 0.2
 FEWEST_PAIRS = 20  # of images of one group, for their agreement to be known
 FOLDS, STRENGTH, MOST_FITTED = 5, 0.3, 20_000
+MOST_OF_A_CLASS = 0.5  # accused: beyond it the model does not know the class, and none of it is listed
 SUSPECT = 0.5  # probability that the given label is wrong from which it is listed
 
 Floats = NDArray[np.float64]
@@ -87,7 +88,9 @@ def find(
     others = posterior.copy()
     others[rows, labels] = 0
     doubt = np.log(others.max(axis=1) + 1e-12) - np.log(posterior[rows, labels] + 1e-12)
-    suspects = np.flatnonzero((wrong > SUSPECT) & (posterior.argmax(axis=1) != labels))
+    accused = (wrong > SUSPECT) & (posterior.argmax(axis=1) != labels)
+    share = np.bincount(labels, accused, classes) / np.maximum(np.bincount(labels, minlength=classes), 1)
+    suspects = np.flatnonzero(accused & (share[labels] <= MOST_OF_A_CLASS))
     recall = [float((predicted[labels == k].argmax(axis=1) == k).mean()) for k in np.unique(labels)]
     return LabelErrors(
         wrong=wrong,
@@ -113,6 +116,7 @@ def cross_validate(
 ) -> Floats:
     """(n, classes): each image by a model that has seen none of its group."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     found = np.zeros((len(labels), classes))
     folds = _folds(labels, member, seed)
@@ -126,7 +130,7 @@ def cross_validate(
         if len(known) < 2:
             found[np.ix_(held, known)] = 1
             continue
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # the matrices are too small to share
             warnings.simplefilter("ignore")  # that it stopped at max_iter: the last digits do not matter here
             model = LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=100).fit(values[seen], labels[seen])
         found[np.ix_(held, known)] = model.predict_proba(values[held])

@@ -67,7 +67,7 @@ def _splits(found: Inspection) -> Iterator[Notice]:
             text = _("{share:.0%} of the {split} images have a copy or near-duplicate in training.").format(
                 share=shares["leaked_by_look"], split=name
             )
-        yield Notice("leakage", min(1.0, 0.5 + shares["leaked_share"]), text)
+        yield Notice("leakage", min(1.0, 0.3 + 2 * shares["leaked_share"]), text)
 
 
 def _labels(found: Inspection) -> Iterator[Notice]:
@@ -124,7 +124,8 @@ def _quality(found: Inspection) -> Iterator[Notice]:
             low=each.low,
             high=each.high,
         )
-        yield Notice("quality", 0.5 * each.effect + 0.1, text)
+        weight = 0.5 if each.kind in ("blur", "dark", "glare") else 0.35  # the network normalises contrast itself
+        yield Notice("quality", weight * each.effect + 0.1, text)
     for kind, share in found.quality.whole.items():
         if share >= _WHOLE:
             text = _("{share:.0%} of all images are {kind}, whatever their class.").format(

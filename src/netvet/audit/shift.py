@@ -99,6 +99,7 @@ def _weights(labels: Ints, side: Ints) -> Floats:
 def _scores(values: NDArray[np.float32], side: Ints, weights: Floats, member: Ints, seed: int) -> Floats:
     """Cross-validated log-odds of being held out, (n,)."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     score = np.zeros(len(side))
     folds = _folds(side, np.unique(member, return_inverse=True)[1], seed)
@@ -106,7 +107,7 @@ def _scores(values: NDArray[np.float32], side: Ints, weights: Floats, member: In
         held, seen = folds == fold, folds != fold
         if len(np.unique(side[seen])) < 2 or not held.any():
             continue
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")
             model = LogisticRegression(C=0.03, tol=1e-3, max_iter=60)
             model.fit(values[seen], side[seen], sample_weight=weights[seen])

@@ -223,6 +223,8 @@ def _odd(found: Inspection, each: Outlier) -> Picture:
     line = _("{z:.1f} deviations").format(z=each.deviations)
     if found.headers is not None and each.kind in ("tiny", "shape"):
         line = f"{found.headers.width[each.row]} × {found.headers.height[each.row]}"
+    if each.kind == "glare":
+        line = _("{share:.0%} white").format(share=each.value)
     return Picture((_uri(images.images[each.row]),), (name, line), f"{images.paths[each.row]}: {each.kind}")
 
 
