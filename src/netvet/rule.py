@@ -275,11 +275,14 @@ def _by_confidence(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _exams(known: Mapping[str, Rule], present: set[str], trace: Trace, taken: Sequence[str]) -> tuple[str, ...]:
-    """The exams of rules that explain a symptom which shows, less those that have been taken."""
+    """The exams of rules that can be assessed and explain a symptom which shows, less those that have been taken."""
     done = {*taken, *trace.meta.get("exams", ())}
-    wanted = [
-        exam for each in known.values() if present & set(each.explains) for exam in each.exams if exam not in done
+    asking = [
+        each
+        for each in known.values()
+        if present & set(each.explains) and all(_measured(trace, name) for name in each.needs)
     ]
+    wanted = [exam for each in asking for exam in each.exams if exam not in done]
     return tuple(dict.fromkeys(wanted))
 
 

@@ -26,7 +26,7 @@ def test_silent_on_a_clean_split_and_on_a_few_that_look_alike() -> None:
 
 
 def test_two_look_alikes_of_few_images_prove_nothing() -> None:
-    few = altered(healthy_trace(), {"leaked_share@val": 0.06, "leaked_by_look@val": 0.06, "leaked_by_group@*": None})
+    few = altered(healthy_trace(), {"leaked_share@val": 0.12, "leaked_by_look@val": 0.12, "leaked_by_group@*": None})
     assert_silent(RULE, altered(few, {"val_images@*": 4.0}))
     assert_fires(RULE, altered(few, {"val_images@*": 100.0}))
 
