@@ -1,8 +1,10 @@
 """Whether two pictures have the same fine detail: the second look at pairs whose thumbnails are alike.
 
-The detail is what is left of luma at 64 px after a mean over 7 x 7 px is taken away; two pictures are compared by its
-correlation, at the best of nine positions one pixel around. Copies that were moved by a pixel, relit and encoded again
-as JPEG keep it (painted fish: 0.82 and more), other pictures of one place do not (99 % below 0.76).
+The detail is what is left of luma at 64 px after a mean over 7 x 7 px is taken away, without a margin of an eighth on
+each side, where frames and time stamps are; two pictures are compared by its correlation, at the best of nine positions
+one pixel around. Copies that were moved by a pixel, relit and encoded again as JPEG keep it: painted fish 0.86 and more
+(0.60 at the greatest difficulty, under strong noise). Other pictures of one place do not: of 1,023 pairs of photographs
+of two species whose thumbnails correlate by 0.9 or more, one reaches 0.8.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ def detail_correlation(images: NDArray[np.uint8], pairs: Rows) -> NDArray[np.flo
 
 def _detail(block: NDArray[np.uint8]) -> NDArray[np.float32]:
     luma = shrink(np.asarray(block @ LUMA, np.float32)[..., None], min(SHARP, block.shape[1]))[..., 0]
-    return np.asarray(luma - uniform_filter(luma, (0, _WINDOW, _WINDOW), mode="nearest"), np.float32)
+    margin = luma.shape[1] // 8
+    inner = slice(margin, luma.shape[1] - margin)
+    fine = luma - uniform_filter(luma, (0, _WINDOW, _WINDOW), mode="nearest")
+    return np.asarray(fine[:, inner, inner], np.float32)
 
 
 def _aligned(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """One pass over all images: a thumbnail, a hash of the pixels and what can be measured of the quality of each.
 
 Images are read block by block from the memory-mapped cache, and the pages that were read are given back, so that the
-memory that is used does not grow with the pixels; what is kept of an image is its row of `Looks`, about 850 bytes.
+memory that is used does not grow with the pixels; what is kept of an image is its row of `Looks`, about 800 bytes.
 
 Sources: the Laplacian as a measure of focus, Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548; a
 comparison of such measures, Pertuz et al. 2013, https://doi.org/10.1016/j.patcog.2012.11.011.
