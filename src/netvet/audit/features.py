@@ -58,7 +58,8 @@ def extract(
     """Features of (n, size, size, 3). `auto`: pretrained where the weights are there and the images not too many.
 
     Blocks of images are described by so many `workers`, each on one core: threads that share the layers of a network
-    wait for one another wherever the machine has other work (410 s instead of 19 s, with two more processes on two cores).
+    wait for one another wherever the machine has other work (410 s instead of 19 s, with two more processes on two
+    cores).
 
     Raises BadInput where `pretrained` is asked for and the weights are not installed.
     """
