@@ -3,7 +3,8 @@
 A plan names its source as the reef does, `f4k23:classes=8,each=150` or `fashion:each=170,noise=0.3`, so that it reads
 the same on every machine; `resolve` turns the name into a CSV in netvet's cache folder. Options: `classes` (the most
 frequent ones), `only` (names with + between them), `each` (images of a class, whole trajectories where there are such),
-`imbalance` (size of the largest class over that of the smallest; geometric between), `noise` (share of wrong labels).
+`skip` (images of a class that are passed over first, as far as `each` are left), `imbalance` (size of the largest class
+over that of the smallest; geometric between), `noise` (share of wrong labels).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Options:
     classes: int | None = None
     only: tuple[str, ...] = ()
     each: int = 150
+    skip: int = 0
     imbalance: float = 1.0
     noise: float = 0.0
 
@@ -88,7 +90,7 @@ def parse(source: str) -> Options:
     values: dict[str, object] = {}
     for name, text in given:
         match name:
-            case "classes" | "each":
+            case "classes" | "each" | "skip":
                 values[name] = int(text)
             case "imbalance" | "noise":
                 values[name] = float(text)
@@ -108,7 +110,11 @@ def choose(rows: list[Row], options: Options) -> list[Row]:
         share = options.imbalance ** (-place / max(1, len(names) - 1))
         mine = [row for row in rows if row[1] == name]
         mine.sort(key=lambda row: (_lot(row[2] or row[0]), row[0]))  # whole groups, drawn by lot
-        chosen += mine[: max(1, round(options.each * share))]
+        start = max(0, min(options.skip, len(mine) - options.each))
+        start = next(
+            (i for i in range(start, len(mine)) if i == 0 or not mine[i][2] or mine[i][2] != mine[i - 1][2]), 0
+        )
+        chosen += mine[start : start + max(1, round(options.each * share))]
     return [_mislabelled(row, names, options.noise) for row in chosen]
 
 

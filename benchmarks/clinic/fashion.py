@@ -18,8 +18,8 @@ from netvet.images.store import folder
 
 SHIPPED = Path("/usr/share/datasets/fashion-mnist")
 NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
-EACH = 400
-"""PNGs of each class, the most that a set of the clinic has."""
+EACH = 700
+"""PNGs of each class, as many as the sets of the clinic draw from."""
 
 
 def absent() -> str | None:
@@ -33,7 +33,7 @@ def rows() -> tuple[Path, list[tuple[str, str, str]]]:
     """The folder of PNGs, written at the first call, and (path in it, class, "") of each image."""
     root = folder() / "clinic" / "fashion"
     listed = [(f"{name}/{i:03d}.png", name, "") for name in NAMES for i in range(EACH)]
-    if not (root / "whole").exists():
+    if not (root / f"whole-{EACH}").exists():
         _write(root)
     return root, listed
 
@@ -46,7 +46,7 @@ def _write(root: Path) -> None:
             partial = root / name / f".{i:03d}.{os.getpid()}"
             Image.fromarray(images[row]).save(partial, format="PNG")
             partial.replace(root / name / f"{i:03d}.png")
-    (root / "whole").touch()
+    (root / f"whole-{EACH}").touch()
 
 
 def _read(name: str) -> NDArray[np.uint8]:

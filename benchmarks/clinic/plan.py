@@ -1,8 +1,8 @@
 """The plan: which faults are planted where, in which strength, and what is locked away for the score.
 
-It is a function of the faults that `netvet.fault` knows, so a new one joins by itself. For each cause the data sets and
-the sides of the table of nets are dealt to the two halves by a hash of its name: no kind of a cause has a data set or a
-net in both halves. A cause that can be planted in one data set only would be split by net alone; `list` says which are.
+It is a function of the faults that `netvet.fault` knows, so a new one joins by itself. The locked half has nets and
+images of its own, so nothing in it has been seen. In the calibration half, for each cause, data sets and sides of the
+table of nets are dealt to two folds by a hash of its name; a cause that fits one data set only is split by net alone.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from functools import cache
 from itertools import product
 from zlib import crc32
 
-from benchmarks.clinic.bases import Half, Healthy, healthy
+from benchmarks.clinic.bases import Half, Healthy, bases, near_misses
 from benchmarks.clinic.datasets import FAMILIES, setting
+from benchmarks.clinic.locked import locked
 from netvet.errors import BadInput
 from netvet.fault import SEVERITIES, Fault, faults
 from netvet.recipe import Recipe
 
 HALVES: tuple[Half, ...] = ("calibration", "locked")
 PER_HALF = 5
-"""Planted runs of a cause in each half, or one of each kind where there are more kinds."""
+"""Planted runs of a cause in each fold, or one of each kind where there are more kinds; the locked half is one fold."""
 
 ROLES = {
+    "no-momentum": "ravine",
     "weak-regularisation": "modest",
     "over-capacity": "modest",
     "scarce-data": "modest",
@@ -32,7 +34,8 @@ ROLES = {
     "split-leakage": "grouped",
     "duplicate-images": "grouped",
 }
-"""Bases on which a cause is planted; `plain` for every other. A gap needs few images, imbalance needs many."""
+"""Bases on which a cause is planted; `plain` for every other. A gap needs few images, imbalance needs many, momentum
+is missed where plain SGD trains a net without norms."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ OWN = (Fault("class-imbalance", "unequal-photographs", unequal_photographs, Reci
 
 
 @cache
+def healthy() -> tuple[Healthy, ...]:
+    """All healthy runs."""
+    return (*bases(), *near_misses(), *locked())
+
+
+@cache
 def runs() -> tuple[Run, ...]:
     """Every run: the healthy ones, then the planted ones of the calibration half, then those of the locked half."""
     sound = [Run(h.name, h.half, h.recipe, h.family, h.net, why=h.why) for h in healthy()]
@@ -78,21 +87,24 @@ def runs() -> tuple[Run, ...]:
 
 
 def _planted(rule: str, kinds: list[Fault]) -> list[Run]:
-    """The runs of a cause, by the first deal of data sets and sides that leaves something to plant in both halves."""
-    places = [base for base in healthy() if base.role == ROLES.get(rule, "plain")]
+    """The runs of a cause: two folds of the calibration half, which between them hold every data set, by the first
+    deal that leaves something to plant in both; then those of the locked half, on its own nets and images.
+    """
+    role = ROLES.get(rule, "plain")
+    known = [base for base in healthy() if base.role == role and base.half == "calibration"]
+    locked = _slots(rule, kinds, [base for base in healthy() if base.role == role and base.half == "locked"], "locked")
     for deal in _deals(rule):
-        halves = {
-            half: _slots(
-                rule, kinds, [b for b in places if b.family in deal[half][0] and b.side == deal[half][1]], half
-            )
-            for half in HALVES
-        }
-        if all(halves.values()):
-            return [run for half in HALVES for run in halves[half]]
+        folds = [
+            _slots(rule, kinds, [b for b in known if b.family in families and b.side == side], "calibration")
+            for families, side in deal
+        ]
+        if all(folds) and locked:
+            return [*folds[0], *folds[1], *locked]
     raise ValueError(f"No kind of {rule} can be planted in both halves of the clinic: give it more bases.")
 
 
-Deal = dict[Half, tuple[tuple[str, ...], str]]
+Deal = tuple[tuple[tuple[str, ...], str], tuple[tuple[str, ...], str]]
+"""Of the two folds, the data sets and the side of the table of nets."""
 
 
 def _deals(rule: str) -> list[Deal]:
@@ -101,16 +113,21 @@ def _deals(rule: str) -> list[Deal]:
     for lone, swap, side in product(FAMILIES, (False, True), ("A", "B")):
         rest = tuple(name for name in FAMILIES if name != lone)
         first, second = (rest, (lone,)) if swap else ((lone,), rest)
-        deals.append({"calibration": (first, side), "locked": (second, "B" if side == "A" else "A")})
+        deals.append(((first, side), (second, "B" if side == "A" else "A")))
     turn = crc32(rule.encode()) % len(deals)
-    shared: list[Deal] = [
-        {"calibration": (FAMILIES, side), "locked": (FAMILIES, "B" if side == "A" else "A")} for side in ("A", "B")
-    ]
+    shared: list[Deal] = [((FAMILIES, side), (FAMILIES, "B" if side == "A" else "A")) for side in ("A", "B")]
     return [*deals[turn:], *deals[:turn], *shared]
 
 
 def _slots(rule: str, kinds: list[Fault], places: list[Healthy], half: Half) -> list[Run]:
-    """Runs of a cause in one half: kinds in turn, strengths in turn, each on the base that has had the fewest."""
+    """Runs of a cause in one half: kinds in turn, strengths in turn, each on the base that has had the fewest; in the
+    locked half on one of timm's nets first, which few faults fit.
+    """
+
+    def turn(base: Healthy) -> tuple[int, bool, int]:
+        late = half == "locked" and not base.net.startswith("test_")
+        return used[base.name], late, crc32(f"{rule} {base.name}".encode())
+
     fitting = [(kind, [base for base in places if _planted_in(kind, base, 1) is not None]) for kind in kinds]
     fitting = [(kind, there) for kind, there in fitting if there]
     made: list[Run] = []
@@ -118,7 +135,7 @@ def _slots(rule: str, kinds: list[Fault], places: list[Healthy], half: Half) -> 
     for i in range(max(PER_HALF, len(fitting)) if fitting else 0):
         kind, there = fitting[i % len(fitting)]
         severity = SEVERITIES[(i % len(fitting) + 2 * (i // len(fitting)) + crc32(rule.encode())) % len(SEVERITIES)]
-        base = min(there, key=lambda b: (used[b.name], crc32(f"{rule} {b.name}".encode())))
+        base = min(there, key=turn)
         used[base.name] += 1
         recipe = _planted_in(kind, base, severity) or _planted_in(kind, base, 1)
         assert recipe is not None

@@ -87,6 +87,7 @@ class Rule(Paged):
     explains: tuple[str, ...]
     remedies: tuple[str, ...]
     invalidates: bool
+    beside: str
     module: str
 
     @property
@@ -107,6 +108,7 @@ def rule(
     explains: Sequence[str] = (),
     remedies: Sequence[str] = (),
     invalidates: bool = False,
+    beside: str = "",
 ) -> Callable[[Check], Check]:
     """Register a rule.
 
@@ -114,7 +116,8 @@ def rule(
     answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
     that this cause brings about.
     `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
-    (leakage), so it is an illness even where no symptom shows.
+    (leakage), so it is an illness even where no symptom shows. `beside`: an observation of every layer; where it was
+    recorded and what the rule needs was not, the network has no layers of that kind, and there is nothing to assess.
     """
 
     def register(check: Check) -> Check:
@@ -127,6 +130,7 @@ def rule(
             tuple(explains),
             tuple(remedies),
             invalidates,
+            beside,
             check.__module__,
         )
         return check
@@ -200,7 +204,8 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
     for each in known.values():
         missing = tuple(name for name in each.needs if not _measured(trace, name))
         if missing:
-            not_assessed[each.name] = missing
+            if not (each.beside and _measured(trace, each.beside)):
+                not_assessed[each.name] = missing
             continue
         for answer in each.check(trace):
             if isinstance(answer, RuledOut):
@@ -240,7 +245,9 @@ def _causes(causes: list[Finding], present: set[str], known: Mapping[str, Rule])
         by_rule.setdefault(finding.rule, []).append(finding)
     names = list(by_rule)
     ill = {name for name in names if known[name].invalidates or present & _reach(name, known, set(names))}
-    order = sorted(names, key=lambda name: (name not in ill, _depth(name, ill, known), -by_rule[name][0].confidence))
+    order = sorted(
+        names, key=lambda name: (name not in ill, _depth(name, set(names), known), -by_rule[name][0].confidence)
+    )
     for name in order:
         first, *more = by_rule[name]
         explains = tuple(x for x in first.explains if x in present or x in by_rule)

@@ -8,9 +8,8 @@ from netvet.recipe import Recipe
 
 @fault("no-momentum", on={"model.depth": 7, "model.norm_after": "none"})
 def plain(recipe: Recipe, severity: int) -> Recipe | None:
-    """SGD without momentum at its usual rate, at 0.6 or at 0.4 of it, in a net without norms."""
-    if recipe.optimizer.name != "sgd":
+    """SGD without momentum at its usual rate, at 0.6 or at 0.4 of it, in a net that has no norms and learns with it."""
+    if recipe.optimizer.name != "sgd" or recipe.model.norm_after != "none":
         return None
     rate = float(f"{recipe.optimizer.lr * (1, 0.6, 0.4)[severity]:.3g}")
-    changes = {"optimizer.momentum": 0.0, "optimizer.nesterov": False, "optimizer.lr": rate}
-    return recipe.change({**changes, "model.norm_after": "none"})
+    return recipe.change({"optimizer.momentum": 0.0, "optimizer.nesterov": False, "optimizer.lr": rate})

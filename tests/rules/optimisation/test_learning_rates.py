@@ -40,6 +40,20 @@ def test_a_flat_exam_clears_both() -> None:
     assert_silent(HIGH, _examined(slow, 1, 1, 1, flat=True))
 
 
+def test_a_flat_exam_does_not_excuse_a_rate_that_wrecked_the_run() -> None:
+    """Where no rate helps in the ramps, what the run itself shows still counts: at its rate the net broke."""
+    broken = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 26, old, np.nan)})
+    assert "finite" in assert_fires(HIGH, _examined(broken, 1, 1, 1, flat=True)).message
+    killed = altered(healthy_trace(), {"update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
+    assert_fires(HIGH, _examined(killed, 1, 1, 1, flat=True))
+    assert_silent(HIGH, _examined(healthy_trace(), 1, 1, 1, flat=True))
+
+
+def test_a_sane_first_loss_makes_an_early_leap_the_fault_of_the_rate() -> None:
+    first = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 1, 642634.0, old)})
+    assert "step 1," in assert_fires(HIGH, first).message
+
+
 def _proven(trace: Trace, own: float, reached: float, rates: Mapping[str, float]) -> Trace:
     known = {f"lr_range_{name}": value for name, value in rates.items()}
     stretches = {"lr_range_stretch@own": own, "lr_range_stretch@best": reached, "lr_range_guess": 2.08}

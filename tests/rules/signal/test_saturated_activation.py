@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent
+from netvet.rule import diagnose
+from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
 from netvet.trace import Observation, Trace
 from tests.rules.signal._traces import examined, signal_trace
 
@@ -61,3 +62,8 @@ def test_gates_and_answers_may_be_full(before: str) -> None:
 def test_rules_itself_out() -> None:
     assert_rules_out(RULE, signal_trace(bounded=True))
     assert_silent(RULE, signal_trace(bounded=True))
+
+
+def test_a_net_without_bounded_activations_has_nothing_to_assess() -> None:
+    assert RULE in diagnose(healthy_trace()).not_assessed  # layers were not looked at
+    assert RULE not in diagnose(signal_trace()).not_assessed  # they were, and none is bounded

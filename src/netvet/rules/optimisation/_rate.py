@@ -19,7 +19,7 @@ from netvet.trace import Series, Trace
 
 Side = Literal["low", "right", "high", "unknown"]
 Source = Literal["exam", "loss", "update"]
-EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss: that is the initialisation's doing
+EARLY = 100  # a hundredth of the run, three steps at least, may have a high loss where the first one has: see SANE
 FADED = 0.01  # early over late gradient below which small updates are the gradient's doing, not the learning rate's
 DEAD = 0.9  # the same for dead and for saturated units
 SANE = 2.0  # times the loss of guessing: a run that starts above has too large weights, and steps to match
@@ -60,8 +60,9 @@ def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
     blown = _blown_up(trace, wild)
     if not trace.places("lr_range_flat"):
         return blown or _by_updates(trace, peak, slow=slow, fast=fast)
-    if trace.last("lr_range_flat") > 0:
-        return Judgement("right", peak)
+    if trace.last("lr_range_flat") > 0:  # no rate did anything in the ramps: what the run itself shows must do
+        seen = blown or _by_updates(trace, peak, slow=slow, fast=fast)
+        return seen if seen.side == "high" else Judgement("right", peak)
     found = _by_exam(trace, peak)
     if found.side == "right" and blown is not None:
         return replace(blown, low=found.low, best=found.best, high=found.high)
@@ -102,14 +103,16 @@ def _agrees(trace: Trace, side: Side) -> bool:
 
 
 def _sane(trace: Trace) -> bool:
-    """Whether the first losses are about those of guessing; where not, the first weights or the input are wrong."""
-    return quantile(trace.series("loss").values[:3], 0.5) < SANE * chance_loss(trace)
+    """Whether the first loss, before any step, is about that of guessing; if not, the first weights or the input are
+    wrong.
+    """
+    return trace.series("loss").first < SANE * chance_loss(trace)
 
 
 def _blown_up(trace: Trace, wild: float) -> Judgement | None:
-    """The loss shot up, or stopped being a number, after the beginning."""
+    """The loss shot up, or stopped being a number: after the first step, or after the beginning where it began high."""
     loss = trace.series("loss")
-    start = max(3, len(loss) // EARLY)
+    start = 1 if _sane(trace) else max(3, len(loss) // EARLY)
     limit = wild * max(chance_loss(trace), quantile(loss.values[:start], 0.5))
     bad = np.flatnonzero(~(loss.values[start:] <= limit))
     if not len(bad) or not np.isfinite(limit):

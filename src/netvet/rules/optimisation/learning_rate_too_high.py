@@ -10,14 +10,14 @@ than 40 steps at the run's own, and no higher than where the whole run ended. A 
 steps, or as far at its own rate, is not ailed by the rate (a dropout of 0.9 looks so in the ramps). A `sharpness`
 above its limit adds a little. The 5 % (`PROVEN` of guessing): at thirty times the usual rate without norm, and with
 Adam at fifty times, the stretch exploded, and at the best rate it reached 0.85 to 0.92 of guessing. Where the first
-losses are twice those of guessing, the first weights come first, and the confidence is 0.6 at most. With or without
-it: a batch loss more than `wild` times that of guessing after the first hundredth of the run, or one that is not
-finite; healthy runs stay below 1.8 times. Without it, at lower confidence: an `update_ratio` (one update over the
-weight, RMS; the largest of the run) above `fast` in the median layer, or above a third of that where most units of a
-layer died in training; unless the very first loss was twice that of guessing, for then the weights were too large
-from the start. 0.1: healthy runs have 0.001 to 0.016, ten and thirty times the usual rate with batch norm 0.05 and
-0.06 (98 % and 95 % right), runs that were wrecked 0.06 (with dead units) to 0.9. Below `slow` see
-learning-rate-too-low.
+loss, before any step, is twice that of guessing, the first weights come first, and the confidence is 0.6 at most.
+With or without it, and where it is flat: a batch loss more than `wild` times that of guessing, or one that is not
+finite, after the first step, or after the first hundredth of the run where it began high; healthy runs stay below 1.8
+times. Without it, at lower confidence: an `update_ratio` (one update over the weight, RMS; the largest of the run)
+above `fast` in the median layer, or above a third of that where most units of a layer died in training; unless the
+very first loss was twice that of guessing, for then the weights were too large from the start. 0.1: healthy runs have
+0.001 to 0.016, ten and thirty times the usual rate with batch norm 0.05 and 0.06 (98 % and 95 % right), runs that
+were wrecked 0.06 (with dead units) to 0.9. Below `slow` see learning-rate-too-low.
 
 ## Why it happens
 A step is safe only up to about 2 over the sharpest curvature of the loss; beyond it every step makes things worse.

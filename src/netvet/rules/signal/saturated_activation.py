@@ -40,13 +40,14 @@ import numpy as np
 
 from netvet.locale import _, ngettext
 from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import birth
+from netvet.rules.signal._birth import LOST, birth
 from netvet.trace import Series, Trace
 
 
 @rule(
     "saturated-activation",
     needs=["saturated_fraction", "grad_rms"],
+    beside="activation_std",
     exams=["initial-signal"],
     explains=[
         "loss-plateau",
@@ -76,7 +77,7 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         return
     curve, step = full[0], _since(full[0], limit)
     born = step == curve.steps[0]
-    if not born and found.fault == "activation":
+    if not born and (found.fault == "activation" or found.back < -LOST):
         return  # no gradient came through from the start, and the layers drifted to their bounds: vanishing-gradient
     text = _("{share:.0%} of the outputs of {layer} lie at a bound of the activation")
     since = _(", from the first step on") if born else _(", since step {step}").format(step=step)
