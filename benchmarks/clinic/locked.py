@@ -30,7 +30,9 @@ NETS: dict[str, Net] = {
         | {"optimizer.name": "adamw", "optimizer.lr": 0.003, "optimizer.weight_decay": 0.01},
     ),
     "resnet-9x10": Net("C", {"model.name": "resnet", "model.depth": 9, "model.width": 10, "schedule.name": "cosine"}),
-    "preact-5x16": Net("C", {"model.name": "preact-resnet", "model.depth": 5, "model.width": 16, **ADAM}),
+    "preact-5x16": Net(
+        "C", {"model.name": "preact-resnet", "model.depth": 5, "model.width": 16, **ADAM, "stop.epochs": 20}
+    ),
     "test_efficientnet": Net(
         "C", {"model.name": "test_efficientnet", **ADAM, "optimizer.lr": 0.004, "stop.epochs": 18}
     ),
@@ -53,7 +55,7 @@ _RARER = (
     "+Neoniphon_sammara+Hemigymnus_fasciatus"
 )
 PLAIN = {
-    "f4k23": f"f4k23:only={_RARER},skip=115,each=60",
+    "f4k23": f"f4k23:only={_RARER},skip=115,each=50",
     "fashion": "fashion:skip=400,each=120",
     "reef": "reef:species=7,n=110,fauna=21",
 }
