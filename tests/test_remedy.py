@@ -51,7 +51,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
         "optimizer.weight_decay": st.floats(0, 0.5),
         "schedule.name": st.sampled_from(["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"]),
         "loss.name": st.sampled_from(["cross-entropy", "focal"]),
-        "loss.class_weights": st.sampled_from(["none", "balanced"]),
+        "loss.class_weights": st.sampled_from(["none", "balanced", "effective"]),
         "sampler.name": st.sampled_from(["shuffle", "oversample"]),
         "augment.flip": st.booleans(),
         "augment.rotate": st.floats(0, 90),

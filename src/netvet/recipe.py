@@ -161,12 +161,13 @@ class Schedule(_Part):
 
 
 class Loss(_Part):
-    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al.
-    2017).
+    """`class_weights`: `balanced` weighs a class by 1 / its images, `effective` by 1 / the effective number of them
+    with `beta` (Cui et al. 2019). `gamma`: the focal loss' exponent (Lin et al. 2017).
     """
 
     name: Literal["cross-entropy", "focal"] = "cross-entropy"
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.99
     label_smoothing: Share = 0.0
     gamma: NonNegative = 2.0
 
