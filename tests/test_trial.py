@@ -388,7 +388,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-weights"),
+            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-augment"),
             ({"names": ["one-cycle"]}, "one-cycle would change nothing"),
             ({"budget": 5}, "too short for a trial"),
             ({"seeds": 1}, "too few"),
