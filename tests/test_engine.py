@@ -43,7 +43,11 @@ def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -
     run = made(engine, job)
     assert (run.arm, run.seed, run.epochs, run.folder) == ("augment", 3, 3, str(job.folder))
     assert run.metrics["balanced_accuracy"] == evaluate(job.folder, images, "val").numbers["balanced_accuracy"]
-    assert engine.evaluate(run, "test") == evaluate(job.folder, images, "test").numbers
+    test = evaluate(job.folder, images, "test")
+    by_class = {f"auc of {name}": value for name, value in test.per_class["auc"].items()}
+    assert len(by_class) == len(images.classes)
+    assert engine.evaluate(run, "test") == {**test.numbers, **by_class}
+    assert {name for name in run.metrics if name.startswith("auc of ")} == set(by_class)
     assert run.seconds > 0
     assert told == pytest.approx([1 / 3, 2 / 3, 1])
     assert Trace.open(job.folder).recipe == job.recipe
