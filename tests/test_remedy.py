@@ -29,6 +29,8 @@ def recipes() -> st.SearchStrategy[Recipe]:
     fields: dict[str, st.SearchStrategy[Any]] = {
         "data.group": st.sampled_from(["auto", "none", "track"]),
         "data.normalise": st.sampled_from(["auto", "none", "bytes"]),
+        "data.clean_labels": st.sampled_from(["none", "correct", "leave-out"]),
+        "data.drop_low_quality": st.booleans(),
         "model.name": st.sampled_from(["cnn", "resnet", "preact-resnet", "resnet18", "vgg11"]),
         "model.depth": depth,
         "model.width": st.integers(1, 256),

@@ -82,9 +82,11 @@ class Data(_Part):
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
     groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the
-    training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`: the split depends on it alone, so
-    that seeds can be compared.
+    `path,label`. `clean_labels`: what becomes of training images whose label is likely wrong: `none` looks for none,
+    `correct` gives them the class that fits best, `leave-out` trains without them. `drop_low_quality`: train without
+    the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the statistics that pretrained weights
+    were made with, else those of the training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`:
+    the split depends on it alone, so that seeds can be compared.
     """
 
     source: str = "reef"
@@ -94,6 +96,8 @@ class Data(_Part):
     group: str = "auto"
     exclude: str | None = None
     relabel: str | None = None
+    clean_labels: Literal["none", "correct", "leave-out"] = "none"
+    drop_low_quality: bool = False
     normalise: Literal["auto", "none", "bytes"] = "auto"
     split_seed: int = 0
 
