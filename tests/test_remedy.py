@@ -29,6 +29,8 @@ def recipes() -> st.SearchStrategy[Recipe]:
     fields: dict[str, st.SearchStrategy[Any]] = {
         "data.group": st.sampled_from(["auto", "none", "track"]),
         "data.normalise": st.sampled_from(["auto", "none", "bytes"]),
+        "data.clean_labels": st.sampled_from(["none", "correct", "leave-out"]),
+        "data.drop_low_quality": st.booleans(),
         "model.name": st.sampled_from(["cnn", "resnet", "preact-resnet", "resnet18", "vgg11"]),
         "model.depth": depth,
         "model.width": st.integers(1, 256),
@@ -51,7 +53,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
         "optimizer.weight_decay": st.floats(0, 0.5),
         "schedule.name": st.sampled_from(["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"]),
         "loss.name": st.sampled_from(["cross-entropy", "focal"]),
-        "loss.class_weights": st.sampled_from(["none", "balanced"]),
+        "loss.class_weights": st.sampled_from(["none", "balanced", "effective"]),
         "sampler.name": st.sampled_from(["shuffle", "oversample"]),
         "augment.flip": st.booleans(),
         "augment.rotate": st.floats(0, 90),
@@ -77,8 +79,11 @@ def _series(name: str, value: float, where: str = "") -> Series:
     return Series(name, where, np.zeros(1, np.int64), np.array([value]))
 
 
+OF_A_CLASS = Finding("x", where="perch", rule="stuck-class", kind="symptom")
+
+
 def findings() -> st.SearchStrategy[Finding | None]:
-    return st.one_of(st.none(), st.just(Finding("bare")), st.floats(1e-5, 10).map(_range_tested))
+    return st.one_of(st.none(), st.just(Finding("bare")), st.just(OF_A_CLASS), st.floats(1e-5, 10).map(_range_tested))
 
 
 @each_remedy
@@ -160,7 +165,9 @@ def test_every_remedy_applies_to_some_recipe() -> None:
         }
     )
     slow = bad.change({"optimizer.lr": 1e-5, "model.name": "resnet", "model.norm_after": "all"})
-    assert [name for name, each in remedies().items() if not each.apply(bad, None) and not each.apply(slow, None)] == []
+    idle = [name for name, each in remedies().items() if not each.apply(bad, None) and not each.apply(slow, None)]
+    assert [name for name in idle if not remedies()[name].apply(bad, OF_A_CLASS)] == []
+    assert "class-augment" in idle
 
 
 def _finding(
@@ -201,6 +208,19 @@ def test_named_remedies_alone_and_no_unknown_ones() -> None:
     ]
     with pytest.raises(KeyError):
         prescribe(Recipe(), healthy, names=["bleeding"])
+
+
+def test_a_remedy_of_one_class_gets_the_class_that_is_stuck() -> None:
+    """Asked for by name it takes the symptom's class; a layer that a finding names is no class."""
+    cause = _finding("class-imbalance", "oversample")
+    sick = Diagnosis((cause, OF_A_CLASS), {}, "sick")
+    (found,) = prescribe(Recipe(), sick, names=["class-augment"])
+    assert found.finding is OF_A_CLASS
+    assert list(found.recipe.augment.per_class) == ["perch"]
+    (usual,) = prescribe(Recipe(), sick, names=["oversample"])
+    assert usual.finding is cause
+    layer = Finding("x", where="features.0", rule="dead-relu", remedies=("class-augment",))
+    assert prescribe(Recipe(), Diagnosis((layer,), {}, "sick"), names=["class-augment"]) == []
 
 
 def test_remedies_that_do_not_apply_or_repeat_are_passed_over() -> None:

@@ -82,9 +82,11 @@ class Data(_Part):
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
     groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the
-    training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`: the split depends on it alone, so
-    that seeds can be compared.
+    `path,label`. `clean_labels`: what becomes of training images whose label is likely wrong: `none` looks for none,
+    `correct` gives them the class that fits best, `leave-out` trains without them. `drop_low_quality`: train without
+    the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the statistics that pretrained weights
+    were made with, else those of the training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`:
+    the split depends on it alone, so that seeds can be compared.
     """
 
     source: str = "reef"
@@ -94,6 +96,8 @@ class Data(_Part):
     group: str = "auto"
     exclude: str | None = None
     relabel: str | None = None
+    clean_labels: Literal["none", "correct", "leave-out"] = "none"
+    drop_low_quality: bool = False
     normalise: Literal["auto", "none", "bytes"] = "auto"
     split_seed: int = 0
 
@@ -161,12 +165,13 @@ class Schedule(_Part):
 
 
 class Loss(_Part):
-    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al.
-    2017).
+    """`class_weights`: `balanced` weighs a class by 1 / its images, `effective` by 1 / the effective number of them
+    with `beta` (Cui et al. 2019). `gamma`: the focal loss' exponent (Lin et al. 2017).
     """
 
     name: Literal["cross-entropy", "focal"] = "cross-entropy"
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.99
     label_smoothing: Share = 0.0
     gamma: NonNegative = 2.0
 
