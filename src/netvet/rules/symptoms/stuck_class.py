@@ -23,7 +23,8 @@ too poor to show what matters.
 A run in which nothing is learnt: then all classes are low together. A small class whose score is merely uncertain.
 
 ## Remedies
-See the cause that explains it: class-imbalance.
+See the cause that explains it: class-imbalance, label-noise, look-alike-classes, low-quality-images or
+harmful-augmentation.
 
 ## References
 Hanley, McNeil 1982, The meaning and use of the area under a ROC curve, https://doi.org/10.1148/radiology.143.1.7063747
