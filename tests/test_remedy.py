@@ -162,6 +162,7 @@ def test_every_remedy_applies_to_some_recipe() -> None:
             "optimizer.momentum": 0.0,
             "schedule.name": "constant",
             "batch_size": 2,
+            "augment.per_class": {"a": {"rotate": 180}},
         }
     )
     slow = bad.change({"optimizer.lr": 1e-5, "model.name": "resnet", "model.norm_after": "all"})
