@@ -183,6 +183,13 @@ def treated(name: str, changes: dict[str, Any], *best: float) -> dict[str, Any] 
             {"model.norm": "group", "model.norm_after": "none"},
             {"model.norm": "batch", "model.norm_after": "all"},
         ),
+        ("feature-channels", {}, {"surgery": ["feature-channels=edges+contrast+opponents"]}),
+        (
+            "feature-channels",
+            {"model.name": "resnet18", "model.weights": "some.pth", "surgery": ["feature-channels=edges", "init=he"]},
+            {"surgery": ["init=he", "feature-channels=edges+contrast+opponents"]},
+        ),
+        ("feature-channels", {"surgery": ["feature-channels=edges+contrast+opponents"]}, None),
         ("one-cycle", {"schedule.name": "constant"}, {"schedule.name": "one-cycle"}),
         ("one-cycle", {"schedule.warmup": 0.5}, None),
         ("augment", {}, {"augment.crop": 0.125, "augment.erase": 0.25}),
