@@ -145,6 +145,15 @@ def treated(name: str, changes: dict[str, Any], *best: float) -> dict[str, Any] 
         ("larger-model", {"model.width": 128}, None),
         ("larger-model", {"model.name": "resnet18"}, None),
         ("larger-model", {"model.weights": "some.pth"}, None),
+        ("larger-images", {}, {"data.image_size": 128, "model.depth": 6}),
+        (
+            "larger-images",
+            {"data.image_size": 128, "model.depth": 16, "model.pool_every": 4},
+            {"data.image_size": 224, "model.depth": 20},
+        ),
+        ("larger-images", {"model.name": "resnet18"}, {"data.image_size": 128}),
+        ("larger-images", {"data.image_size": 161}, None),
+        ("larger-images", {"data.image_size": 512}, None),
         (
             "transfer",
             {"surgery": ["init=he"], "augment.rotate": 40.0, "stop.epochs": 9, "schedule.name": "constant"},
