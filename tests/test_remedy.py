@@ -17,8 +17,8 @@ from netvet.trace import Series
 
 HEADINGS = ["What it does", "When it helps", "What it costs", "References"]
 PARTS = set(Recipe.model_fields)
-# without a range test the rates go on by a factor of ten; the width goes on by two
-STEPWISE = {"lower-learning-rate", "raise-learning-rate", "larger-model"}
+STEPWISE = {"lower-learning-rate", "raise-learning-rate"}  # without a range test they go on by a factor of ten
+GROWING = {"larger-model", "larger-images"}  # by two, up to an end
 
 each_remedy = pytest.mark.parametrize("remedy", remedies().values(), ids=remedies())
 
@@ -28,6 +28,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
     depth = st.integers(1, 30)
     fields: dict[str, st.SearchStrategy[Any]] = {
         "data.group": st.sampled_from(["auto", "none", "track"]),
+        "data.image_size": st.sampled_from([8, 64, 150, 300, 1024]),
         "data.normalise": st.sampled_from(["auto", "none", "bytes"]),
         "data.clean_labels": st.sampled_from(["none", "correct", "leave-out"]),
         "data.drop_low_quality": st.booleans(),
@@ -114,7 +115,7 @@ def test_the_same_recipe_gives_the_same_result(remedy: Remedy, recipe: Recipe, f
 @given(recipe=recipes(), finding=findings())
 def test_a_second_dose_does_nothing(remedy: Remedy, recipe: Recipe, finding: Finding | None) -> None:
     once = remedy.apply(recipe, finding)
-    if once is None or (remedy.name in STEPWISE and best_learning_rate(finding) is None):
+    if once is None or remedy.name in GROWING or (remedy.name in STEPWISE and best_learning_rate(finding) is None):
         return
     assert remedy.apply(once, finding) in (None, once)
 
@@ -132,6 +133,18 @@ def test_learning_rates_without_a_range_test_go_one_way_and_not_too_far(name: st
         assert usual / 10.1 <= changed.optimizer.lr <= usual * 10.1
         recipe = changed
     raise AssertionError(f"{name} has not come to an end after three doses")
+
+
+@pytest.mark.parametrize("name", sorted(GROWING))
+@settings(deadline=None)  # a busy machine is no failure
+@given(recipe=recipes())
+def test_growth_comes_to_an_end(name: str, recipe: Recipe) -> None:
+    for _dose in range(9):
+        grown = remedies()[name].apply(recipe, None)
+        if grown is None:
+            return
+        recipe = grown
+    raise AssertionError(f"{name} has not come to an end after nine doses")
 
 
 @each_remedy

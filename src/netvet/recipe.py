@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -27,6 +28,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 ACTIVATIONS = ("relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+PLANES = ("edges", "contrast", "opponents")
 INITS = ("he", "xavier", "orthogonal", "default", "small", "large", "constant")
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "activation": ACTIVATIONS,
@@ -35,6 +37,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "early-batch-norm": (),
     "drop-deep-batch-norm": (),
     "residual": (),
+    "feature-channels": tuple("+".join(some) for k in (1, 2, 3) for some in combinations(PLANES, k)),
     "normalise-input": ("0.5,0.5,0.5/0.25,0.25,0.25",),  # means / standard deviations, any number of channels
 }
 """What `surgery` takes: a name, with `=` and one of its values where it has some. See `netvet.training.surgery`."""
