@@ -18,19 +18,18 @@ STRENGTH = 0.1  # C of the regression, on standardised features: they are as man
 Floats = NDArray[np.float64]
 
 
-def frozen(subject: Trained, rows: NDArray[np.int64], pixels: Tensor | None = None) -> tuple[Floats, Floats]:
-    """Features (n, d) that the last weight layer is given, averaged over places, and the logits (n, classes).
-
-    `pixels`: normalised images to look at in place of those of the rows.
-    """
+def frozen(subject: Trained, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Features (n, d) that the last weight layer is given, averaged over places, and the logits (n, classes)."""
     from netvet.training.batches import EVALUATION_BATCH
     from netvet.watching.layers import is_weight_layer
 
     given: list[Tensor] = []
 
-    def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0].detach().float()
-        given[:] = [x.flatten(2).mean(2) if x.ndim == 4 else x.flatten(1, -2).mean(1) if x.ndim > 2 else x]
+        if x.ndim > 2:  # channels come second, or last before a linear layer
+            x = x.flatten(1, -2).mean(1) if isinstance(module, nn.Linear) else x.flatten(2).mean(2)
+        given[:] = [x]
 
     layers = [module for module in subject.last.modules() if is_weight_layer(module)]
     hooks = [layer.register_forward_pre_hook(keep) for layer in layers]  # the last that is called has the last word
@@ -39,10 +38,8 @@ def frozen(subject: Trained, rows: NDArray[np.int64], pixels: Tensor | None = No
     try:
         with torch.no_grad(), subject.machine.autocast():
             for start in range(0, len(rows), EVALUATION_BATCH):
-                part = slice(start, start + EVALUATION_BATCH)
-                logits.append(
-                    subject.last(subject.pixels(rows[part]) if pixels is None else pixels[part]).float().cpu()
-                )
+                part = rows[start : start + EVALUATION_BATCH]
+                logits.append(subject.last(subject.pixels(part)).float().cpu())
                 features.append(given[0].cpu())
     finally:
         for hook in hooks:

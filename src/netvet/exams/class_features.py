@@ -104,5 +104,5 @@ def _gradient(logits: Floats, labels: NDArray[np.int64], loss: Loss, counts: NDA
     values = torch.from_numpy(logits).float().requires_grad_()
     criterion(values, torch.from_numpy(labels)).backward()  # type: ignore[no-untyped-call]
     assert values.grad is not None
-    sums = np.bincount(labels, values.grad.norm(dim=1).double().numpy(), len(counts))
+    sums = np.bincount(labels, values.grad.square().sum(1).sqrt().double().numpy(), len(counts))
     return np.asarray(sums / max(float(sums.sum()), 1e-30))

@@ -17,7 +17,7 @@ def one_class(recipe: Recipe, severity: int) -> Recipe | None:
         return None
     reef = parse(options)
     victim = fauna(reef.species, reef.fauna)[0][min(3, reef.species - 1)]
-    rotate, most = ((120, 0.8), (180, 0.9), (180, 0.95))[severity]
+    rotate, most = ((120, 0.8), (180, 0.9), (180, 0.97))[severity]
     changes = {
         "rotate": rotate,
         "scale": min(most, 0.9),

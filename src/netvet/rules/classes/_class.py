@@ -65,7 +65,7 @@ def case(trace: Trace, limits: Limits) -> Case | None:
     partner, taken = _partner(trace, worst.place)
     kinds = tuple(kind for kind in KINDS if trace.last(f"quality_{kind}", worst.place) >= limits.effect)
     poor = bool(kinds) and trace.last("quality_surely", worst.place) >= limits.effect - 0.2
-    why = "quality" if poor else _why(trace, worst.place, partner, taken, limits)
+    why: Why = "quality" if poor else _why(trace, worst.place, partner, taken, limits)
     return Case(worst, why, partner, taken, kinds)
 
 
