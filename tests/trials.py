@@ -13,13 +13,15 @@ from netvet.engine import Job, Refusal
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, Finding
 from netvet.trace import TraceWriter
-from netvet.trial import ArmRun
+from netvet.trial import AUC_OF, ArmRun
 
 SICK = Finding("low", rule="learning-rate-too-low", explains=("loss-plateau",), remedies=("raise-learning-rate",))
 SYMPTOM = Finding("flat", rule="loss-plateau", kind="symptom")
+STUCK = Finding("low", where="perch", rule="stuck-class", kind="symptom")
 LEAK = Finding("twins", rule="split-leakage", remedies=("group-split",))
 HEALTHY = Diagnosis((), {}, "healthy")
 ILL = Diagnosis((SICK, SYMPTOM), {}, "sick")
+ONE_STUCK = Diagnosis((STUCK,), {}, "sick")
 LEAKING = Diagnosis((LEAK,), {}, "sick")
 
 
@@ -37,9 +39,9 @@ class Clock:
 class FakeEngine:
     """`effects`: arm -> what it adds to the metric; `scatter`: arm -> standard deviation of a run, "" for all others.
 
-    `agreement`: how much of a run's luck shows on validation and test alike, 0..1. `seconds`: of one epoch. `findings`:
-    what the traces of an arm show. `refuses`: arms that cannot be run, with the reason. `stop_after`: Ctrl-C comes when
-    so many runs are finished.
+    `auc`: arm -> class -> its AUC, "" for arms that are not named. `agreement`: how much of a run's luck shows on
+    validation and test alike, 0..1. `seconds`: of one epoch. `findings`: what the traces of an arm show. `refuses`:
+    arms that cannot be run, with the reason. `stop_after`: Ctrl-C comes when so many runs are finished.
     """
 
     effects: Mapping[str, float] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class FakeEngine:
     clock: Clock = field(default_factory=Clock)
     stop_after: int = 1_000
     refuses: Mapping[str, str] = field(default_factory=dict)
+    auc: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     luck: int = 0
     noise: Callable[[np.random.Generator], float] = field(default=lambda random: float(random.normal()))
     jobs: list[Job] = field(default_factory=list)
@@ -70,7 +73,7 @@ class FakeEngine:
                 arm=job.arm,
                 seed=job.recipe.seed,
                 epochs=job.recipe.stop.epochs,
-                metrics={"balanced_accuracy": value, "accuracy": value / 2},
+                metrics={"balanced_accuracy": value, "accuracy": value / 2, **self._auc(job.arm, job.recipe.seed)},
                 seconds=self.seconds * job.recipe.stop.epochs,
                 folder=str(job.folder),
                 findings=tuple(self.findings.get(job.arm, ())),
@@ -80,7 +83,12 @@ class FakeEngine:
         assert split == "test"
         self.evaluated.append((run.arm, run.seed))
         value = self._value(run.arm, run.seed, split)
-        return {"balanced_accuracy": value, "accuracy": value / 2}
+        return {"balanced_accuracy": value, "accuracy": value / 2, **self._auc(run.arm, run.seed)}
+
+    def _auc(self, arm: str, seed: int) -> dict[str, float]:
+        """The AUC of each class, a hundredth up or down by the seed."""
+        known = self.auc.get(arm, self.auc.get("", {}))
+        return {AUC_OF + name: value + 0.01 * (-1) ** (seed * len(arm)) for name, value in known.items()}
 
     def _value(self, arm: str, seed: int, split: str) -> float:
         """A block effect of the seed, the arm's effect, luck of the run, luck of the split."""

@@ -18,10 +18,11 @@ from netvet.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.rule import diagnose
 from netvet.trace import FILE, Trace
-from netvet.trial import CONTROL, ArmRun
+from netvet.trial import AUC_OF, CONTROL, ArmRun
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
+    from netvet.training.metrics import Summary
 
 SPLITTING = ("source", "val", "test", "group", "exclude", "relabel", "split_seed")
 """Fields of `data` that decide which images are in which split, and what they are called."""
@@ -54,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def evaluate(self, run: ArmRun, split: str) -> Mapping[str, float]:
-        """Metrics of a run's final model on a split."""
+        """Metrics of a run's final model on a split, the AUC of each class too."""
         ...
 
 
@@ -89,7 +90,7 @@ class LocalEngine:
 
         recipe = Trace.open(run.folder).recipe
         assert recipe is not None
-        return evaluate(run.folder, self._load(recipe), split).numbers
+        return _metrics(evaluate(run.folder, self._load(recipe), split))
 
     def _one(self, job: Job) -> ArmRun:
         from netvet.training import EpochReport, evaluate, train
@@ -103,7 +104,7 @@ class LocalEngine:
         outcome = train(job.recipe, out=job.folder, images=images, resume=_prepare(job, images), on_epoch=after_epoch)
         if not outcome.finished:
             raise KeyboardInterrupt
-        metrics = evaluate(job.folder, images, "val").numbers
+        metrics = _metrics(evaluate(job.folder, images, "val"))
         found = diagnose(Trace.open(job.folder))
         return ArmRun(
             arm=job.arm,
@@ -128,6 +129,11 @@ class LocalEngine:
 def same_split(one: Recipe, other: Recipe) -> bool:
     """Whether two recipes measure on the same images with the same labels, so that their accuracies can be compared."""
     return all(getattr(one.data, name) == getattr(other.data, name) for name in SPLITTING)
+
+
+def _metrics(summary: Summary) -> dict[str, float]:
+    """The numbers of a summary, with the AUC of each class as `AUC_OF` names it."""
+    return {**summary.numbers, **{AUC_OF + name: value for name, value in summary.per_class["auc"].items()}}
 
 
 def _key(recipe: Recipe) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -27,6 +28,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 ACTIVATIONS = ("relu", "leaky-relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+PLANES = ("edges", "contrast", "opponents")
 INITS = ("he", "xavier", "orthogonal", "default", "small", "large", "constant")
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "activation": ACTIVATIONS,
@@ -35,6 +37,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "early-batch-norm": (),
     "drop-deep-batch-norm": (),
     "residual": (),
+    "feature-channels": tuple("+".join(some) for k in (1, 2, 3) for some in combinations(PLANES, k)),
     "normalise-input": ("0.5,0.5,0.5/0.25,0.25,0.25",),  # means / standard deviations, any number of channels
 }
 """What `surgery` takes: a name, with `=` and one of its values where it has some. See `netvet.training.surgery`."""
@@ -82,9 +85,11 @@ class Data(_Part):
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
     groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `normalise`: `auto` uses the statistics that pretrained weights were made with, else those of the
-    training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`: the split depends on it alone, so
-    that seeds can be compared.
+    `path,label`. `clean_labels`: what becomes of training images whose label is likely wrong: `none` looks for none,
+    `correct` gives them the class that fits best, `leave-out` trains without them. `drop_low_quality`: train without
+    the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the statistics that pretrained weights
+    were made with, else those of the training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`:
+    the split depends on it alone, so that seeds can be compared.
     """
 
     source: str = "reef"
@@ -94,6 +99,8 @@ class Data(_Part):
     group: str = "auto"
     exclude: str | None = None
     relabel: str | None = None
+    clean_labels: Literal["none", "correct", "leave-out"] = "none"
+    drop_low_quality: bool = False
     normalise: Literal["auto", "none", "bytes"] = "auto"
     split_seed: int = 0
 
@@ -161,12 +168,13 @@ class Schedule(_Part):
 
 
 class Loss(_Part):
-    """`class_weights`: `balanced` weighs a class by 1 / its images. `gamma`: the focal loss' exponent (Lin et al.
-    2017).
+    """`class_weights`: `balanced` weighs a class by 1 / its images, `effective` by 1 / the effective number of them
+    with `beta` (Cui et al. 2019). `gamma`: the focal loss' exponent (Lin et al. 2017).
     """
 
     name: Literal["cross-entropy", "focal"] = "cross-entropy"
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.99
     label_smoothing: Share = 0.0
     gamma: NonNegative = 2.0
 

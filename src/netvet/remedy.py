@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netvet.discovery import load_leaves
 from netvet.page import Paged
 from netvet.recipe import Recipe
-from netvet.rule import Diagnosis, Finding
+from netvet.rule import Diagnosis, Finding, rules
 
 Apply = Callable[[Recipe, Finding | None], Recipe | None]
 
@@ -87,8 +87,8 @@ def prescribe(
 
     First those of the root cause, then the first of each other cause, then the others'. `least`: where these are
     fewer, the list is filled up with remedies of notes and then of `general`, which need no finding. `names`: only
-    these, whatever was found (an unknown name raises KeyError). A remedy that would change nothing, or that another
-    one already amounts to, is left out.
+    these, whatever was found (an unknown name raises KeyError); one that needs a class and is no cause's gets the one
+    that is stuck. A remedy that would change nothing, or that another one already amounts to, is left out.
     """
     known = remedies()
     causes = [f for f in diagnosis.findings if f.kind == "cause"]
@@ -97,7 +97,7 @@ def prescribe(
         unknown = [name for name in names if name not in known]
         if unknown:
             raise KeyError(unknown[0])
-        wanted = [(name, next((f for f in causes if name in f.remedies), None)) for name in names]
+        wanted = [(name, _meant(known[name], recipe, diagnosis, causes)) for name in names]
         return _applied(recipe, wanted, known, len(wanted))
     root, others = ill[:1], ill[1:]
     asked = [
@@ -110,6 +110,14 @@ def prescribe(
     if len(first) >= least:
         return first
     return _applied(recipe, [*asked, *more], known, least)
+
+
+def _meant(remedy: Remedy, recipe: Recipe, diagnosis: Diagnosis, causes: Sequence[Finding]) -> Finding | None:
+    """The finding that a remedy asked for by name is for."""
+    listed = next((f for f in causes if remedy.name in f.remedies), None)
+    if listed is not None or remedy.apply(recipe, None) is not None:
+        return listed
+    return next((f for f in diagnosis.symptoms if named_class(f)), None)
 
 
 def _applied(
@@ -129,6 +137,15 @@ def _applied(
             continue
         found.append(Prescription(name, changed, finding))
     return found
+
+
+def named_class(finding: Finding | None) -> str | None:
+    """The class that a finding is about, where its rule is one of classes; elsewhere `where` is a layer or a split."""
+    if finding is None or not finding.where:
+        return None
+    known = rules().get(finding.rule)
+    of_class = known is not None and (known.family == "classes" or known.name == "stuck-class")
+    return finding.where if of_class else None
 
 
 def is_own_net(recipe: Recipe) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CONTROL = "control"
 FILE = "trial.json"
 FOLDER = "trials"
+AUC_OF = "auc of "
+"""What precedes the class in the name of a metric: `auc of Zanclus_cornutus`, one against the rest, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,36 @@ class ArmRun:
 
 
 @dataclass(frozen=True)
+class ClassEffect:
+    """What a remedy did to the class `name`, which is stuck, and to the others; AUC one against the rest, 0..1.
+
+    `control`, `treated`: its mean over the same seeds. `effect`, with its 95 % `interval`: as in `Verdict`. `others`,
+    `others_interval`: the same of the mean AUC of all other classes. `worst`: the one that lost most, by
+    `worst_effect`.
+    """
+
+    name: str
+    control: float
+    treated: float
+    effect: float
+    interval: tuple[float, float]
+    others: float
+    others_interval: tuple[float, float]
+    worst: str = ""
+    worst_effect: float = math.nan
+
+    @property
+    def helped(self) -> bool:
+        """Whether the class surely gained."""
+        return self.interval[0] > 0
+
+    @property
+    def others_lost(self) -> bool:
+        """Whether the other classes, taken together, surely lost."""
+        return self.others_interval[1] < 0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a trial says of one remedy.
 
@@ -58,7 +90,7 @@ class Verdict:
     `measurement`: the remedy changes what is measured on (another split), so the two accuracies are of different
     images: `effect`, `interval` and `p` are nan, `helped` is False and says nothing, `cured` is what counts, and
     `treated` is the honest accuracy. `against`: the arm that this one is compared with: where such a remedy is tried,
-    the others are tried on its split.
+    the others are tried on its split. `stuck`: where a class is stuck, what became of it and of the others.
     """
 
     remedy: str
@@ -75,6 +107,7 @@ class Verdict:
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     measurement: bool = False
     against: str = CONTROL
+    stuck: ClassEffect | None = None
 
 
 @dataclass(frozen=True)
@@ -254,10 +287,30 @@ def _finite(value: Any) -> Any:
 
 
 def _verdict(tree: dict[str, Any]) -> Verdict:
-    numbers = {name: math.nan if tree[name] is None else tree[name] for name in ("effect", "p", "control", "treated")}
-    low, high = tree["interval"]
-    if low is None:  # without an effect there is no interval; with one, from a single seed, it is infinite
-        low, high = (math.nan, math.nan) if tree["effect"] is None else (-math.inf, math.inf)
+    numbers = {name: _number(tree[name]) for name in ("effect", "p", "control", "treated")}
     lists = {"new_findings": tuple(tree["new_findings"])}
     changes = {name: (pair[0], pair[1]) for name, pair in tree["changes"].items()}
-    return Verdict(**{**tree, **numbers, **lists, "interval": (low, high), "changes": changes})
+    interval = _interval(tree, "interval", "effect")
+    stuck = _class_effect(tree["stuck"]) if tree.get("stuck") else None
+    return Verdict(**{**tree, **numbers, **lists, "interval": interval, "changes": changes, "stuck": stuck})
+
+
+def _class_effect(tree: dict[str, Any]) -> ClassEffect:
+    numbers = {name: _number(tree[name]) for name in ("control", "treated", "effect", "others", "worst_effect")}
+    intervals = {
+        "interval": _interval(tree, "interval", "effect"),
+        "others_interval": _interval(tree, "others_interval", "others"),
+    }
+    return ClassEffect(**{**tree, **numbers, **intervals})
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _interval(tree: dict[str, Any], name: str, effect: str) -> tuple[float, float]:
+    """Without an effect there is no interval; with one, from a single seed, it is infinite."""
+    low, high = tree[name]
+    if low is None:
+        return (math.nan, math.nan) if tree[effect] is None else (-math.inf, math.inf)
+    return low, high

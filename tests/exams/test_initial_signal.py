@@ -140,6 +140,7 @@ def test_it_is_ordered_where_a_plateau_shows() -> None:
     rows += [Observation(step, name, 2.0) for step in (9, 99) for name in ("train_loss", "val_loss")]
     rows += [Observation(step, name, 0.13) for step in (9, 50, 99) for name in ("train_accuracy", "val_accuracy")]
     rows += [Observation(0, "class_images", 10.0, name) for name in "abcdefgh"]
+    rows += [Observation(0, name, value) for name, value in (("input_mean", 0.0), ("input_std", 1.0))]
     assert "initial-signal" in diagnose(Trace(rows, recipe=Recipe(), meta={"classes": list("abcdefgh")})).exams
 
 

@@ -70,6 +70,13 @@ def test_a_fault_in_one_class_leaves_the_others_alone() -> None:
     assert np.array_equal(sick.truth["degraded"], sick.labels == 2)
 
 
+def test_several_classes_in_a_row_are_poor() -> None:
+    sound, sick = painted(SMALL), painted(replace(SMALL, dark=0.5, victim=1, victims=2))
+    assert np.array_equal(np.unique(sick.labels[sick.truth["degraded"]]), [1, 2])
+    for species in range(SMALL.species):
+        assert np.array_equal(of_class(sound, species), of_class(sick, species)) == (species not in (1, 2))
+
+
 def test_painting_stays_in_single_precision() -> None:
     _sea, canvas = water(draw(SMALL, np.array([0]), np.array([0]), 32), Grid.of(32), 0.5)
     assert canvas.dtype == np.float32
@@ -164,6 +171,18 @@ def test_more_noise_keeps_the_errors_of_less() -> None:
     less, more = (painted(replace(SMALL, noise=noise)) for noise in (0.1, 0.3))
     wrong = less.truth["mislabelled"]
     assert np.array_equal(less.labels[wrong], more.labels[wrong])
+
+
+def test_a_mixed_class_swaps_that_share_of_its_labels() -> None:
+    result = painted(replace(SMALL, mix=0.5, victim=2))
+    truth, given = result.truth["label"], result.labels
+    assert np.bincount(given).tolist() == np.bincount(truth).tolist()
+    assert (given[truth == 2] != 2).mean() == 0.5
+    assert (truth[given == 2] != 2).mean() == 0.5
+    sound = (truth != 2) & (given != 2)
+    assert np.array_equal(given[sound], truth[sound])
+    more = painted(replace(SMALL, mix=0.75, victim=2))
+    assert np.array_equal(more.labels[given != truth], given[given != truth])
 
 
 def test_imbalance_is_the_ratio_of_the_largest_to_the_smallest() -> None:
@@ -295,6 +314,7 @@ def test_options_are_read() -> None:
         ("lookalike=-0.1", ["lookalike", "-0.1"]),
         ("n=" + "9" * 400, ["n"]),
         ("species=4,victim=4", ["victim", "4", "0 to 3"]),
+        ("species=4,victim=3,victims=2", ["victims", "1 to 1"]),
     ],
 )
 def test_bad_options_are_named_with_what_is_allowed(options: str, said: Any) -> None:
@@ -331,12 +351,14 @@ share = st.floats(0, 1)
         seed=st.integers(0, 2**32 - 1),
         groups=st.integers(1, 100),
         noise=share,
+        mix=share,
         imbalance=st.floats(1, 10_000),
         lookalike=st.none() | share,
         spread=share,
         blur=share,
         dark=share,
-        victim=st.integers(0, 7),
+        victim=st.integers(0, 4),
+        victims=st.integers(1, 4),
         duplicates=share,
         difficulty=share,
         fauna=st.integers(0, 2**32 - 1),

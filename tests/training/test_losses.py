@@ -38,7 +38,7 @@ def test_focal_loss_is_kornias_where_kornia_has_one(gamma: float) -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("weights", ["none", "balanced"])
+@pytest.mark.parametrize("weights", ["none", "balanced", "effective"])
 @pytest.mark.parametrize("soft", [False, True])
 def test_focal_loss_without_focus_is_cross_entropy(smoothing: float, weights: str, soft: bool) -> None:
     logits, labels = batch()
@@ -78,6 +78,26 @@ def test_balanced_weights_are_one_on_average_and_skip_empty_classes() -> None:
     weights = losses.balanced_weights(COUNTS)
     torch.testing.assert_close(weights * COUNTS, torch.tensor([4.0, 4.0, 4.0, 0.0]))
     torch.testing.assert_close((weights * COUNTS).sum() / COUNTS.sum(), torch.tensor(1.0))
+
+
+def test_effective_weights_are_the_paper_s_between_equal_and_balanced() -> None:
+    beta = 0.9
+    weights = losses.effective_weights(COUNTS, beta)
+    numbers = [(1 - beta**n) / (1 - beta) for n in (8, 1, 3)]
+    torch.testing.assert_close(weights[:3] / weights[1], torch.tensor([1 / n for n in numbers]))
+    assert weights[3] == 0
+    torch.testing.assert_close((weights * COUNTS).sum() / COUNTS.sum(), torch.tensor(1.0))
+    torch.testing.assert_close(losses.effective_weights(COUNTS, 0.0), torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    near_one = losses.effective_weights(COUNTS, 1 - 1e-9)
+    torch.testing.assert_close(near_one, losses.balanced_weights(COUNTS), rtol=1e-4, atol=0)
+
+
+def test_effective_weights_enter_the_loss() -> None:
+    logits, targets = batch()
+    found = losses.build(recipe.Loss(class_weights="effective", beta=0.9), COUNTS)(logits, targets)
+    expected = F.cross_entropy(logits, targets, losses.effective_weights(COUNTS, 0.9))
+    torch.testing.assert_close(found, expected)
+    assert found != losses.build(recipe.Loss(class_weights="balanced"), COUNTS)(logits, targets)
 
 
 def test_balanced_classes_pull_alike() -> None:

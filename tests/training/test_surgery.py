@@ -22,7 +22,7 @@ from netvet.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.training import evaluate, load_images, models, recalibrate, train
 from netvet.training.checkpoint import LAST
-from netvet.training.surgery import operate
+from netvet.training.surgery import channels, operate
 from netvet.training.surgery.shortcuts import Shortcut
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -438,6 +438,60 @@ def test_pixels_are_normalised_before_the_model() -> None:
     assert models.classifier(whole) == "model.head"
 
 
+@each_net
+def test_further_channels_change_nothing_until_they_are_trained(make: Callable[[], nn.Module]) -> None:
+    net, untouched = make(), make()
+    changed = operate(net, ["feature-channels=edges+contrast+opponents"], IMAGES)
+    assert torch.allclose(answer(changed), answer(untouched), atol=1e-5)
+    first, before = (next(m for m in each.modules() if isinstance(m, nn.Conv2d)) for each in (changed, untouched))
+    assert (type(first), first.in_channels, before.in_channels) == (type(before), 7, 3)
+    assert sum(p.numel() for p in changed.parameters()) == sum(p.numel() for p in untouched.parameters()) + (
+        4 * first.weight[:, 0].numel()
+    )
+    assert trains(changed)
+    assert first.weight.grad is not None
+    assert first.weight.grad[:, 3:].abs().amax((0, 2, 3)).min() > 0  # each plane is learnt from
+
+
+def test_planes_are_edges_contrast_and_opponents_whatever_the_light() -> None:
+    images = IMAGES[:, :, :32, :32].sigmoid()
+    for kind, count in channels.PLANES.items():
+        layer = channels.FeatureChannels([kind])
+        found = layer(images)
+        assert found.shape == (2, 3 + count, 32, 32)
+        assert torch.equal(found[:, :3], images)
+        assert torch.allclose(found[:, 3:].mean((2, 3)), torch.zeros(2, count), atol=1e-5)
+        assert torch.allclose(found[:, 3:].std((2, 3)), torch.ones(2, count), atol=1e-4)
+        assert torch.allclose(layer(0.3 * images + 0.1)[:, 3:], found[:, 3:], atol=1e-3)
+        assert torch.isfinite(layer(torch.full((1, 3, 8, 8), 0.5))).all()
+    red, green, blue = images.unbind(1)
+    by_hand = torch.stack([red - green, blue - (red + green) / 2], 1)
+    opponents = channels.FeatureChannels(["opponents"])(images)[:, 3:]
+    assert torch.corrcoef(torch.stack([opponents[0, 0].flatten(), by_hand[0, 0].flatten()]))[0, 1] > 0.9999
+    assert torch.corrcoef(torch.stack([opponents[0, 1].flatten(), by_hand[0, 1].flatten()]))[0, 1] > 0.9999
+
+
+def test_an_edge_is_where_luma_changes() -> None:
+    images = torch.zeros(1, 3, 16, 16)
+    images[..., 8:] = 1
+    plane = channels.FeatureChannels(["edges"])(images)[0, 3]
+    assert (plane[:, 7:9] > 2).all()
+    assert torch.allclose(plane[:, :6], plane[0, 0].expand(16, 6))
+    assert plane[0, 0] < 0
+
+
+def test_further_channels_are_refused_where_the_first_layer_takes_no_image() -> None:
+    for net, reason in (
+        (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), "it has no convolution of images"),
+        (nn.Sequential(nn.Conv2d(1, 4, 3)), "takes 1 channels"),
+        (nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 4, 3))), "computed from"),
+    ):
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        with pytest.raises(BadInput, match=reason):
+            operate(net, ["feature-channels=edges"])
+        assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
 def test_operations_follow_one_another() -> None:
     net = operate(
         built(plain()),
@@ -525,6 +579,7 @@ SMALL: dict[str, Any] = {
         {"model.name": "resnet10t", "surgery": ["init=he", "activation=leaky-relu", "drop-deep-batch-norm"]},
         {"model.name": "mobilenetv3_small_050", "surgery": ["norm=group"], "model.dropout": 0.2},
         {"model.depth": 3, "model.width": 8, "model.norm_momentum": 0.01, "model.recalibrate": True},
+        {"model.name": "resnet10t", "surgery": ["feature-channels=edges+opponents"]},
         {"model.norm_after": "none", "surgery": ["early-batch-norm", "normalise-input=0.5,0.5,0.5/0.25,0.25,0.25"]},
     ],
 )

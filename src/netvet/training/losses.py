@@ -20,7 +20,7 @@ def build(loss: recipe.Loss, class_counts: Tensor) -> Loss:
     float32, and targets: class indices (batch,) int64, or probabilities (batch, classes), and gives a scalar. With
     indices and class weights it is the weighted mean, as torch has it.
     """
-    weight = balanced_weights(class_counts) if loss.class_weights == "balanced" else None
+    weight = class_weights(loss, class_counts)
 
     def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
         w = None if weight is None else weight.to(logits.device)
@@ -31,6 +31,29 @@ def build(loss: recipe.Loss, class_counts: Tensor) -> Loss:
         return focal_loss(logits, targets, loss.gamma, w, loss.label_smoothing)
 
     return focal if loss.name == "focal" else cross_entropy
+
+
+def class_weights(loss: recipe.Loss, class_counts: Tensor) -> Tensor | None:
+    """The weight of each class, (classes,) float32, or None where all weigh the same."""
+    match loss.class_weights:
+        case "balanced":
+            return balanced_weights(class_counts)
+        case "effective":
+            return effective_weights(class_counts, loss.beta)
+        case _:
+            return None
+
+
+def effective_weights(class_counts: Tensor, beta: float) -> Tensor:
+    """Weights in proportion to 1 / effective number, (1 - beta) / (1 - beta^n) for n images of a class (Cui et al.
+    2019, https://arxiv.org/abs/1901.05555); their mean over the training images is 1.
+
+    With beta 0 all weigh the same; towards 1 it comes to `balanced_weights`. A class without images weighs 0.
+    """
+    counts = class_counts.to(torch.float64)
+    number = (1 - beta**counts) / (1 - beta)
+    raw = torch.where(counts > 0, 1 / number.clamp(min=1), torch.zeros_like(counts))
+    return (raw * counts.sum() / (raw * counts).sum()).to(torch.float32)
 
 
 def balanced_weights(class_counts: Tensor) -> Tensor:

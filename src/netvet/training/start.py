@@ -6,18 +6,33 @@ import torch
 from torch import nn
 
 from netvet.images.dataset import ImageSet, load
-from netvet.recipe import Recipe
+from netvet.recipe import Data, Recipe
 from netvet.training import batches, models, weights
 from netvet.training.batches import Statistics
 from netvet.training.device import Machine
 
 
 def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
-    """The images of a recipe's `data` part."""
+    """The images of a recipe's `data` part, the training split cleaned where it asks for that."""
     data = recipe.data
+    loaded = _load(data, data.image_size, progress=progress)
+    if data.clean_labels == "none" and not data.drop_low_quality:
+        return loaded
+    from netvet.audit.cleaning import clean
+
+    return clean(
+        loaded,
+        data.source,
+        lambda size: _load(data, size, progress=progress),
+        labels=data.clean_labels,
+        drop_low_quality=data.drop_low_quality,
+    )
+
+
+def _load(data: Data, image_size: int, *, progress: bool) -> ImageSet:
     return load(
         data.source,
-        image_size=data.image_size,
+        image_size=image_size,
         val=data.val,
         test=data.test,
         group=data.group,

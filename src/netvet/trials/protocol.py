@@ -68,6 +68,11 @@ class Protocol:
         """What ails the run, which a trial's runs should show where they are not treated: empty for a healthy run."""
         return self.targets(None)
 
+    @property
+    def stuck(self) -> str | None:
+        """The class that is stuck, if one is."""
+        return next((s.where for s in self.diagnosis.symptoms if s.rule == "stuck-class" and s.where), None)
+
     def targets(self, remedy: str | None) -> set[str]:
         """What should be gone after a remedy: the finding it is for (else the root cause), and what that explains."""
         if self.diagnosis.verdict == "healthy":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netvet.locale import _, ngettext
 from netvet.rule import Diagnosis
-from netvet.trial import Trial, Verdict
+from netvet.trial import ClassEffect, Trial, Verdict
 
 
 def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
@@ -18,7 +18,7 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:
-        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis)]
+        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, compared)]
     elif not parts or not any(v.measurement for v in trial.verdicts):
         parts.append(_("The trial ended before a remedy and the control had run on the same seed."))
     parts += _limits(trial, diagnosis)
@@ -92,6 +92,57 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
     return [sentence.format(names=_listed(gone), ailment=ailment)]
 
 
+def _of_the_class(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
+    """Where a class was stuck: what the remedies did to it, and what that cost the others."""
+    judged = [(v, v.stuck) for v in compared if v.stuck is not None]
+    if not judged:
+        return []
+    best, stuck = max(judged, key=lambda pair: (pair[1].helped, pair[1].effect))
+    test = trial.confirmation
+    on_test = test is not None and test.remedy == best.remedy and test.stuck is not None
+    if on_test and test is not None and test.stuck is not None:
+        stuck = test.stuck
+    numbers = {
+        "name": stuck.name,
+        "remedy": best.remedy,
+        "control": f"{stuck.control:.2f}",
+        "treated": f"{stuck.treated:.2f}",
+        "effect": _auc(stuck.effect),
+        "interval": _auc_interval(stuck.interval),
+        "split": _("test") if on_test else _("validation"),
+    }
+    if stuck.helped:
+        first = _(
+            "{remedy} raised the AUC of {name}, the class that is stuck, from {control} to {treated} on the {split} "
+            "images ({interval})."
+        )
+    else:
+        first = _(
+            "No remedy is shown to raise the AUC of {name}, the class that is stuck: with {remedy} it is {treated} on "
+            "the {split} images, where the control has {control} ({effect}, {interval})."
+        )
+    return [first.format(**numbers), *_of_the_others(stuck)]
+
+
+def _of_the_others(stuck: ClassEffect) -> list[str]:
+    if math.isnan(stuck.others):
+        return []
+    numbers = {
+        "effect": _auc(stuck.others),
+        "interval": _auc_interval(stuck.others_interval),
+        "worst": stuck.worst,
+        "loss": _auc(stuck.worst_effect),
+    }
+    if stuck.others_lost:
+        text = _("The other classes pay for it: their mean AUC changed by {effect} ({interval}), {worst} by {loss}.")
+    else:
+        text = _(
+            "The other classes are not shown to lose: their mean AUC changed by {effect} ({interval}), that of "
+            "{worst}, the least favoured, by {loss}."
+        )
+    return [text.format(**numbers)]
+
+
 def _mended(verdict: Verdict, trial: Trial) -> str:
     """What a remedy of the measurement did: no effect is claimed, since the images before and after are others."""
     numbers = {"remedy": verdict.remedy, "metric": _metric(trial), "honest": _percent(verdict.treated)}
@@ -150,6 +201,17 @@ def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
         "effect": _points(verdict.effect),
         "interval": interval,
     }
+
+
+def _auc(effect: float) -> str:
+    return f"{effect:+.3f}".replace("-", "−")
+
+
+def _auc_interval(interval: tuple[float, float]) -> str:
+    low, high = interval
+    if not math.isfinite(high):
+        return _("too few seeds for an interval")
+    return _("95% interval {low} to {high}").format(low=_auc(low), high=_auc(high))
 
 
 def _metric(trial: Trial) -> str:

@@ -24,6 +24,7 @@ from netvet.engine import Engine
 from netvet.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.trial import CONTROL, ArmRun, Verdict
+from netvet.trials.classes import effects
 from netvet.trials.protocol import Protocol
 from netvet.trials.race import Race
 from netvet.trials.statistics import Comparison, compare
@@ -38,7 +39,11 @@ def judge(protocol: Protocol, race: Race) -> tuple[Verdict, ...]:
     if protocol.reference != CONTROL and _runs(race, protocol.reference):
         verdicts.append(_measurement(protocol, race))
     verdicts += [_verdict(protocol, race, remedy, race.pairs(remedy), each) for remedy, each in found.items()]
-    return tuple(verdicts)
+    if protocol.stuck is None:
+        return tuple(verdicts)
+    pairs = {arm: [_pair(protocol, race, arm, seed) for seed in race.pairs(arm)] for arm in found}
+    stuck = effects(protocol.stuck, pairs, resolution=protocol.resolution["val"])
+    return tuple(replace(v, stuck=stuck.get(v.remedy)) for v in verdicts)
 
 
 def best(verdicts: Sequence[Verdict], race: Race) -> Verdict | None:
@@ -51,12 +56,19 @@ def confirm(chosen: Verdict, protocol: Protocol, race: Race, engine: Engine) -> 
     """The chosen remedy against the control on the test split; None where there is no test split."""
     seeds = race.pairs(chosen.remedy)
     try:
-        treated, control = (
-            [_value(engine.evaluate(race.runs[arm, seed], "test"), protocol.metric) for seed in seeds]
+        after, before = (
+            [engine.evaluate(race.runs[arm, seed], "test") for seed in seeds]
             for arm in (chosen.remedy, protocol.reference)
         )
     except BadInput:
         return None
+    treated, control = ([_value(metrics, protocol.metric) for metrics in each] for each in (after, before))
+    stuck = None
+    if protocol.stuck is not None:
+        pairs = {chosen.remedy: list(zip(after, before, strict=True))}
+        all_tried = len(race.differences())
+        found_there = effects(protocol.stuck, pairs, family=all_tried, resolution=protocol.resolution["test"])
+        stuck = found_there.get(chosen.remedy)
     family = 1 if chosen.helped else len(race.differences())
     differences = {chosen.remedy: [t - c for t, c in zip(treated, control, strict=True)]}
     found = compare(differences, family=family, resolution=protocol.resolution["test"])[chosen.remedy]
@@ -69,6 +81,7 @@ def confirm(chosen: Verdict, protocol: Protocol, race: Race, engine: Engine) -> 
         p=found.p,
         control=means.fmean(control),
         treated=means.fmean(treated),
+        stuck=stuck,
     )
 
 
@@ -130,6 +143,10 @@ def usual(runs: Sequence[ArmRun]) -> set[str]:
     """What ails most of these runs."""
     names = {name for run in runs for name in run.findings}
     return {name for name in names if 2 * sum(name in run.findings for run in runs) > len(runs)}
+
+
+def _pair(protocol: Protocol, race: Race, arm: str, seed: int) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    return race.runs[arm, seed].metrics, race.runs[protocol.reference, seed].metrics
 
 
 def _runs(race: Race, arm: str) -> list[ArmRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netvet.recipe import Recipe
 from netvet.testing import altered, assert_fires, assert_silent, findings, healthy_trace
 
 RULE = "stuck-class"
@@ -58,3 +59,17 @@ def test_silent_when_nothing_is_learnt_at_all() -> None:
 def test_silent_on_healthy_runs() -> None:
     for seed in range(5):
         assert_silent(RULE, healthy_trace(seed=seed))
+
+
+def test_says_what_is_done_for_the_class_already_and_did_not_help() -> None:
+    weighed = Recipe().change({"loss.class_weights": "balanced", "loss.name": "focal", "sampler.name": "oversample"})
+    rare = {**STUCK, "class_images@species 3": 20.0}
+    message = assert_fires(RULE, altered(healthy_trace(), rare, recipe=weighed)).message
+    # 7 classes of 120 and one of 20 images: 860 / (8 x 20) = 5.4
+    assert "Class weights are on, which count each of its 20 training images 5.4 times" in message
+    assert "Oversampling is on, which shows each of its 20 training images 5.4 times an epoch" in message
+    assert "Focal loss (gamma 2) is on; and it is stuck even so." in message
+    measured = {**rare, "gradient_share@species 3": 0.31, "gradient_share_plain@species 3": 0.07}
+    message = assert_fires(RULE, altered(healthy_trace(), measured, recipe=weighed)).message
+    assert "its share of the gradient at the logits is 31% (7% without), and it is stuck even so." in message
+    assert "weights" not in assert_fires(RULE, altered(healthy_trace(), measured)).message

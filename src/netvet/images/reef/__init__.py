@@ -84,7 +84,8 @@ def paint(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk
     for row in np.flatnonzero(sketch.duplicate_of >= 0):
         images[row] = reencode(images[sketch.duplicate_of[row]], reef.seed, int(row))
     mislabelled = sketch.labels != sketch.species
-    degraded = (sketch.species == reef.victim) & (reef.blur > 0 or reef.dark > 0)
+    victim = (sketch.species >= reef.victim) & (sketch.species < reef.victim + reef.victims)
+    degraded = victim & (reef.blur > 0 or reef.dark > 0)
     return Painted(
         images=images,
         labels=sketch.labels,

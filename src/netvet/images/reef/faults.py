@@ -74,13 +74,20 @@ def _morphs(look: npt.NDArray[np.float64], spread: float) -> Genomes:
 
 
 def _mislabel(reef: Reef, species: Integers) -> Integers:
-    """Labels of which round(noise x images) are another class; a larger noise keeps the errors of a smaller one."""
+    """Labels of which round(noise x images) are another class, and round(mix x images of the victim) of the victim's
+    are swapped with others; a larger noise or mix keeps the errors of a smaller one.
+    """
     random = np.random.default_rng([reef.seed, _LABELS])
     order = random.permutation(len(species))
     other = (species + random.integers(1, reef.species, len(species))) % reef.species
     wrong = order[: round(reef.noise * len(species))]
     labels = species.copy()
     labels[wrong] = other[wrong]
+    mine, others = (
+        random.permutation(np.flatnonzero(part)) for part in (species == reef.victim, species != reef.victim)
+    )
+    count = min(round(reef.mix * len(mine)), len(others))
+    labels[mine[:count]], labels[others[:count]] = labels[others[:count]], labels[mine[:count]]
     return labels
 
 

@@ -15,17 +15,19 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "groups": (1, 10_000),
     "noise": (0.0, 1.0),
+    "mix": (0.0, 1.0),
     "imbalance": (1.0, 10_000.0),
     "lookalike": (0.0, 1.0),
     "spread": (0.0, 1.0),
     "blur": (0.0, 1.0),
     "dark": (0.0, 1.0),
     "victim": (0, MOST_SPECIES - 1),
+    "victims": (1, MOST_SPECIES),
     "duplicates": (0.0, 1.0),
     "difficulty": (0.0, 1.0),
     "fauna": (0, 2**32 - 1),
 }
-_WHOLE = frozenset({"species", "n", "seed", "groups", "victim", "fauna"})
+_WHOLE = frozenset({"species", "n", "seed", "groups", "victim", "victims", "fauna"})
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,17 @@ class Reef:
         video, and one group number for them.
     noise: share 0..1 of all labels, whatever the split, that are wrong: each another class with equal chance, image by
         image.
+    mix: share 0..1 of the victim's images that swap their label with an image of another class, drawn by chance, so
+        that no class changes its size.
     imbalance: size of the largest class (species 0, `n` images) over that of the smallest (the last one), at least 1;
         the sizes between are geometric.
     lookalike: None, or how far species 1 lies from species 0, 0..1: 0 = the same look, 1 = its own look.
     spread: how far the four morphs of the victim class lie apart, 0..1: 0 = one look, 1 = four unrelated patterns and
         palettes on one body.
-    blur: of the victim class, 0..1; a Gaussian with a standard deviation of 0.06 x `blur` image widths.
-    dark: of the victim class, 0..1; its light is multiplied by 1 - 0.92 x `dark`, before the camera's noise.
-    victim: the class that spread, blur and dark are planted in, 0..species-1.
+    blur: of the victim classes, 0..1; a Gaussian with a standard deviation of 0.06 x `blur` image widths.
+    dark: of the victim classes, 0..1; its light is multiplied by 1 - 0.92 x `dark`, before the camera's noise.
+    victim: the class that mix, spread, blur and dark are planted in, 0..species-1.
+    victims: how many classes, from the victim on, are blurred and dark; the other faults are in the first alone.
     duplicates: share 0..1 of the val and test images that are replaced by re-encoded copies of training images of the
         same class. With more than 0 the set comes split, 70/15/15 in each class, by group where there are groups.
     difficulty: strength of pose, light, turbidity and occlusion, 0..1.
@@ -58,12 +63,14 @@ class Reef:
     seed: int = 0
     groups: int = 1
     noise: float = 0.0
+    mix: float = 0.0
     imbalance: float = 1.0
     lookalike: float | None = None
     spread: float = 0.0
     blur: float = 0.0
     dark: float = 0.0
     victim: int = 0
+    victims: int = 1
     duplicates: float = 0.0
     difficulty: float = 0.5
     fauna: int = 0
@@ -81,6 +88,12 @@ class Reef:
             raise BadInput(
                 _("reef option victim: {value} is not a class of this reef; use 0 to {last}.").format(
                     value=self.victim, last=self.species - 1
+                )
+            )
+        if self.victim + self.victims > self.species:
+            raise BadInput(
+                _("reef option victims: from class {victim} on there are {left} classes; use 1 to {left}.").format(
+                    victim=self.victim, left=self.species - self.victim
                 )
             )
 

@@ -42,7 +42,7 @@ def paint_chunk(
     paint_eye(canvas, fish, pose, grid)
     foreground(canvas, chance, grid, reef.difficulty)
     turbidity(canvas, chance, grid, sea, reef.difficulty)
-    victim = species == reef.victim
+    victim = (species >= reef.victim) & (species < reef.victim + reef.victims)
     if reef.blur > 0:
         _blur(canvas, victim, BLUR_WIDTH * reef.blur * size)
     light = np.where(victim, np.float32(1 - DARKEST * reef.dark), np.float32(1))

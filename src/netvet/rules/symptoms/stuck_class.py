@@ -12,6 +12,8 @@ the number of classes looked at (Bonferroni). Training recall, because a class t
 validation may still show that it is not even learnt. Where the others are not learnt either (AUC below `auc`, recall
 below `recall`), no class is called stuck. Healthy runs on 23 species stay silent though the worst recognises 0 of 5
 validation images; painted species with a fortieth of the largest one's images had a training recall of 0.00 and fire.
+Where class weights, oversampling or focal loss are on, the message says so with what they do for this class: how often
+an image of it counts, and its share of the gradient where the `class-features` exam was taken.
 
 ## Why it happens
 Too few images of it, images that do not look alike, another class that looks the same, wrong labels, or photographs
@@ -21,7 +23,8 @@ too poor to show what matters.
 A run in which nothing is learnt: then all classes are low together. A small class whose score is merely uncertain.
 
 ## Remedies
-See the cause that explains it: class-imbalance.
+See the cause that explains it: class-imbalance, label-noise, look-alike-classes, low-quality-images or
+harmful-augmentation.
 
 ## References
 Hanley, McNeil 1982, The meaning and use of the area under a ROC curve, https://doi.org/10.1148/radiology.143.1.7063747
@@ -31,15 +34,10 @@ Fawcett 2006, An introduction to ROC analysis, https://doi.org/10.1016/j.patrec.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-
-import numpy as np
-from scipy.special import ndtri
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
-from netvet.rules._chance import interval
-from netvet.rules._curve import last_third, quantile, rise
+from netvet.rules._stuck import Stuck, stuck
 from netvet.trace import Trace
 
 
@@ -54,39 +52,45 @@ def check(
     recall: float = 0.7,
 ) -> Iterator[Finding]:
     """`margin`, `auc`: AUC; `share`: of the usual recall; `recall`: recall; `still`: AUC or recall; all 0..1."""
-    names = trace.places("val_auc")
-    if len(names) < 3:
+    found = stuck(trace, margin=margin, share=share, still=still, auc=auc, recall=recall)
+    if not found:
         return
-    z = float(-ndtri(0.025 / len(names)))
-    stuck: dict[str, tuple[float, Finding]] = {}
-    for name in ("val_auc", "val_recall", "train_recall"):
-        curves = [trace.series(name, place) for place in names]
-        ends = np.array([last_third(curve).mean() if len(curve) else np.nan for curve in curves])
-        usual = quantile(ends, 0.5 if name == "val_auc" else 0.75)
-        limit = usual - margin if name == "val_auc" else share * usual
-        if not usual >= (auc if name == "val_auc" else recall):
-            continue
-        for place, curve, value in zip(names, curves, ends, strict=True):
-            if place in stuck or not _reach(trace, name, place, value, z) < limit or rise(last_third(curve)) >= still:
-                continue
-            message = _sentence(name).format(name=place, value=value, usual=usual)
-            stuck[place] = value / usual, Finding(message, place, (curve,), limit, 0.9)
-    if not stuck:
-        return
-    first, *others = (finding for _rank, finding in sorted(stuck.values(), key=lambda pair: (pair[0], pair[1].where)))
+    first, *others = found
+    message = _sentence(first.curve.name).format(name=first.place, value=first.value, usual=first.usual)
     if others:
         more = _("{message} The same goes for {names}.")
-        listed = ", ".join(finding.where for finding in others)
-        first = replace(first, message=more.format(message=first.message, names=listed))
-    yield replace(first, evidence=first.evidence + tuple(finding.evidence[0] for finding in others))
+        message = more.format(message=message, names=", ".join(each.place for each in others))
+    message = " ".join(filter(None, [message, _favoured(trace, first)]))
+    yield Finding(message, first.place, tuple(each.curve for each in found), first.limit, 0.9)
 
 
-def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float:
-    """Upper end of the interval, z standard errors wide; nan where there is nothing to judge by."""
-    if name == "val_auc":
-        return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
-    n = trace.last("val_images" if name == "val_recall" else "class_images", place)
-    return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")
+def _favoured(trace: Trace, worst: Stuck) -> str:
+    """What is done for rare or hard classes already, with numbers, and that it did not help; "" where nothing is."""
+    recipe, count = trace.recipe, trace.last("class_images", worst.place)
+    counts = [trace.last("class_images", name) for name in trace.places("class_images")]
+    if recipe is None or not count > 0:
+        return ""
+    even = sum(counts) / (len(counts) * count)
+    told: list[str] = []
+    if recipe.loss.class_weights == "balanced":
+        text = _("Class weights are on, which count each of its {count:.0f} training images {times:.2g} times")
+        told.append(text.format(count=count, times=even))
+    if recipe.sampler.name == "oversample":
+        text = _("Oversampling is on, which shows each of its {count:.0f} training images {times:.2g} times an epoch")
+        told.append(text.format(count=count, times=even))
+    if recipe.loss.name == "focal":
+        told.append(_("Focal loss (gamma {gamma:g}) is on").format(gamma=recipe.loss.gamma))
+    if not told:
+        return ""
+    share, plain = (trace.last(name, worst.place) for name in ("gradient_share", "gradient_share_plain"))
+    if share == share:  # the exam class-features was taken
+        text = _(
+            "its share of the gradient at the logits is {share:.0%} ({plain:.0%} without), and it is stuck even so."
+        )
+        end = text.format(share=share, plain=plain)
+    else:
+        end = _("and it is stuck even so.")
+    return "; ".join([*told, end])
 
 
 def _sentence(name: str) -> str:

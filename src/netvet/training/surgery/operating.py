@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 from netvet.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import parse_operation
-from netvet.training.surgery import activations, inputs, norms, shortcuts, starts
+from netvet.training.surgery import activations, channels, inputs, norms, shortcuts, starts
 from netvet.training.surgery.flow import Flow, trace
 
 Operation = Callable[[nn.Module, str, Flow | None], nn.Module]
@@ -23,6 +23,7 @@ OPERATIONS: dict[str, Operation] = {
     "early-batch-norm": norms.insert_early,
     "drop-deep-batch-norm": norms.drop_deep,
     "residual": shortcuts.add,
+    "feature-channels": channels.append,
     "normalise-input": inputs.normalise,
 }
 
@@ -54,11 +55,14 @@ def operate(model: nn.Module, operations: Sequence[str], example: Tensor | None 
       the model does what it did. Needs an example.
     - `residual`: in an `nn.Sequential`, a shortcut around each pair of convolutions whose output has the shape of its
       input.
+    - `feature-channels=KINDS`, one or more of `edges`, `contrast` and `opponents` joined by `+`: planes computed from
+      the image, appended to its three channels before the first convolution. Their weights are 0, so that the model
+      does what it did until it is trained on.
     - `normalise-input=MEANS/DEVIATIONS`, such as `normalise-input=0.5,0.5,0.5/0.25,0.25,0.25`: (x - mean) / deviation
       by channel, before the model. What is returned is a new module with the model inside.
 
     They are what the remedies leaky-relu, elu, he-init, group-norm, layer-norm, early-batch-norm, drop-deep-batch-norm,
-    residual and normalise-input come to on a model of your own.
+    residual, feature-channels and normalise-input come to on a model of your own.
 
     A layer that is used in several places is replaced in all of them. Device, dtype, mode, hooks and `requires_grad` of
     what is replaced go over to what replaces it.

@@ -1,0 +1,205 @@
+"""A training split without its likely label errors and its worst pictures; what is measured on stays as it is.
+
+The audit sees the training images alone: their features, their groups and their quality. Validation and test images
+neither enter it nor are changed by it, so that a run on the cleaned split can be compared with one on the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvet.audit import duplicates, features, files, looks, quality
+from netvet.audit.labels import MOST_OF_A_CLASS, weigh
+from netvet.audit.labels import find as find_errors
+from netvet.images.dataset import ImageSet
+from netvet.images.splits import TRAIN
+from netvet.locale import _, ngettext
+
+FINE, COARSE = 128, 64  # pixels a side that the audit looks at; the finer for at most `MANY` training images
+MANY = 5_000  # 128 px of these take 250 MB of memory
+FEWEST = 20  # training images below which nothing can be cross-validated
+# The probability of a wrong label from which a training image is treated. The audit's list for people starts at 0.5: an
+# accusation must be right. In training a missed error costs as much as a right label lost. On 2,899 photographs of 23
+# species with 10 % of the labels replaced, 0.3 finds 271 of 290 (groups known) and 247 of 292 (ignored) at a precision
+# of 0.92 and 0.95; 0.5 finds 191 where they are ignored. Of the photographs as they are it treats 2.8 and 0.7 %.
+DOUBTFUL = 0.3
+OUT = -1  # the split of an image that is in none
+
+Labels = Literal["none", "correct", "leave-out"]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The training images as the audit sees them. `rows`: of the set; the rest has one row for each of these."""
+
+    rows: Rows
+    pixels: NDArray[np.uint8]
+    labels: Rows
+    looks: looks.Looks
+    groups: NDArray[np.str_] | None
+    paths: tuple[str, ...]
+
+
+def clean(
+    images: ImageSet, source: str, at: Callable[[int], ImageSet], *, labels: Labels, drop_low_quality: bool
+) -> ImageSet:
+    """The set with its training split mended; the same set gives the same result.
+
+    Args:
+        images: as loaded.
+        source: where its files are, for their headers.
+        at: loads the same set at so many pixels a side.
+        labels: what becomes of training images whose label is likely wrong: "correct" gives them the class that fits
+            best, "leave-out" takes them out of the split, "none" looks at no label.
+        drop_low_quality: take blurred, dark, glaring, flat and tiny images out, by the measures of
+            `netvet.audit.quality`.
+
+    An image that is left out keeps its row, and is in no split. No class loses more than half of its training images.
+    """
+    train = images.indices("train")
+    if len(train) < FEWEST:
+        return images
+    seen = _see(images, at)
+    given, split, notes = images.labels.copy(), images.split.copy(), list(images.notes)
+    if labels != "none":
+        wrong, better = _wrong(seen)
+        if labels == "correct":
+            given[wrong] = better
+        else:
+            split[wrong] = OUT
+        notes += _told(images, wrong, len(train), corrected=labels == "correct")
+    if drop_low_quality:
+        poor = _poor(seen, source, given)
+        poor = poor[split[poor] == TRAIN]
+        split[poor] = OUT
+        notes += _dropped(images, poor, len(train))
+    if np.array_equal(given, images.labels) and np.array_equal(split, images.split):
+        return replace(images, notes=tuple(notes))
+    digest = blake2b(images.digest.encode() + given.tobytes() + split.tobytes(), digest_size=16).hexdigest()
+    return replace(images, labels=given, split=split, notes=tuple(notes), digest=digest)
+
+
+def _see(images: ImageSet, at: Callable[[int], ImageSet]) -> _Seen:
+    """The training images at the audit's own size, whatever the network is given; those alone."""
+    train = images.indices("train")
+    size = FINE if len(train) <= MANY else COARSE
+    fine = images if images.images.shape[1] == size else at(size)
+    place = {path: row for row, path in enumerate(fine.paths)}
+    rows = np.array([row for row in train.tolist() if images.paths[row] in place], np.int64)
+    pixels = fine.images[[place[images.paths[row]] for row in rows.tolist()]]
+    groups = None if images.known_groups is None else images.known_groups[rows]
+    paths = tuple(images.paths[row] for row in rows.tolist())
+    return _Seen(rows, pixels, images.labels[rows], looks.look(pixels), groups, paths)
+
+
+def _wrong(seen: _Seen) -> tuple[Rows, Rows]:
+    """Rows of the set whose label is likely wrong, and the classes that fit better; groups stay together."""
+    twins = duplicates.find(seen.looks, seen.labels, seen.groups, seen.pixels)
+    member = duplicates.clusters(twins, len(seen.rows)) if seen.groups is None else _numbers(seen.groups)
+    if len(np.unique(member)) < FEWEST or len(np.unique(seen.labels)) < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    errors = find_errors(features.extract(seen.pixels).values, seen.labels, member)
+    posterior, _grouped = weigh(errors.probabilities, seen.labels, member)
+    others = posterior.copy()
+    others[np.arange(len(others)), seen.labels] = 0
+    doubtful = (errors.wrong > DOUBTFUL) & (errors.probabilities.argmax(axis=1) != seen.labels)
+    share = np.bincount(seen.labels, doubtful) / np.maximum(np.bincount(seen.labels), 1)
+    chosen = np.flatnonzero(doubtful & (share[seen.labels] <= MOST_OF_A_CLASS))
+    return seen.rows[chosen], others[chosen].argmax(axis=1).astype(np.int64)
+
+
+def _poor(seen: _Seen, source: str, labels: Rows) -> Rows:
+    """Rows of the set that are far worse than their class and than nearly all of the others.
+
+    A class that is poor as a whole is left as it is: it may look so, and to leave it out would be to lose it. Odd
+    shapes are no fault of a picture.
+    """
+    own, headers = labels[seen.rows], files.headers(source, seen.paths)
+    found = quality.assess(seen.looks, headers, own, seen.groups)
+    poor = {each.row for each in found.outliers if each.kind != "shape" and not each.of_class}
+    levels = _levels(seen.looks, headers)
+    for kind, columns in quality.measures(seen.looks, headers, own).items():
+        for column in columns if kind != "shape" else ():
+            poor |= _standing_out(column, own, levels.get(kind), alone=kind == "glare")
+    kept: list[int] = []
+    for label in np.unique(own).tolist():
+        mine = [row for row in poor if own[row] == label]
+        kept += mine if len(mine) <= MOST_OF_A_CLASS * int((own == label).sum()) else []
+    return seen.rows[np.array(sorted(kept), np.int64)]
+
+
+def _standing_out(
+    column: NDArray[np.float64], labels: Rows, level: NDArray[np.bool_] | None, *, alone: bool
+) -> set[int]:
+    """Rows beyond all but 1 % of the other classes, and either far beyond their class' median (in robust standard
+    deviations, as they are usual in a class) or beyond a `level` that needs no comparison; `alone`: that only.
+
+    The audit's own list is shorter: it names what is beyond all but 1 % of the whole set, and a third of a class can
+    be dark.
+    """
+    names = np.unique(labels).tolist()
+    middles = {k: float(np.median(column[labels == k])) for k in names}
+    spreads = [float(np.median(np.abs(column[labels == k] - middles[k]))) for k in names]
+    usual = max(1.4826 * float(np.median(spreads)), 1e-3)
+    out: set[int] = set()
+    for k in names:
+        mine, others = np.flatnonzero(labels == k), column[labels != k]
+        if not len(others):
+            continue
+        far = (column[mine] - middles[k]) / usual > quality.DEVIATIONS
+        bad = np.zeros(len(mine), np.bool_) if level is None else level[mine]
+        chosen = (bad if alone else far | bad) & (column[mine] > np.quantile(others, 0.99))
+        out |= set(mine[chosen].tolist())
+    return out
+
+
+def _levels(seen: looks.Looks, headers: files.Headers | None) -> dict[str, NDArray[np.bool_]]:
+    levels = {
+        "dark": seen.light < quality.DARK,
+        "flat": seen.contrast < quality.FLAT,
+        "glare": seen.glare > quality.GLARING,
+    }
+    return levels if headers is None else {**levels, "tiny": headers.side < quality.TINY}
+
+
+def _numbers(groups: NDArray[np.str_]) -> Rows:
+    return np.asarray(np.unique(groups, return_inverse=True)[1], np.int64)
+
+
+def _told(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[str]:
+    if not len(rows):
+        return [_("None of the {total} training labels is likely wrong: all are kept.").format(total=total)]
+    if corrected:
+        sentence = ngettext(
+            "{n} of {total} training images has another label than the source gives, which is likely wrong: {path}.",
+            "{n} of {total} training images have other labels than the source gives, which are likely wrong, {path} "
+            "for one.",
+            len(rows),
+        )
+    else:
+        sentence = ngettext(
+            "{n} of {total} training images is left out, since its label is likely wrong: {path}.",
+            "{n} of {total} training images are left out, since their labels are likely wrong, {path} for one.",
+            len(rows),
+        )
+    return [sentence.format(n=len(rows), total=total, path=images.paths[int(rows[0])])]
+
+
+def _dropped(images: ImageSet, rows: Rows, total: int) -> list[str]:
+    if not len(rows):
+        return [
+            _("None of the {total} training images stands out as a poor picture: all are kept.").format(total=total)
+        ]
+    sentence = ngettext(
+        "{n} of {total} training images is left out as a poor picture: {path}.",
+        "{n} of {total} training images are left out as poor pictures, {path} for one.",
+        len(rows),
+    )
+    return [sentence.format(n=len(rows), total=total, path=images.paths[int(rows[0])])]

@@ -1,0 +1,114 @@
+"""Does the network know a class with and without the changes that training makes to its images?
+
+## What it does
+Asks the trained network about at most 1,024 validation images as they are, and again with the random changes that the
+recipe makes to training images: with all of them, and with each transform alone, at the strength that the recipe sets
+for the class (`augment.per_class`, where it names the class), `DRAWS` times.
+
+## What it gives
+By class: `recall_plain`, the share (0..1) of its images that is recognised as they are; `recall_augmented`, with all
+changes; `recall_flip`, `recall_rotate`, `recall_scale`, `recall_crop`, `recall_light`, `recall_colour`,
+`recall_erase`, with that one alone, where it is on; `augmented_class`, the index of the class that its changed images
+are taken for most, itself included.
+
+## What it decides
+A class that is recognised with the changes and not without them has been learnt in a form that it never has. One that
+is recognised without them and not with them loses to its augmentation what tells it apart.
+
+## References
+Balestriero, Bottou, LeCun 2022, The effects of regularization and data augmentation are class dependent,
+https://arxiv.org/abs/2204.03632
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netvet.exam import Patient, exam
+from netvet.locale import _
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netvet.exams._trained import Trained
+    from netvet.recipe import Augment
+
+IMAGES, DRAWS = 1024, 3
+FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
+
+
+@exam(
+    "augmentation-effect",
+    gives=["recall_plain", "recall_augmented", *(f"recall_{field}" for field in FIELDS), "augmented_class"],
+    cost="three forward passes over at most 1,024 validation images for each transform that is on",
+)
+def take(patient: Patient) -> str:
+    """Compare a patient's answers with and without its augmentation."""
+    from netvet.exams import _trained
+    from netvet.recipe import NO_AUGMENT
+
+    subject, record, settings = _trained.load(patient), patient.record, patient.recipe.augment
+    if not settings.active:
+        return _("This recipe changes no training image.")
+    rows, classes = subject.rows("val", IMAGES), patient.images.classes
+    truth = patient.images.labels[rows]
+    plain = _said(subject, rows, NO_AUGMENT, 0)[None]
+    every = np.stack([_said(subject, rows, settings.model_copy(update={"mixup": 0.0}), draw) for draw in range(DRAWS)])
+    alone = {
+        field: np.stack([_said(subject, rows, _only(settings, field), draw) for draw in range(DRAWS)])
+        for field in FIELDS
+        if any(getattr(each, field) for each in (settings, *settings.per_class.values()))
+    }
+    for name in ("recall_plain", "recall_augmented", *(f"recall_{field}" for field in alone)):
+        record.unit(name, "0..1")
+    record.unit("augmented_class", "index of the class")
+    worst, gap, numbers = "", -1.0, (0.0, 0.0)
+    for k, name in enumerate(classes):
+        mine = truth == k
+        if not mine.any():
+            continue
+        without, with_all = float((plain[:, mine] == k).mean()), float((every[:, mine] == k).mean())
+        record.add(0, "recall_plain", without, name)
+        record.add(0, "recall_augmented", with_all, name)
+        for field, said in alone.items():
+            record.add(0, f"recall_{field}", float((said[:, mine] == k).mean()), name)
+        record.add(0, "augmented_class", float(np.bincount(every[:, mine].ravel()).argmax()), name)
+        if abs(with_all - without) > gap:
+            worst, gap, numbers = name, abs(with_all - without), (without, with_all)
+    if not worst:
+        return _("Validation has no image to ask about.")
+    text = _(
+        "The augmentation matters most for {name}: {without:.0%} is recognised without it, {with_all:.0%} with it."
+    )
+    return text.format(name=worst, without=numbers[0], with_all=numbers[1])
+
+
+def _only(settings: Augment, field: str) -> Augment:
+    """The settings with one transform alone, by class too."""
+    from netvet.recipe import NO_AUGMENT
+
+    classes = {
+        name: NO_AUGMENT.model_copy(update={field: getattr(each, field)}) for name, each in settings.per_class.items()
+    }
+    return NO_AUGMENT.model_copy(update={field: getattr(settings, field), "per_class": classes})
+
+
+def _said(subject: Trained, rows: NDArray[np.int64], settings: Augment, draw: int) -> NDArray[np.int64]:
+    """(n,) what the network says of the images, changed by these settings."""
+    import torch
+
+    from netvet.images.augment import augment
+    from netvet.training import batches
+
+    said = []
+    for start in range(0, len(rows), batches.EVALUATION_BATCH):
+        part = rows[start : start + batches.EVALUATION_BATCH]
+        images = batches.pixels(subject.images, part, subject.machine.device)
+        labels = torch.from_numpy(subject.images.labels[part])
+        generator = torch.Generator().manual_seed(draw * 1_000_003 + start)
+        changed, _targets = augment(images, labels, settings, subject.images.classes, generator)
+        with torch.no_grad(), subject.machine.autocast():
+            said.append(subject.last(subject.statistics.normalise(changed)).float().nan_to_num().argmax(1).cpu())
+    return torch.cat(said).numpy().astype(np.int64)

@@ -1,0 +1,108 @@
+"""What a class's images look like to the network: a linear probe, and the class's say in the gradient.
+
+## What it does
+Takes the features that the last layer is given, of at most 2,048 training and as many validation images, without
+augmentation. A balanced logistic regression is fitted on those of training and asked about those of validation: what
+the features hold, whatever the network's own head makes of them. The gradient of the run's own loss at the logits is
+taken for the training images, with the recipe's class weights or focal loss, and with plain cross-entropy.
+
+## What it gives
+By class: `probe_auc` and `probe_recall` on validation (0..1); `probe_pair_auc` and `head_pair_auc`, the class against
+the one it is confused with most, by the probe and by the network itself; `partner_class`, the index of that class;
+`gradient_share` and `gradient_share_plain`, the class's share of the gradient at the logits.
+
+## What it decides
+A class that the probe recognises and the network does not has its features: the head is biased against it. A class that
+the probe does not recognise either has none, and neither class weights nor another loss will help.
+
+## References
+Alain, Bengio 2016, Understanding intermediate layers using linear classifier probes, https://arxiv.org/abs/1610.01644
+Kang et al. 2020, Decoupling representation and classifier for long-tailed recognition, https://arxiv.org/abs/1910.09217
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netvet.exam import Patient, exam
+from netvet.locale import _
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netvet.exams._frozen import Floats
+    from netvet.recipe import Loss
+
+IMAGES = 2048
+GIVES = (
+    *("probe_auc", "probe_recall", "probe_pair_auc", "head_pair_auc", "partner_class"),
+    *("gradient_share", "gradient_share_plain"),
+)
+
+
+@exam(
+    "class-features",
+    gives=GIVES,
+    cost="a forward pass over at most 2,048 images of either split, and a logistic regression",
+)
+def take(patient: Patient) -> str:
+    """Probe the features of a patient's classes."""
+    from netvet.exams import _trained
+    from netvet.exams._frozen import auc, frozen, partners, probe
+
+    subject, record = _trained.load(patient), patient.record
+    classes, labels = patient.images.classes, patient.images.labels
+    train, val = subject.rows("train", IMAGES), subject.rows("val", IMAGES)
+    (seen, seen_logits), (asked, logits) = frozen(subject, train), frozen(subject, val)
+    if not (np.isfinite(logits).all() and np.isfinite(seen_logits).all()):
+        return _("The network gives no finite numbers, so its features cannot be judged.")
+    given, truth = labels[train], labels[val]
+    found = probe(seen, given, asked, len(classes))
+    said, log = found.argmax(axis=1), np.log(found + 1e-12)
+    counts = np.bincount(labels[patient.images.indices("train")], minlength=len(classes))
+    shares = _gradient(seen_logits, given, patient.recipe.loss, counts)
+    plain = _gradient(seen_logits, given, type(patient.recipe.loss)(), counts)
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (truth, logits.argmax(axis=1)), 1)
+    partner, recalls = partners(confusion), dict[str, tuple[float, float]]()
+    for name in GIVES:
+        record.unit(name, "index of the class" if name == "partner_class" else "0..1")
+    for k, name in enumerate(classes):
+        record.add(0, "gradient_share", shares[k], name)
+        record.add(0, "gradient_share_plain", plain[k], name)
+        mine = truth == k
+        if not mine.any() or not (given == k).any():
+            continue
+        recalls[name] = float((said[mine] == k).mean()), float((logits[mine].argmax(axis=1) == k).mean())
+        record.add(0, "probe_recall", recalls[name][0], name)
+        record.add(0, "probe_auc", auc(found[:, k], mine), name)
+        if k in partner:
+            other = partner[k]
+            pair = mine | (truth == other)
+            record.add(0, "partner_class", float(other), name)
+            record.add(0, "probe_pair_auc", auc((log[:, k] - log[:, other])[pair], mine[pair]), name)
+            record.add(0, "head_pair_auc", auc((logits[:, k] - logits[:, other])[pair], mine[pair]), name)
+    if not recalls:
+        return _("No class has images in training and in validation alike.")
+    name = min(recalls, key=lambda each: recalls[each][1])
+    text = _(
+        "Of the validation images of {name}, which is recognised least, the network names {head:.0%} and a balanced "
+        "linear probe on its features {probe:.0%}."
+    )
+    return text.format(name=name, head=recalls[name][1], probe=recalls[name][0])
+
+
+def _gradient(logits: Floats, labels: NDArray[np.int64], loss: Loss, counts: NDArray[np.int64]) -> Floats:
+    """(classes,) each class's share of the gradient at the logits: the sum of its images' L2 norms over that of all."""
+    import torch
+
+    from netvet.training import losses
+
+    criterion = losses.build(loss, torch.from_numpy(counts))
+    values = torch.from_numpy(logits).float().requires_grad_()
+    criterion(values, torch.from_numpy(labels)).backward()  # type: ignore[no-untyped-call]
+    assert values.grad is not None
+    sums = np.bincount(labels, values.grad.square().sum(1).sqrt().double().numpy(), len(counts))
+    return np.asarray(sums / max(float(sums.sum()), 1e-30))

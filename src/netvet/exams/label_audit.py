@@ -1,0 +1,115 @@
+"""Which labels of a class are likely wrong, and how well can its images be told apart at all?
+
+## What it does
+Describes every image of the data set by features that owe nothing to the run: those of a pretrained network where its
+weights are installed, handmade ones otherwise. A logistic regression on them is cross-validated, groups kept whole
+(near-duplicates, where no groups are known). Confident learning, as cleanlab does it, then counts by class the labels
+that are likely wrong: the image is taken for another class as surely as the images of that class are on average.
+
+## What it gives
+By class: `label_error_share`, the share (0..1) of the images with this label that are likely of another class;
+`label_error_together`, the share of these that are likely of the same one, and `label_error_class`, the index of that
+one. Of the cross-validated predictions, 0..1: `image_auc`, the class against the rest; `image_pair_auc`, against the
+class that the network takes it for most; `image_rest_auc`, against all but that one. Arrays `label_errors`: rows of the
+images, the likeliest error first, by what `netvet inspect` makes of them, and `label_suggested`: the class that fits
+each of them best.
+
+## What it decides
+Whether wrong labels keep a class from being learnt, and, where labels are sound, whether its images hold what tells it
+from the others: where features that have never seen the run separate them and the network does not, the network lacks
+something; where neither does, the classes look alike.
+
+## References
+Northcutt, Jiang, Chuang 2021, Confident learning, https://doi.org/10.1613/jair.1.12125
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netvet.exam import Patient, exam
+from netvet.locale import _
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netvet.images.dataset import ImageSet
+
+MOST = 200  # suspects that are kept
+
+
+@exam(
+    "label-audit",
+    gives=[
+        *("label_error_share", "label_error_together", "label_error_class"),
+        *("image_auc", "image_pair_auc", "image_rest_auc", "label_errors", "label_suggested"),
+    ],
+    cost="features of every image, and five logistic regressions on them",
+)
+def take(patient: Patient) -> str:
+    """Judge every label of a patient's images."""
+    import torch
+
+    from netvet.audit import features, labels
+    from netvet.exams._frozen import auc, partners
+    from netvet.trace import Trace
+
+    images, record = patient.images, patient.record
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
+        values = features.extract(images.images).values
+    found = labels.find(values, images.labels, _member(images))
+    likely = confident(found.probabilities, images.labels)
+    wrong = likely != images.labels
+    partner = partners(Trace.open(patient.run).array("val_confusion"))
+    for name in ("label_error_share", "label_error_together", "image_auc", "image_pair_auc", "image_rest_auc"):
+        record.unit(name, "0..1")
+    record.unit("label_error_class", "index of the class")
+    log, shares = np.log(found.probabilities), dict[str, float]()
+    for k, name in enumerate(images.classes):
+        mine = images.labels == k
+        shares[name] = float(wrong[mine].mean()) if mine.any() else 0.0
+        record.add(0, "label_error_share", shares[name], name)
+        record.add(0, "image_auc", auc(log[:, k], mine), name)
+        counts = np.bincount(likely[mine & wrong], minlength=len(images.classes))
+        record.add(0, "label_error_together", float(counts.max() / max(1, counts.sum())), name)
+        if counts.any():
+            record.add(0, "label_error_class", float(counts.argmax()), name)
+        other = images.labels == partner.get(k, -1)
+        record.add(0, "image_rest_auc", auc(log[~other, k], mine[~other]), name)
+        if other.any():
+            pair = mine | other
+            record.add(0, "image_pair_auc", auc((log[:, k] - log[:, partner[k]])[pair], mine[pair]), name)
+    suspects = np.flatnonzero(wrong)
+    suspects = suspects[np.argsort(-found.doubt[suspects], kind="stable")][:MOST]
+    record.add_array(0, "label_errors", suspects)
+    record.add_array(0, "label_suggested", likely[suspects])
+    worst = max(shares, key=lambda name: shares[name])
+    text = _("{share:.0%} of the labels are likely wrong, most in {name}: {highest:.0%} of its images.")
+    return text.format(share=float(wrong.mean()), name=worst, highest=shares[worst])
+
+
+def confident(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) the class that each image likely is of: its label, unless another one is likelier and at least as likely as
+    it is on average for the images that carry it.
+    """
+    rows, classes = np.arange(len(labels)), probabilities.shape[1]
+    own = probabilities[rows, labels]
+    sums, counts = np.bincount(labels, own, classes), np.bincount(labels, minlength=classes)
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    others = probabilities.copy()
+    others[rows, labels] = -1
+    best = others.argmax(axis=1)
+    sure = (others[rows, best] >= usual[best]) & (others[rows, best] > own)
+    return np.where(sure, best, labels)
+
+
+def _member(images: ImageSet) -> NDArray[np.int64]:
+    """The number of the group of each image; of its near-duplicates, where no groups are known."""
+    from netvet.audit import duplicates, looks
+
+    if images.known_groups is not None:
+        return np.unique(images.known_groups, return_inverse=True)[1].astype(np.int64)
+    seen = looks.look(images.images)
+    return duplicates.clusters(duplicates.find(seen, images.labels, None, images.images), len(images.labels))

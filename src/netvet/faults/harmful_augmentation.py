@@ -1,0 +1,29 @@
+"""A class that is augmented until nothing of it is left."""
+
+from __future__ import annotations
+
+from netvet.fault import fault
+from netvet.recipe import Recipe
+
+
+@fault("harmful-augmentation", on={"data.source": "reef:species=8,n=100", "data.val": 0.3})
+def one_class(recipe: Recipe, severity: int) -> Recipe | None:
+    """One painted species alone is turned, moved, lit and coloured far more than it ever is, and partly blanked."""
+    from netvet.images.reef.options import parse
+    from netvet.images.reef.species import fauna
+
+    name, _colon, options = recipe.data.source.partition(":")
+    if name != "reef":
+        return None
+    reef = parse(options)
+    victim = fauna(reef.species, reef.fauna)[0][min(3, reef.species - 1)]
+    rotate, most = ((120, 0.8), (180, 0.9), (180, 0.97))[severity]
+    changes = {
+        "rotate": rotate,
+        "scale": min(most, 0.9),
+        "crop": most - 0.4,
+        "light": most,
+        "colour": most,
+        "erase": 1.0,
+    }
+    return recipe.change({"augment.per_class": {victim: {"flip": True, **changes}}})

@@ -1,0 +1,17 @@
+"""Two classes that look the same."""
+
+from __future__ import annotations
+
+from netvet.fault import fault
+from netvet.faults._reef import painted
+from netvet.recipe import Recipe
+
+
+@fault("look-alike-classes", on={"data.val": 0.3})
+def twins(recipe: Recipe, severity: int) -> Recipe | None:
+    """Of five painted species, the second largest is at 4, 2 or 0 % of its distance from the largest, which has half as
+    many images again.
+
+    With as many images of either the network names both by turns, and no class is stuck.
+    """
+    return painted(recipe, species=5, n=300, imbalance=4.8, lookalike=(0.04, 0.02, 0.0)[severity])

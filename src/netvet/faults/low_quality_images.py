@@ -1,0 +1,16 @@
+"""Classes whose images are too dark to read."""
+
+from __future__ import annotations
+
+from netvet.fault import fault
+from netvet.faults._reef import painted
+from netvet.recipe import Recipe
+
+
+@fault("low-quality-images", on={"data.val": 0.3})
+def night(recipe: Recipe, severity: int) -> Recipe | None:
+    """Of five painted species, the two with the fewest images have a ninth, a tenth or a twelfth of the light.
+
+    One dark class alone is told by its darkness, and learnt best of all.
+    """
+    return painted(recipe, species=5, n=300, imbalance=4.8, victim=3, victims=2, dark=(0.96, 0.98, 1.0)[severity])

@@ -1,0 +1,27 @@
+"""The same changes for every class.
+
+## What it does
+Empties `augment.per_class`, so that the images of every class are changed by the recipe's common settings.
+
+## When it helps
+harmful-augmentation: where one class alone is rotated, darkened or blanked, the change tells it from the others, and
+the network learns the change.
+
+## What it costs
+Nothing where the changes did harm; where they served as more images of a rare class, the variety that they brought.
+
+## References
+Geirhos et al. 2020, Shortcut learning in deep neural networks, https://arxiv.org/abs/2004.07780
+"""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe
+from netvet.remedy import remedy
+from netvet.rule import Finding
+
+
+@remedy("even-augment", changes="augment")
+def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
+    """None where no class has changes of its own."""
+    return recipe.change({"augment.per_class": {}}) if recipe.augment.per_class else None

@@ -1,0 +1,44 @@
+"""A network that has seen a million photographs, fine-tuned.
+
+## What it does
+Puts the shipped recipe `transfer` in the place of the recipe's network and optimiser: EfficientNet-Lite0 with ImageNet
+weights from an installed package, AdamW at a peak of 0.001, label smoothing, batches of 32 and images of at least 112
+pixels. Augmentation, classes, splits and the number of epochs stay; `surgery`, which was meant for another network,
+goes.
+
+## When it helps
+weak-features and too few images: the features are there already and need not be learnt from a few hundred pictures.
+On photographs of 23 species (2,899 to train on, one run of each) five epochs of it reached a balanced validation
+accuracy of 82.4 %, 24 epochs of the default recipe 76.5 %. It is no cure for every class: the lowest AUC of a class was
+0.90 and 0.92.
+
+## What it costs
+An epoch of these 2,899 images took 60 s on two cores, of the default recipe 6 s. All layers are fine-tuned from the
+first step, at a rate that rises slowly; they are not frozen first. The package is needed (`pip install
+'netvet[transfer]'`; nothing is downloaded when training): where it is missing a trial says so, and goes on without this
+remedy. ImageNet knows reef fish from tourists' photographs: what looks like nothing in it (sonar, microscopy) gains
+less.
+
+## References
+Yosinski et al. 2014, How transferable are features in deep neural networks?, https://arxiv.org/abs/1411.1792
+Kornblith, Shlens, Le 2019, Do better ImageNet models transfer better?, https://arxiv.org/abs/1805.08974
+"""
+
+from __future__ import annotations
+
+from netvet.recipe import Recipe, load
+from netvet.remedy import remedy
+from netvet.rule import Finding
+
+
+@remedy("transfer", changes="model", also=["data", "optimizer", "schedule", "loss", "batch_size", "surgery"])
+def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
+    """None where weights are loaded already."""
+    if recipe.model.weights is not None:
+        return None
+    shipped = load("transfer")
+    own = {path: value for path, (value, _default) in shipped.differences(Recipe()).items() if path != "stop.epochs"}
+    size = max(recipe.data.image_size, shipped.data.image_size)
+    return recipe.change(
+        {**own, "data.image_size": size, "data.normalise": "auto", "schedule.name": "one-cycle", "surgery": []}
+    )

@@ -1,0 +1,64 @@
+"""Which classes are stuck: shared by the symptom and the causes that explain it, so that they mean the same class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from netvet.rules._chance import interval
+from netvet.rules._curve import last_third, quantile, rise
+from netvet.trace import Series, Trace
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A class that stays behind.
+
+    `place`: its name. `curve`: the validation AUC, the validation recall or the training recall that shows it.
+    `value`: its mean over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
+    """
+
+    place: str
+    curve: Series
+    value: float
+    usual: float
+    limit: float
+
+
+def stuck(
+    trace: Trace,
+    *,
+    margin: float = 0.1,
+    share: float = 0.4,
+    still: float = 0.05,
+    auc: float = 0.85,
+    recall: float = 0.7,
+) -> tuple[Stuck, ...]:
+    """The stuck classes, the worst first. The limits are explained on the page of stuck-class."""
+    names = trace.places("val_auc")
+    if len(names) < 3:
+        return ()
+    z = float(-ndtri(0.025 / len(names)))
+    found: dict[str, Stuck] = {}
+    for name in ("val_auc", "val_recall", "train_recall"):
+        curves = [trace.series(name, place) for place in names]
+        ends = np.array([last_third(curve).mean() if len(curve) else np.nan for curve in curves])
+        usual = quantile(ends, 0.5 if name == "val_auc" else 0.75)
+        limit = usual - margin if name == "val_auc" else share * usual
+        if not usual >= (auc if name == "val_auc" else recall):
+            continue
+        for place, curve, value in zip(names, curves, ends.tolist(), strict=True):
+            if place in found or not _reach(trace, name, place, value, z) < limit or rise(last_third(curve)) >= still:
+                continue
+            found[place] = Stuck(place, curve, value, usual, limit)
+    return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))
+
+
+def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float:
+    """Upper end of the interval, z standard errors wide; nan where there is nothing to judge by."""
+    if name == "val_auc":
+        return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
+    n = trace.last("val_images" if name == "val_recall" else "class_images", place)
+    return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")

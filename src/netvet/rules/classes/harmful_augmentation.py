@@ -1,0 +1,80 @@
+"""The augmentation shows the network a class in a form that its images never have.
+
+## Symptom
+One species is missed in validation, and on its own training images too as soon as they are not augmented, while the
+loss in training looks fine.
+
+## Evidence
+A class that is stuck, and the `augmentation-effect` exam: with the changes that the recipe makes to its training
+images (`augment.per_class`, where it names the class) the network recognises its validation images, without them it
+does not. Fires when `recall_augmented` is surely (Newcombe's interval) at least `gain` above `recall_plain`. One
+painted species of eight that alone was turned, moved, lit, coloured and blanked had an AUC of 0.67 and was recognised
+in 0 of 30 images as they are, and in 93 % of them changed (66 % by colour alone); the other seven in 37 to 100 % and
+in 59 to 97 %, at most 26 points more.
+
+What is not found: a transform that hides what tells all classes apart, such as a change of colour where species differ
+in colour alone. It is as strong for every class, and the network recognises neither form.
+
+## Why it happens
+A rare or hard class was given stronger changes than the others, to make more of it. Then the changes themselves are
+what tells it from the others, and the network learns them instead of the species.
+
+## Not to be confused with
+A class that the network recognises in neither form: then the changes are not what it knows it by.
+
+## Remedies
+even-augment (the same changes for every class). Give a rare class more draws (oversample), or changes that the others
+get too.
+
+## References
+Balestriero, Bottou, LeCun 2022, The effects of regularization and data augmentation are class dependent,
+https://arxiv.org/abs/2204.03632
+Geirhos et al. 2020, Shortcut learning in deep neural networks, https://arxiv.org/abs/2004.07780
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules.classes._class import Limits, case
+from netvet.trace import Trace
+
+FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
+
+
+@rule(
+    "harmful-augmentation",
+    needs=["val_auc", "val_auc_high", "val_images"],
+    exams=["image-quality", "augmentation-effect"],
+    explains=["stuck-class"],
+    remedies=["even-augment"],
+)
+def check(trace: Trace, *, gain: float = 0.3) -> Iterator[Finding]:
+    """`gain`: recall, 0..1."""
+    found = case(trace, Limits(gain=gain))
+    if found is None or found.why != "augmentation":
+        return
+    place = found.stuck.place
+    plain, changed = trace.series("recall_plain", place), trace.series("recall_augmented", place)
+    text = _(
+        "{name} is known by its augmentation: {changed:.0%} of its validation images are recognised when they are "
+        "changed as in training, {plain:.0%} as they are."
+    )
+    message = text.format(name=place, changed=changed.last, plain=plain.last)
+    alone = {field: trace.last(f"recall_{field}", place) for field in FIELDS if trace.places(f"recall_{field}")}
+    most = max(alone, key=lambda field: alone[field], default="")
+    if most and alone[most] > plain.last:
+        more = _("{message} Of the changes alone, {change} does most ({share:.0%}).")
+        message = more.format(message=message, change=most, share=alone[most])
+    if trace.recipe is not None and place in trace.recipe.augment.per_class:
+        more = _("{message} The recipe has changes of its own for this class.")
+        message = more.format(message=message)
+    yield Finding(
+        message,
+        where=place,
+        evidence=(plain, changed, found.stuck.curve),
+        limit=changed.last - gain,
+        confidence=0.9,
+    )

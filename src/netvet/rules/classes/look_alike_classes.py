@@ -1,0 +1,102 @@
+"""Two classes look the same, to the network and to anything else that was asked.
+
+## Symptom
+One species is missed, and nearly always taken for the same other one; the rarer of the two is hardly ever named.
+
+## Evidence
+A class that is stuck, of whose missed validation images at least `together` are taken for one other class, where
+neither the network's own features (`probe_pair_auc` of the `class-features` exam, by a balanced linear probe) nor
+features that have never seen the run (`image_pair_auc` of the `label-audit` exam) tell the two apart: both below
+`pair`. Without that other class the images are told from the rest well (`image_rest_auc` of at least `rest`). Painted
+species of the same look had pair AUCs of 0.52 and 0.40, at 5 % of the usual distance 0.59 and 0.51, and 0.97 or more
+against the rest, with every missed image, or all but a few, taken for the other; at 15 % 0.80 and 0.68, and no class
+was stuck any more. Sound pairs have 0.93 to 1.00.
+
+Two classes that look the same and have as many images each are named by turns: recall falls to a half and AUC by
+little, and no class is called stuck. It takes a larger twin.
+
+## Why it happens
+What tells the species apart is not in the picture: seen from another side, too small at this resolution, a matter of
+sex or age, or one species under two names.
+
+## Not to be confused with
+low-quality-images: images too dark or blurred to show what would tell the two apart. label-noise: errors that go to
+many classes. A network that does not see a difference which the images hold, or whose last layer ignores one that its
+features hold: where an AUC of `rest` or more says so, the rule tells which of the two it is, with the numbers.
+
+## Remedies
+class-weights and oversample share the loss out between the two, and raise the rarer one's recall at the price of the
+other's; they do not tell them apart. That takes other pictures: closer, larger (`data.image_size`), of the side that
+differs; or one class for both.
+
+## References
+Wei et al. 2022, Fine-grained image analysis with deep learning: a survey, https://arxiv.org/abs/2111.06119
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules.classes._class import Limits, case
+from netvet.trace import Trace
+
+
+@rule(
+    "look-alike-classes",
+    needs=["val_auc", "val_auc_high", "val_images"],
+    exams=["image-quality", "label-audit", "class-features"],
+    explains=["stuck-class"],
+    remedies=["class-weights", "oversample"],
+)
+def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
+    """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
+    found = case(trace, Limits(together=together, pair=pair, rest=rest))
+    if found is None or found.why not in ("", "alike") or found.taken < together:
+        return
+    place = found.stuck.place
+    image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
+    if not found.why:
+        if probe.last >= rest or (probe.last < pair and image.last >= rest):
+            yield _apart(trace, place, found.partner, rest)
+        return
+    text = _(
+        "{name} looks like {partner}: {taken:.0%} of its missed validation images are taken for that, and the two are "
+        "told apart with an AUC of only {probe:.2f} by the network's features and {image:.2f} by features of the "
+        "images alone (against all others {rest:.2f})."
+    )
+    rest_auc = trace.series("image_rest_auc", place)
+    yield Finding(
+        text.format(
+            name=place,
+            partner=found.partner,
+            taken=found.taken,
+            probe=probe.last,
+            image=image.last,
+            rest=rest_auc.last,
+        ),
+        where=place,
+        evidence=(image, probe, rest_auc, found.stuck.curve),
+        limit=pair,
+        confidence=0.85,
+    )
+
+
+def _apart(trace: Trace, place: str, partner: str, rest: float) -> RuledOut:
+    """Two classes that can be told apart, and what it takes."""
+    image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
+    if probe.last >= rest:
+        text = _(
+            "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells the "
+            "two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last layer "
+            "{own:.0%}. It is the last layer that is biased."
+        )
+        recall, own = trace.last("probe_recall", place), trace.last("val_recall", place)
+        message = text.format(name=place, partner=partner, auc=probe.last, probe=recall, own=own)
+        return RuledOut(message, (probe, trace.series("probe_recall", place)))
+    text = _(
+        "{name} is taken for {partner}, and its images hold the difference: features that have not seen the run tell "
+        "the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the network that lacks it."
+    )
+    return RuledOut(text.format(name=place, partner=partner, image=image.last, probe=probe.last), (image, probe))

@@ -1,0 +1,228 @@
+"""The exams that look at classes: the features of the network, the labels, the quality, the augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from netvet.exam import take
+from netvet.exams import _trained
+from netvet.exams._frozen import auc, frozen, probe
+from netvet.exams.label_audit import confident
+from netvet.images.dataset import ImageSet
+from netvet.trace import Trace
+from tests.exams.patients import admit, squares
+
+
+def relabelled(images: ImageSet, share: float) -> ImageSet:
+    """Every image of class 0 whose turn it is carries the label of another class."""
+    labels = images.labels.copy()
+    mine = np.flatnonzero(labels == 0)
+    wrong = np.random.default_rng(0).permutation(mine)[: round(share * len(mine))]
+    labels[wrong] = 1 + np.arange(len(wrong)) % 3
+    return replace(images, labels=labels)
+
+
+def flat(share: float) -> ImageSet:
+    """Squares of which class 2 lies so far towards class 1: 1 makes them the same."""
+    images = squares()
+    pixels = images.images.copy().astype(np.float64)
+    one, other = images.labels == 1, images.labels == 2
+    count = min(one.sum(), other.sum())
+    here, there = np.flatnonzero(other)[:count], np.flatnonzero(one)[:count]
+    pixels[here] = (1 - share) * pixels[here] + share * pixels[there][::-1]
+    return replace(images, images=pixels.astype(np.uint8))
+
+
+def test_auc_is_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    scores: NDArray[np.float64] = random.integers(0, 5, 80).astype(np.float64)  # with ties
+    positive = random.random(80) < 0.3
+    assert auc(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(auc(scores, np.zeros(80, np.bool_)))
+
+
+def test_frozen_features_make_the_logits(tmp_path: Path) -> None:
+    subject = _trained.load(admit(tmp_path))
+    rows = subject.rows("val", 20)
+    features, logits = frozen(subject, rows)
+    head = [module for module in subject.last.modules() if isinstance(module, nn.Linear)][-1]
+    again = head(torch.from_numpy(features).float()).detach().numpy()
+    assert np.allclose(again, logits, atol=1e-4)
+
+
+def test_the_probe_is_balanced() -> None:
+    """A class of ten among a thousand is named as readily as the large one where they overlap."""
+    random = np.random.default_rng(0)
+    labels = np.r_[np.zeros(1000, np.int64), np.ones(10, np.int64)]
+    features = random.normal(0, 1, (1010, 1)) + labels[:, None]
+    asked = np.linspace(-2, 3, 51)[:, None]
+    found = probe(features, labels, asked, 3)
+    assert (found[:, 2] == 0).all()  # a class that training lacks
+    border = asked[np.abs(found[:, 0] - found[:, 1]).argmin(), 0]
+    assert 0 < border < 1.2
+
+
+def test_a_biased_head_over_sound_features(tmp_path: Path) -> None:
+    def bias(model: nn.Module) -> None:
+        head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+        head.bias[0] -= 50
+
+    sentence = take("class-features", admit(tmp_path, hurt=bias))
+    trace = Trace.open(tmp_path)
+    assert trace.last("probe_recall", "a") > 0.9
+    assert sentence.startswith("Of the validation images of a, which is recognised least, the network names 0%")
+    assert sum(trace.last("gradient_share", name) for name in "abcd") == pytest.approx(1)
+    assert trace.last("gradient_share", "a") > 0.5  # its images are all wrong, and pull hardest
+
+
+def test_class_weights_raise_a_rare_class_s_say(tmp_path: Path) -> None:
+    images = squares()
+    rare = np.flatnonzero((images.labels != 0) | (np.arange(len(images.labels)) % 5 == 0))
+    few = replace(
+        images,
+        images=images.images[rare],
+        labels=images.labels[rare],
+        split=images.split[rare],
+        paths=tuple(images.paths[i] for i in rare.tolist()),
+    )
+    take("class-features", admit(tmp_path, {"loss.class_weights": "balanced"}, images=few, steps=1))
+    trace = Trace.open(tmp_path)
+    assert trace.last("gradient_share", "a") > 1.5 * trace.last("gradient_share_plain", "a")
+
+
+def test_features_that_do_not_hold_a_class(tmp_path: Path) -> None:
+    take("class-features", admit(tmp_path, images=flat(1.0)))
+    trace = Trace.open(tmp_path)
+    assert trace.last("probe_auc", "a") > 0.95
+    assert trace.last("partner_class", "c") == 1
+    assert trace.last("probe_pair_auc", "c") < 0.75
+    assert trace.last("head_pair_auc", "c") < 0.75
+
+
+def test_wrong_labels_are_counted_by_class(tmp_path: Path) -> None:
+    images = relabelled(squares(240, 120), 0.3)
+    take("label-audit", admit(tmp_path, images=images))
+    trace = Trace.open(tmp_path)
+    wrong = images.labels != np.arange(len(images.labels)) % 4
+    wrong[240:] = images.labels[240:] != np.arange(120) % 4
+    for k, name in enumerate("abcd"):
+        share = float(wrong[images.labels == k].mean())
+        assert (
+            0.3 * share <= trace.last("label_error_share", name) <= share + 0.02
+        )  # of the errors, those that are sure
+    rows, suggested = trace.array("label_errors"), trace.array("label_suggested")
+    assert rows is not None
+    assert suggested is not None
+    assert wrong[rows].mean() > 0.8
+    assert (suggested[wrong[rows]] == 0).all()
+    assert trace.last("label_error_class", "b") == 0
+
+
+def test_sound_labels_are_left_alone(tmp_path: Path) -> None:
+    sentence = take("label-audit", admit(tmp_path, images=squares(240, 120)))
+    trace = Trace.open(tmp_path)
+    assert max(trace.last("label_error_share", name) for name in "abcd") < 0.03
+    assert min(trace.last("image_auc", name) for name in "abcd") > 0.97
+    assert sentence.startswith("0% of the labels")
+
+
+def test_confident_errors_are_cleanlabs() -> None:
+    """The same images as cleanlab's confident joint puts off the diagonal."""
+    from cleanlab.count import compute_confident_joint
+
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 4, 400)
+    labels = np.where(random.random(400) < 0.2, random.integers(0, 4, 400), truth).astype(np.int64)
+    odds = random.gamma(0.4, size=(400, 4)) + 2.0 * np.eye(4)[truth]
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    likely = confident(probabilities, labels)
+    joint = compute_confident_joint(labels, probabilities, calibrate=False)
+    mine = np.zeros((4, 4), int)
+    np.add.at(mine, (labels, likely), 1)
+    off = ~np.eye(4, dtype=bool)
+    assert mine[off].sum() > 40
+    assert np.abs(mine - joint)[off].sum() <= 0.1 * mine[off].sum()
+
+
+def test_a_dark_class_stands_out(tmp_path: Path) -> None:
+    images = squares()
+    pixels = images.images.copy()
+    pixels[images.labels == 2] //= 6
+    sentence = take("image-quality", admit(tmp_path, images=replace(images, images=pixels), steps=1))
+    trace = Trace.open(tmp_path)
+    assert trace.last("quality_dark", "c") == pytest.approx(1.0, abs=0.01)
+    assert trace.last("quality_surely", "c") > 0.9
+    assert trace.last("quality_dark", "a") < 0.5
+    assert not trace.places("quality_tiny")  # these images are in no file
+    assert sentence.startswith("The class that stands out most is c (dark)")
+
+
+def test_all_dark_is_no_class_s_fault(tmp_path: Path) -> None:
+    grey = squares()
+    pixels = np.random.default_rng(0).integers(0, 40, grey.images.shape).astype(np.uint8)
+    take("image-quality", admit(tmp_path, images=replace(grey, images=pixels), steps=1))
+    trace = Trace.open(tmp_path)
+    assert max(trace.last("quality_dark", name) for name in "abcd") < 0.5
+
+
+def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
+    patient = admit(tmp_path, steps=5)
+    before, state = (tmp_path / "last.pt").read_bytes(), torch.get_rng_state()
+    for name in ("class-features", "label-audit", "image-quality"):
+        first = take(name, patient)
+        assert take(name, patient) == first
+    assert (tmp_path / "last.pt").read_bytes() == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert len(Trace.open(tmp_path).series("probe_auc", "a")) == 1
+
+
+def test_a_network_of_nothing_finite(tmp_path: Path) -> None:
+    def broken(model: nn.Module) -> None:
+        next(model.parameters()).fill_(float("nan"))
+
+    assert "no finite numbers" in take("class-features", admit(tmp_path, hurt=broken, steps=1))
+    assert not Trace.open(tmp_path).places("probe_auc")
+
+
+@pytest.mark.parametrize("changes", [{"model.name": "resnet", "model.depth": 4}, {"model.depth": 1}])
+def test_other_networks_and_a_class_that_validation_lacks(changes: dict[str, object], tmp_path: Path) -> None:
+    take("class-features", admit(tmp_path, changes, images=squares(val=31, val_classes=3), steps=10))
+    trace = Trace.open(tmp_path)
+    assert trace.places("probe_auc") == ["a", "b", "c"]
+    assert trace.places("gradient_share") == ["a", "b", "c", "d"]
+
+
+def test_a_class_that_is_known_by_its_augmentation(tmp_path: Path) -> None:
+    """The network takes whatever is dark for class a, and the recipe darkens class a alone."""
+
+    def darkness(model: nn.Module) -> None:
+        head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+        head.weight[0] = 0
+        head.bias[0] = -50
+
+    settings = {"rotate": 0, "scale": 0, "light": 0, "colour": 0}
+    one = {f"augment.{name}": value for name, value in settings.items()}
+    changes = {**one, "augment.per_class": {"a": {**settings, "erase": 1.0}}}
+    take("augmentation-effect", admit(tmp_path, changes))
+    trace = Trace.open(tmp_path)
+    assert trace.last("recall_plain", "b") == trace.last("recall_augmented", "b") > 0.9  # a flip moves no colour
+    assert trace.places("recall_erase") == trace.places("recall_flip") == ["a", "b", "c", "d"]
+    assert not trace.places("recall_rotate")  # is off for every class
+    assert trace.last("recall_erase", "a") == trace.last("recall_augmented", "a")
+    take("augmentation-effect", admit(tmp_path / "never", changes, hurt=darkness))
+    assert Trace.open(tmp_path / "never").last("recall_plain", "a") == 0
+
+
+def test_a_recipe_without_augmentation_has_nothing_to_compare(tmp_path: Path) -> None:
+    off = {f"augment.{name}": 0 for name in ("rotate", "scale", "light", "colour")}
+    sentence = take("augmentation-effect", admit(tmp_path, {**off, "augment.flip": False}, steps=1))
+    assert sentence == "This recipe changes no training image."
+    assert not Trace.open(tmp_path).places("recall_plain")

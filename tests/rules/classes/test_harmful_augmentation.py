@@ -1,0 +1,49 @@
+"""harmful-augmentation: a stuck class that the network knows in its augmented form alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from netvet.recipe import Recipe
+from netvet.testing import Curve, altered, assert_fires, assert_silent, healthy_trace
+from tests.rules.classes._traces import WORST, sick
+
+RULE = "harmful-augmentation"
+KNOWN: dict[str, Curve] = {f"recall_plain@{WORST}": 0.05, f"recall_augmented@{WORST}": 0.9}
+
+
+def test_fires_on_a_class_that_is_known_by_its_augmentation() -> None:
+    found = assert_fires(RULE, sick(KNOWN), where=WORST)
+    assert "90% of its validation images are recognised when they are changed as in training, 5% as they are" in (
+        found.message
+    )
+    assert "of its own" not in found.message
+
+
+def test_names_the_change_that_does_most() -> None:
+    alone: dict[str, Curve] = {f"recall_colour@{WORST}": 0.66, f"recall_erase@{WORST}": 0.05}
+    assert "alone, colour does most (66%)" in assert_fires(RULE, sick({**KNOWN, **alone})).message
+
+
+def test_says_where_the_class_has_changes_of_its_own() -> None:
+    recipe = Recipe().change({"augment.per_class": {WORST: {"rotate": 180}}})
+    assert "changes of its own" in assert_fires(RULE, altered(sick(KNOWN), {}, recipe=recipe)).message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {f"recall_augmented@{WORST}": 0.3},  # known in neither form
+        {f"val_images@{WORST}": 4.0},  # four images may differ by chance
+        {f"recall_plain@{WORST}": 0.6},
+        {f"quality_dark@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9},
+    ],
+)
+def test_silent_where_it_is_not_surely_so(change: dict[str, Curve]) -> None:
+    assert_silent(RULE, sick({**KNOWN, **change}))
+
+
+def test_silent_without_a_stuck_class_or_without_the_exam() -> None:
+    assert_silent(RULE, sick(KNOWN, stuck=False))
+    assert_silent(RULE, sick({}))
+    assert_silent(RULE, healthy_trace())

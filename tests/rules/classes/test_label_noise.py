@@ -1,0 +1,45 @@
+"""label-noise: a stuck class whose labels are of many other classes."""
+
+from __future__ import annotations
+
+import pytest
+
+from netvet.testing import Curve, assert_fires, assert_silent, healthy_trace
+from tests.rules.classes._traces import WORST, sick
+
+RULE = "label-noise"
+NOISY: dict[str, Curve] = {
+    f"label_error_share@{WORST}": 0.3,
+    f"label_error_together@{WORST}": 0.25,
+    f"image_auc@{WORST}": 0.7,
+    f"image_rest_auc@{WORST}": 0.72,
+    f"image_pair_auc@{WORST}": 0.88,
+    f"probe_auc@{WORST}": 0.72,
+}
+
+
+def test_fires_on_a_stuck_class_with_wrong_labels() -> None:
+    found = assert_fires(RULE, sick(NOISY), where=WORST)
+    assert "30%" in found.message
+    assert found.evidence[0].name == "label_error_share"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {f"label_error_share@{WORST}": 0.1},  # few
+        {f"label_error_together@{WORST}": 0.9},  # all of one class: a look-alike
+        {f"image_rest_auc@{WORST}": 0.97},  # told from all but one
+        {"label_error_share@*": 0.3},  # everywhere alike
+        {"image_auc@*": 0.75},  # the audit knows no class
+        {f"quality_dark@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9},  # too dark for the audit, too
+    ],
+)
+def test_silent_where_something_else_says_it(change: dict[str, Curve]) -> None:
+    assert_silent(RULE, sick({**NOISY, **change}))
+
+
+def test_silent_without_a_stuck_class_or_without_the_exam() -> None:
+    assert_silent(RULE, sick(NOISY, stuck=False))
+    assert_silent(RULE, sick({name.split("@")[0] + "@*": None for name in NOISY}))
+    assert_silent(RULE, healthy_trace())
