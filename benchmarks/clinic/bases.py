@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from benchmarks.clinic.datasets import FAMILIES, family
@@ -144,29 +145,48 @@ def recipe(source: str, changes: Mapping[str, Any]) -> Recipe:
     return START.change({"data.source": source, **size, **changes})
 
 
+def placed(
+    role: Role,
+    sources: Mapping[str, str],
+    nets: Mapping[str, Sequence[str]],
+    changes: Mapping[str, Any],
+    *,
+    table: Mapping[str, Net],
+    half: Half,
+    prefix: str = "",
+) -> list[Healthy]:
+    """Bases of a role: each source with its nets, which are those of `table`."""
+    return [
+        Healthy(
+            f"{prefix}{role}-{name}-{net}",
+            recipe(source, {**table[net].changes, **changes}),
+            net,
+            table[net].side,
+            role,
+            half,
+        )
+        for name, source in sources.items()
+        for net in nets[name]
+    ]
+
+
+def everywhere(*nets: str) -> dict[str, tuple[str, ...]]:
+    """The same nets on every data set."""
+    return dict.fromkeys(FAMILIES, nets)
+
+
 def bases() -> list[Healthy]:
     """The runs on which faults are planted, each also scored as a healthy one."""
-    made: list[Healthy] = []
-
-    def add(
-        role: Role, sources: Mapping[str, str], nets: Mapping[str, Sequence[str]], changes: Mapping[str, Any]
-    ) -> None:
-        for name, source in sources.items():
-            for net in nets[name]:
-                full = recipe(source, {**NETS[net].changes, **changes})
-                made.append(Healthy(f"{role}-{name}-{net}", full, net, NETS[net].side, role, "calibration"))
-
-    def everywhere(*nets: str) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(FAMILIES, nets)
-
-    add("plain", PLAIN, ON, {})
-    add("ravine", PLAIN, everywhere("cnn-4x16-bare-sgd", "cnn-3x20-bare-sgd"), {})
+    add = partial(placed, table=NETS, half="calibration")
     four = everywhere("cnn-5x16", "resnet-7x12", "cnn-8x12", "cnn-4x20-group")
-    add("modest", MODEST, four, {"stop.epochs": 14})
-    add("mislabelled", NOISY, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 6})
-    add("plenty", MANY, everywhere("cnn-5x16", "cnn-8x12"), {"stop.epochs": 8})
-    add("grouped", GROUPED, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 8})
-    return made
+    return [
+        *add("plain", PLAIN, ON, {}),
+        *add("ravine", PLAIN, everywhere("cnn-4x16-bare-sgd", "cnn-3x20-bare-sgd"), {}),
+        *add("modest", MODEST, four, {"stop.epochs": 14}),
+        *add("mislabelled", NOISY, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 6}),
+        *add("plenty", MANY, everywhere("cnn-5x16", "cnn-8x12"), {"stop.epochs": 8}),
+        *add("grouped", GROUPED, everywhere("resnet-7x12", "cnn-4x20-group"), {"stop.epochs": 8}),
+    ]
 
 
 Miss = tuple[str, str, str, Mapping[str, Any]]
@@ -211,10 +231,22 @@ _MISSES: tuple[Miss, ...] = (
 )
 
 
+def missed(misses: Sequence[Miss], *, table: Mapping[str, Net], half: Half, prefix: str = "") -> list[Healthy]:
+    """Near misses, on the nets of `table`."""
+    return [
+        Healthy(
+            f"{prefix}{name}-{family(source)}",
+            recipe(source, {**table[net].changes, **changes}),
+            net,
+            table[net].side,
+            "near miss",
+            half,
+            name,
+        )
+        for name, source, net, changes in misses
+    ]
+
+
 def near_misses() -> list[Healthy]:
     """Runs that look odd and are well."""
-    made: list[Healthy] = []
-    for name, source, net, changes in _MISSES:
-        full = recipe(source, {**NETS[net].changes, **changes})
-        made.append(Healthy(f"{name}-{family(source)}", full, net, NETS[net].side, "near miss", "calibration", name))
-    return made
+    return missed(_MISSES, table=NETS, half="calibration")

@@ -6,12 +6,10 @@ images; other painted species. No rule was changed after one of these runs was s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
-from benchmarks.clinic.bases import ADAM, BARE, NO_MOMENTUM, Healthy, Miss, Net, Role, recipe
-from benchmarks.clinic.datasets import FAMILIES, family
-from netvet.recipe import Recipe
+from benchmarks.clinic.bases import ADAM, BARE, NO_MOMENTUM, Healthy, Miss, Net, everywhere, missed, placed
 
 NETS: dict[str, Net] = {
     "cnn-6x14": Net("C", {"model.depth": 6, "model.width": 14, "model.pool_every": 2}),
@@ -102,34 +100,23 @@ _MISSES: tuple[Miss, ...] = (
 )
 
 
-def longer(full: Recipe, role: Role) -> Recipe:
-    """The small set of photographs of the plain bases and near misses is gone through twice as often."""
-    twice = full.data.source == PLAIN["f4k23"] and role in ("plain", "ravine", "near miss")
-    return full.change({"stop.epochs": 2 * full.stop.epochs}) if twice else full
-
-
 def locked() -> list[Healthy]:
     """The bases of the locked half, and its near misses."""
-    made: list[Healthy] = []
+    add = partial(placed, table=NETS, half="locked", prefix="locked-")
+    made = [
+        *add("plain", PLAIN, ON, {}),
+        *add("ravine", PLAIN, everywhere("cnn-3x24-bare-sgd"), {}),
+        *add("modest", MODEST, everywhere("cnn-6x14", "resnet-9x10"), {"stop.epochs": 20}),
+        *add("mislabelled", NOISY, everywhere("preact-5x16"), {"stop.epochs": 6}),
+        *add("plenty", MANY, everywhere("cnn-6x14"), {"stop.epochs": 8}),
+        *add("grouped", GROUPED, everywhere("resnet-9x10"), {"stop.epochs": 14}),
+        *missed(_MISSES, table=NETS, half="locked", prefix="locked-"),
+    ]
+    return [_longer(each) for each in made]
 
-    def add(
-        role: Role, sources: Mapping[str, str], nets: Mapping[str, Sequence[str]], changes: Mapping[str, Any]
-    ) -> None:
-        for name, source in sources.items():
-            for net in nets[name]:
-                full = longer(recipe(source, {**NETS[net].changes, **changes}), role)
-                made.append(Healthy(f"locked-{role}-{name}-{net}", full, net, "C", role, "locked"))
 
-    def everywhere(*nets: str) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(FAMILIES, nets)
-
-    add("plain", PLAIN, ON, {})
-    add("ravine", PLAIN, everywhere("cnn-3x24-bare-sgd"), {})
-    add("modest", MODEST, everywhere("cnn-6x14", "resnet-9x10"), {"stop.epochs": 20})
-    add("mislabelled", NOISY, everywhere("preact-5x16"), {"stop.epochs": 6})
-    add("plenty", MANY, everywhere("cnn-6x14"), {"stop.epochs": 8})
-    add("grouped", GROUPED, everywhere("resnet-9x10"), {"stop.epochs": 14})
-    for name, source, net, changes in _MISSES:
-        full = longer(recipe(source, {**NETS[net].changes, **changes}), "near miss")
-        made.append(Healthy(f"locked-{name}-{family(source)}", full, net, "C", "near miss", "locked", name))
-    return made
+def _longer(base: Healthy) -> Healthy:
+    """The small set of photographs of the plain bases and near misses is gone through twice as often."""
+    if base.recipe.data.source != PLAIN["f4k23"] or base.role not in ("plain", "ravine", "near miss"):
+        return base
+    return replace(base, recipe=base.recipe.change({"stop.epochs": 2 * base.recipe.stop.epochs}))

@@ -19,6 +19,7 @@ from benchmarks.clinic.locked import locked
 from netvet.errors import BadInput
 from netvet.fault import SEVERITIES, Fault, faults
 from netvet.recipe import Recipe
+from netvet.remedy import OWN_NETS
 
 HALVES: tuple[Half, ...] = ("calibration", "locked")
 PER_HALF = 5
@@ -125,7 +126,7 @@ def _slots(rule: str, kinds: list[Fault], places: list[Healthy], half: Half) -> 
     """
 
     def turn(base: Healthy) -> tuple[int, bool, int]:
-        late = half == "locked" and not base.net.startswith("test_")
+        late = half == "locked" and base.recipe.model.name in OWN_NETS
         return used[base.name], late, crc32(f"{rule} {base.name}".encode())
 
     fitting = [(kind, [base for base in places if _planted_in(kind, base, 1) is not None]) for kind in kinds]
@@ -157,13 +158,13 @@ def _planted_in(kind: Fault, base: Healthy, severity: int) -> Recipe | None:
         return None
     changed = set(planted.differences(base.recipe))
     idle = {path for path in changed if _idle(path, planted, base)}
-    timm = planted.model.name not in ("cnn", "resnet", "preact-resnet")
+    timm = planted.model.name not in OWN_NETS
     return None if changed == idle or (timm and idle) else planted
 
 
 def _idle(path: str, planted: Recipe, base: Healthy) -> bool:
     """Whether a changed field has no effect in this recipe."""
-    if path.startswith("model.") and planted.model.name not in ("cnn", "resnet", "preact-resnet"):
+    if path.startswith("model.") and planted.model.name not in OWN_NETS:
         return path not in ("model.name", "model.dropout", "model.weights")
     if path in ("optimizer.momentum", "optimizer.nesterov"):
         return planted.optimizer.name != "sgd"

@@ -244,10 +244,9 @@ def _causes(causes: list[Finding], present: set[str], known: Mapping[str, Rule])
     for finding in _by_confidence(causes):
         by_rule.setdefault(finding.rule, []).append(finding)
     names = list(by_rule)
-    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, set(names))}
-    order = sorted(
-        names, key=lambda name: (name not in ill, _depth(name, set(names), known), -by_rule[name][0].confidence)
-    )
+    found = set(names)
+    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, found)}
+    order = sorted(names, key=lambda name: (name not in ill, _depth(name, found, known), -by_rule[name][0].confidence))
     for name in order:
         first, *more = by_rule[name]
         explains = tuple(x for x in first.explains if x in present or x in by_rule)

@@ -101,8 +101,9 @@ def _see(images: ImageSet, at: Callable[[int], ImageSet]) -> _Seen:
 
 def _wrong(seen: _Seen) -> tuple[Rows, Rows]:
     """Rows of the set whose label is likely wrong, and the classes that fit better; groups stay together."""
-    twins = duplicates.find(seen.looks, seen.labels, seen.groups, seen.pixels)
-    member = duplicates.clusters(twins, len(seen.rows)) if seen.groups is None else _numbers(seen.groups)
+    member = duplicates.members(
+        seen.groups, len(seen.rows), lambda: duplicates.find(seen.looks, seen.labels, None, seen.pixels)
+    )
     if len(np.unique(member)) < FEWEST or len(np.unique(seen.labels)) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     errors = find_errors(features.extract(seen.pixels).values, seen.labels, member)
@@ -167,10 +168,6 @@ def _levels(seen: looks.Looks, headers: files.Headers | None) -> dict[str, NDArr
         "glare": seen.glare > quality.GLARING,
     }
     return levels if headers is None else {**levels, "tiny": headers.side < quality.TINY}
-
-
-def _numbers(groups: NDArray[np.str_]) -> Rows:
-    return np.asarray(np.unique(groups, return_inverse=True)[1], np.int64)
 
 
 def _told(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[str]:

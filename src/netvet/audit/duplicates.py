@@ -23,6 +23,7 @@ The limits:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,13 @@ def clusters(found: Duplicates, count: int) -> Rows:
     one, other = found.pairs.T
     links = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return np.asarray(connected_components(links, directed=False)[1], np.int64)
+
+
+def members(groups: NDArray[np.str_] | None, count: int, search: Callable[[], Duplicates]) -> Rows:
+    """(count,) the number of the group of each image; of its cluster in what `search` finds, where none is known."""
+    if groups is None:
+        return clusters(search(), count)
+    return np.asarray(np.unique(groups, return_inverse=True)[1], np.int64)
 
 
 def correlation(thumbnails: NDArray[np.uint8], pairs: Rows) -> NDArray[np.float32]:

@@ -201,7 +201,7 @@ def inspect(
         described = features.extract(images.images, kind=features_from, workers=workers, advance=counter("features"))
         kind = described.kind
         finish("features")
-        member = duplicates.clusters(twins, total) if known is None else np.unique(known, return_inverse=True)[1]
+        member = duplicates.members(known, total, lambda: twins)
         on_fold = (lambda done, of: on_step("labels", done, of)) if on_step is not None else None
         errors = labels.find(described.values, images.labels, member, on_fold=on_fold)
         finish("labels")

@@ -64,12 +64,9 @@ def probe(seen: Floats, labels: NDArray[np.int64], asked: Floats, classes: int) 
 
 def auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
     """Area under the ROC curve; nan where one side is empty."""
-    from scipy.stats import rankdata
+    from netvet.training.metrics import one_vs_rest_auc
 
-    n = int(positive.sum())
-    if n in (0, len(positive)):
-        return float("nan")
-    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
+    return float(one_vs_rest_auc(np.stack([-scores, scores], axis=1), positive.astype(np.int64))[1])
 
 
 def partners(confusion: NDArray[np.int64] | None) -> dict[int, int]:

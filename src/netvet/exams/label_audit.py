@@ -109,7 +109,8 @@ def _member(images: ImageSet) -> NDArray[np.int64]:
     """The number of the group of each image; of its near-duplicates, where no groups are known."""
     from netvet.audit import duplicates, looks
 
-    if images.known_groups is not None:
-        return np.unique(images.known_groups, return_inverse=True)[1].astype(np.int64)
-    seen = looks.look(images.images)
-    return duplicates.clusters(duplicates.find(seen, images.labels, None, images.images), len(images.labels))
+    return duplicates.members(
+        images.known_groups,
+        len(images.labels),
+        lambda: duplicates.find(looks.look(images.images), images.labels, None, images.images),
+    )

@@ -11,6 +11,8 @@ from netvet.rules._chance import interval
 from netvet.rules._curve import last_third, quantile, rise
 from netvet.trace import Series, Trace
 
+MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.4, 0.05, 0.85, 0.7  # explained on the page of stuck-class
+
 
 @dataclass(frozen=True)
 class Stuck:
@@ -30,11 +32,11 @@ class Stuck:
 def stuck(
     trace: Trace,
     *,
-    margin: float = 0.1,
-    share: float = 0.4,
-    still: float = 0.05,
-    auc: float = 0.85,
-    recall: float = 0.7,
+    margin: float = MARGIN,
+    share: float = SHARE,
+    still: float = STILL,
+    auc: float = AUC,
+    recall: float = RECALL,
 ) -> tuple[Stuck, ...]:
     """The stuck classes, the worst first. The limits are explained on the page of stuck-class."""
     names = trace.places("val_auc")

@@ -94,7 +94,7 @@ def record(summary: Summary, writer: TraceWriter, step: int, split: str) -> None
     writer.add_array(step, f"{split}_confusion", summary.confusion)
 
 
-def one_vs_rest_auc(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def one_vs_rest_auc(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Area under the ROC curve of each class against the rest, (classes,); nan for a class that is absent or alone.
 
     The Mann-Whitney form, all classes at once, ties counted half: the same numbers as scikit-learn's `roc_auc_score`,

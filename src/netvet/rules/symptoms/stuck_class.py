@@ -37,7 +37,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
-from netvet.rules._stuck import Stuck, stuck
+from netvet.rules._stuck import AUC, MARGIN, RECALL, SHARE, STILL, Stuck, stuck
 from netvet.trace import Trace
 
 
@@ -45,11 +45,11 @@ from netvet.trace import Trace
 def check(
     trace: Trace,
     *,
-    margin: float = 0.1,
-    share: float = 0.4,
-    still: float = 0.05,
-    auc: float = 0.85,
-    recall: float = 0.7,
+    margin: float = MARGIN,
+    share: float = SHARE,
+    still: float = STILL,
+    auc: float = AUC,
+    recall: float = RECALL,
 ) -> Iterator[Finding]:
     """`margin`, `auc`: AUC; `share`: of the usual recall; `recall`: recall; `still`: AUC or recall; all 0..1."""
     found = stuck(trace, margin=margin, share=share, still=still, auc=auc, recall=recall)
