@@ -126,3 +126,19 @@ def test_weights_of_zero_are_alike() -> None:
     found = probes()["unit_spread"].measure(moment)
     assert isinstance(found, dict)
     assert float(found["it"]) == 0
+
+
+def test_of_a_large_weight_a_sample_tells_the_spread() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(256, 256, 3)
+    with torch.no_grad():
+        layer.weight += 0.02  # so that the spread is not next to 1
+    moment = Moment(
+        0, layer, torch.optim.SGD(layer.parameters(), lr=1.0), weights={"it": layer.get_parameter("weight")}
+    )
+    found = probes()["unit_spread"].measure(moment)
+    assert isinstance(found, dict)
+    weight = layer.weight.detach().double()
+    exact = float((weight - weight.mean(0)).norm() / weight.norm())
+    assert 0.4 < exact < 0.8
+    assert float(found["it"]) == pytest.approx(exact, rel=0.01)
