@@ -46,7 +46,7 @@ MAIN, LOOK = Group.create_ordered("Train and treat"), Group.create_ordered("Look
 
 
 @app.command(group=MAIN)
-def demo(*, out: Out = None, budget: Budget = "60s", json: Json = False, lang: Lang = None) -> int:
+def demo(*, out: Out = None, budget: Budget = "110s", json: Json = False, lang: Lang = None) -> int:
     """Paint a small reef with a fault planted in its training, and give it a full checkup.
 
     Example: netvet demo

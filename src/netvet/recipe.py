@@ -118,6 +118,7 @@ class Model(_Part):
     these statistics anew over training images at the end of each epoch, of a timm model too. `bias`: the first value of
     every bias, of norms too, except the head's.
     `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
+    `frozen`: for so many epochs the last layer alone trains, then everything: for weights that are worth keeping.
     """
 
     name: str = "cnn"
@@ -136,6 +137,7 @@ class Model(_Part):
     dropout: Share = 0.0
     spatial_dropout: Share = 0.0
     weights: str | None = None
+    frozen: Annotated[int, Field(ge=0)] = 0
 
 
 class Optimizer(_Part):

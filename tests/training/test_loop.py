@@ -188,3 +188,35 @@ def test_killed_at_a_random_moment_it_resumes_to_the_same_weights(tmp_path: Path
     assert process.wait() == 0
     assert same(whole, cut)
     assert np.array_equal(Trace.open(whole).series("loss").values, Trace.open(cut).series("loss").values)
+
+
+def test_frozen_epochs_train_the_last_layer_alone(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
+    frozen = recipe.change({"model.frozen": 1})
+    train(frozen, out=tmp_path / "end", images=images)
+    trace = Trace.open(tmp_path / "end")
+    steps = trace.meta["steps_per_epoch"]
+    _stop_after(1, tmp_path / "first", frozen, images)
+    _stop_after(steps, tmp_path / "epoch", frozen, images)
+    first, epoch, end = (weights(tmp_path / name) for name in ("first", "epoch", "end"))
+    assert {name for name in first if not torch.equal(first[name], epoch[name])} == {"head.weight", "head.bias"}
+    assert all(not torch.equal(first[name], end[name]) for name in first if name.endswith("weight"))
+    assert trace.series("update_ratio", "head").steps[0] == 0
+    assert min(trace.series("update_ratio", "features.0.conv").steps) >= steps
+
+
+def test_a_run_that_stopped_in_a_frozen_epoch_goes_on_exactly(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
+    frozen = recipe.change({"model.frozen": 2})
+    train(frozen, out=tmp_path / "whole", images=images)
+    _stop_after(3, tmp_path / "cut", frozen, images)
+    train(frozen, out=tmp_path / "cut", images=images, resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def _stop_after(steps: int, run: Path, recipe: Recipe, images: ImageSet) -> None:
+    """Train so many steps of a run, and interrupt it."""
+
+    def interrupt(step: int, _steps: int) -> None:
+        if step == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert not train(recipe, out=run, images=images, on_step=interrupt).finished

@@ -2,9 +2,9 @@
 
 `unit_spread`: how far the units' weight vectors lie from their mean, against their size: L2 norm of (weight - mean over
 the output units) over the L2 norm of the weight, 0..1, before the update of this step. 0: all units are the same; about
-1: drawn at random. Layers with a single unit have none; weights that are all 0 are the same (0). Of a large weight every
-k-th input is looked at, so that some 65,536 elements remain: of drawn weights that is true to 0.3 %, and on the 11
-million of a ResNet-18 it takes a sixth of the time.
+1: drawn at random. Layers with a single unit have none; weights that are all 0 are the same (0). Of a large weight
+every k-th input is looked at, so that some 65,536 elements remain: of drawn weights that is true to 0.3 %, and on the
+11 million of a ResNet-18 it takes a sixth of the time.
 
 It matters because units that start alike get the same gradient and stay alike for good: the layer is one unit wide,
 however many it has.

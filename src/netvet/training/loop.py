@@ -24,6 +24,7 @@ from netvet.training import batches, checkpoint, journal, losses, optimizers, sc
 from netvet.training.claim import claim, interruptible
 from netvet.training.claim import recorded as recorded
 from netvet.training.device import choose, environment
+from netvet.training.freezing import freeze
 from netvet.training.metrics import Summary
 from netvet.training.passes import predict as predict
 from netvet.training.passes import recalibrate_on
@@ -174,6 +175,8 @@ class _Session:
     ) -> bool:
         """One epoch, or the rest of one. False when asked to stop in the middle."""
         began, first = time.monotonic(), self.at.batch
+        if self.recipe.model.frozen:
+            freeze(self.model, frozen=self.at.epoch < self.recipe.model.frozen)
         rows = batches.order(self.recipe, self.images, self.at.epoch)
         size = self.recipe.batch_size
         for batch in range(first, self.steps_per_epoch):
