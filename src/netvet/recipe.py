@@ -118,7 +118,8 @@ class Model(_Part):
     these statistics anew over training images at the end of each epoch, of a timm model too. `bias`: the first value of
     every bias, of norms too, except the head's.
     `weights`: `imagenet` (weights that are installed as a package) or the path of a .pth or .safetensors file.
-    `frozen`: for so many epochs the last layer alone trains, then everything: for weights that are worth keeping.
+    `frozen`: for so many epochs the last layer alone trains, at the constant rate `optimizer.lr`; then everything, and
+    the schedule begins: for weights that are worth keeping.
     """
 
     name: str = "cnn"

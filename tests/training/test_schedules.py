@@ -153,3 +153,28 @@ def test_steps_beyond_the_plan_keep_the_last_rate(name: str) -> None:
         optimizer.step()
         built.after_step()
     assert optimizer.param_groups[0]["lr"] == last < 0.001 * LR
+
+
+@pytest.mark.parametrize("name", ["constant", "step", "cosine", "plateau", "cyclic", "one-cycle"])
+def test_a_schedule_that_waits_is_the_same_one_later(name: str) -> None:
+    part = recipe.Schedule.model_validate({"name": name, "step_size": 1, "patience": 1})
+
+    def seen(waits: int, resumed: int = -1) -> list[float]:
+        optimizer, schedule = start(part, 3, 4)
+        schedule.wait(4 * waits, LR)
+        found = []
+        for step in range(4 * (3 + waits)):
+            if step == resumed:
+                state = schedule.state_dict()
+                optimizer, schedule = start(part, 3, 4)
+                schedule.load_state_dict(state)
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.after_step()
+            if step % 4 == 3:
+                schedule.after_epoch(1.0)
+        return found
+
+    assert seen(2) == [LR] * 8 + seen(0)
+    for step in (3, 7, 8, 11):
+        assert seen(2, step) == seen(2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from netvet.training.models import classifier
 
 
-def freeze(net: nn.Module, *, frozen: bool) -> None:
+def freeze(net: nn.Module, optimizer: torch.optim.Optimizer, *, frozen: bool) -> None:
     """Let the last layer alone train, or everything.
 
     Frozen layers keep their weights, and their norms use the running statistics and leave them as they are: the last
@@ -18,10 +19,11 @@ def freeze(net: nn.Module, *, frozen: bool) -> None:
     >>> net = nn.Sequential()
     >>> net.add_module("body", nn.BatchNorm2d(3))
     >>> net.add_module("head", nn.Linear(3, 2))
-    >>> freeze(net, frozen=True)
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    >>> freeze(net, optimizer, frozen=True)
     >>> net.body.weight.requires_grad, net.body.training, net.head.weight.requires_grad, net.head.training
     (False, False, True, True)
-    >>> freeze(net, frozen=False)
+    >>> freeze(net, optimizer, frozen=False)
     >>> net.body.weight.requires_grad, net.body.training
     (True, True)
     """
@@ -30,3 +32,8 @@ def freeze(net: nn.Module, *, frozen: bool) -> None:
     if frozen:
         net.training = True  # the network as a whole does train: whoever watches it asks here
         net.get_submodule(classifier(net)).requires_grad_(True).train()
+    elif isinstance(optimizer, torch.optim.SGD):
+        for group in optimizer.param_groups:
+            for parameter in group["params"] if group["momentum"] else ():
+                # torch's fused kernel stumbles where some have a momentum and others are at their first step
+                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))

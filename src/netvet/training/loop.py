@@ -124,9 +124,10 @@ class _Session:
         self.steps = self.steps_per_epoch * recipe.stop.epochs
         self.model, self.statistics = build(recipe, images, self.machine)
         self.optimizer = optimizers.build(recipe.optimizer, self.model)
-        self.schedule = schedules.build(
-            recipe.schedule, self.optimizer, recipe.stop.epochs, self.steps_per_epoch, recipe.optimizer.lr
-        )
+        frozen, lr = recipe.model.frozen, recipe.optimizer.lr
+        thawed = max(1, recipe.stop.epochs - frozen)
+        self.schedule = schedules.build(recipe.schedule, self.optimizer, thawed, self.steps_per_epoch, lr)
+        self.schedule.wait(frozen * self.steps_per_epoch, lr)
         counts = torch.bincount(torch.from_numpy(images.labels[images.indices("train")]), minlength=len(images.classes))
         self.criterion = losses.build(recipe.loss, counts.to(self.machine.device))
         self.at = _Progress()
@@ -176,7 +177,7 @@ class _Session:
         """One epoch, or the rest of one. False when asked to stop in the middle."""
         began, first = time.monotonic(), self.at.batch
         if self.recipe.model.frozen:
-            freeze(self.model, frozen=self.at.epoch < self.recipe.model.frozen)
+            freeze(self.model, self.optimizer, frozen=self.at.epoch < self.recipe.model.frozen)
         rows = batches.order(self.recipe, self.images, self.at.epoch)
         size = self.recipe.batch_size
         for batch in range(first, self.steps_per_epoch):

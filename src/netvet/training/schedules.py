@@ -16,20 +16,36 @@ class Schedule:
     """One of torch's schedulers, told of every optimiser step and of every epoch; it acts on those that are its own.
 
     The momentum is never cycled: the recipe's momentum is what runs. A step after the planned last one keeps the rate.
+    It may wait for some steps at a constant rate, and begins after them.
     """
 
     def __init__(self, scheduler: lr_scheduler.LRScheduler, *, by: str, last_step: int | None = None) -> None:
         self._scheduler = scheduler
         self._by = by
         self._last_step = last_step
+        self._waiting, self._waited = 0, False
+        self._first = self._rates
+
+    def wait(self, steps: int, lr: float) -> None:
+        """Begin after so many steps at the rate `lr`; call it before the first step."""
+        self._waiting, self._waited = steps, bool(steps)
+        if steps:
+            self._set([lr] * len(self._first))
 
     def after_step(self) -> None:
         """Call once after each `optimizer.step()`."""
-        if self._by == "step" and (self._last_step is None or self._scheduler.last_epoch < self._last_step):
+        if self._waiting:
+            self._waiting -= 1
+            if not self._waiting:
+                self._set(self._first)
+        elif self._by == "step" and (self._last_step is None or self._scheduler.last_epoch < self._last_step):
             self._scheduler.step()
 
     def after_epoch(self, val_loss: float) -> None:
         """Call once after each epoch. `val_loss`: of the epoch, nats; only `plateau` looks at it."""
+        if self._waited:
+            self._waited = bool(self._waiting)
+            return
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
             self._scheduler.step(val_loss)
         elif self._by == "epoch":
@@ -37,13 +53,21 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on exactly: plain values."""
-        rates = [group["lr"] for group in self._scheduler.optimizer.param_groups]
-        return {"scheduler": self._scheduler.state_dict(), "rates": rates}
+        waits = {"waiting": self._waiting, "waited": self._waited}
+        return {"scheduler": self._scheduler.state_dict(), "rates": self._rates, **waits}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, in a schedule built from the same recipe; sets the optimiser's learning rates too."""
         self._scheduler.load_state_dict(state["scheduler"])
-        for group, rate in zip(self._scheduler.optimizer.param_groups, state["rates"], strict=True):
+        self._waiting, self._waited = state.get("waiting", 0), state.get("waited", False)
+        self._set(state["rates"])
+
+    @property
+    def _rates(self) -> list[float]:
+        return [group["lr"] for group in self._scheduler.optimizer.param_groups]
+
+    def _set(self, rates: list[float]) -> None:
+        for group, rate in zip(self._scheduler.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
 
 
