@@ -24,9 +24,10 @@ look-alike-classes: sharp, bright pictures that show no difference. A data set t
 stands out, and the network as a whole falls short.
 
 ## Remedies
-oversample and class-weights keep the class from being given up; augment (light) makes the network care less for how
-bright a picture is. Better pictures are the cure: `netvet inspect` lists the poor ones, and `data.exclude` leaves them
-out.
+oversample and class-weights keep the class from being given up; feature-channels (edges and local contrast, which do not
+depend on the light) and augment (light) make the network care less for how bright a picture is. Better pictures are
+the cure: `netvet inspect` lists the poor ones, and `data.exclude` leaves them out. drop-low-quality takes out single
+poor images, and leaves a class that is poor as a whole as it is: it is no cure here.
 
 ## References
 Dodge, Karam 2016, Understanding how image quality affects deep neural networks, https://arxiv.org/abs/1604.04004
@@ -48,7 +49,7 @@ from netvet.trace import Trace
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality"],
     explains=["stuck-class", "look-alike-classes"],
-    remedies=["oversample", "class-weights", "augment"],
+    remedies=["oversample", "class-weights", "feature-channels", "augment"],
 )
 def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     """`effect`: Cliff's delta, -1..1."""
