@@ -25,9 +25,9 @@ many classes. A network that does not see a difference which the images hold, or
 features hold: where an AUC of `rest` or more says so, the rule tells which of the two it is, with the numbers.
 
 ## Remedies
-feature-channels (edges, local contrast and colour opponents beside the pixels) and larger-images may bring out what tells
-the two apart, where the files hold it. oversample and class-weights share the loss out between the two, and raise the
-rarer one's recall at the price of the other's; they do not tell them apart. Where nothing does, it takes other
+feature-channels (edges, local contrast and colour opponents beside the pixels) and larger-images may bring out what
+tells the two apart, where the files hold it. oversample and class-weights share the loss out between the two, and raise
+the rarer one's recall at the price of the other's; they do not tell them apart. Where nothing does, it takes other
 pictures: closer, of the side that differs; or one class for both.
 
 ## References

@@ -24,8 +24,8 @@ look-alike-classes: sharp, bright pictures that show no difference. A data set t
 stands out, and the network as a whole falls short.
 
 ## Remedies
-oversample and class-weights keep the class from being given up; feature-channels (edges and local contrast, which do not
-depend on the light) and augment (light) make the network care less for how bright a picture is. Better pictures are
+oversample and class-weights keep the class from being given up; feature-channels (edges and local contrast, which do
+not depend on the light) and augment (light) make the network care less for how bright a picture is. Better pictures are
 the cure: `netvet inspect` lists the poor ones, and `data.exclude` leaves them out. drop-low-quality takes out single
 poor images, and leaves a class that is poor as a whole as it is: it is no cure here.
 
