@@ -34,9 +34,9 @@ RECORDED: Mapping[str, Arrays] = {
     },
 }
 SAID = {
-    "label-noise": ["a", "→ d 99%"],
+    "label-noise": ["→ d", "wrong: 99%"],
     "look-alike-classes": ["a", "beside b"],
-    "low-quality-images": ["dark", "beside c"],
+    "low-quality-images": ["dark", "low in contrast", "beside c"],
     "harmful-augmentation": ["as it is: b", "changed: a"],
 }
 
@@ -47,6 +47,7 @@ def recorded(run: Path, rule: str, **meta: object) -> Trace:
         for name, values in RECORDED[rule].items():
             writer.add_array(0, name, values, "a" if name in PLACES else "")
         writer.add(0, "quality_blur", 0.1, "a")
+        writer.add(0, "quality_flat", 0.85, "a")
         writer.add(0, "quality_dark", 0.9, "a")
         for key, value in meta.items():
             writer.meta(key, value)
@@ -84,7 +85,12 @@ def test_few_images_of_the_class_with_what_is_said_of_them(rule: str, tmp_path: 
         row = int(shot.path.removesuffix(".png"))
         assert images.labels[row] == 0
         assert np.array_equal(shot.images[0], images.images[row])
-    assert found[0].lines[0].text in ("{name}", "dark", "as it is: {name}")  # to be translated where it is shown
+    assert found[0].lines[0].text in (
+        "→ {name}",
+        "{name}",
+        "dark",
+        "as it is: {name}",
+    )  # to be translated where it is shown
 
 
 def test_pairs_show_the_other_image_too(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
 
 
-@gallery("label-noise", title=later("Given label, and the one that fits better"))
+@gallery("label-noise", title=later("Labelled {name}: the class that fits better, and how surely the label is wrong"))
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     """The likeliest errors among the labels of the finding's class, as the exam label-audit ranks them."""
     rows, better = trace.array("label_errors"), trace.array("label_suggested")
@@ -25,7 +25,7 @@ def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
         given = images.classes[int(images.labels[row])]
         if given == finding.where:
             lines = (
-                Line("{name}", {"name": given}),
-                Line("→ {name} {share:.0%}", {"name": images.classes[k], "share": share}),
+                Line("→ {name}", {"name": images.classes[k]}),
+                Line(later("wrong: {share:.0%}"), {"share": share}),
             )
             yield Shot([images.images[row]], lines, images.paths[row])

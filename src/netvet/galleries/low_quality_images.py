@@ -26,18 +26,15 @@ KINDS = {
     "low-quality-images", title=later("The poorest images of {name}, each beside an ordinary one of another class")
 )
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
-    """By the kind in which the class is worst, as the exam image-quality measured it."""
+    """By the kind in which the class is worst, as the exam image-quality measured it; named are all that the finding
+    does, its limit being a Cliff's delta.
+    """
     worst, usual = (trace.array(name, finding.where) for name in ("quality_worst", "quality_usual"))
     if worst is None or usual is None:
         return
-    kind = max(KINDS, key=lambda each: _effect(trace, each, finding.where))
+    limit = 0.8 if finding.limit is None else finding.limit
+    kinds = [Line(text) for kind, text in KINDS.items() if trace.last(f"quality_{kind}", finding.where) >= limit]
     for row, other in zip(worst.tolist(), usual.tolist(), strict=False):
         name = images.classes[int(images.labels[other])]
-        lines = Line(KINDS[kind]), Line(later("beside {name}"), {"name": name})
+        lines = [*kinds, Line(later("beside {name}"), {"name": name})]
         yield Shot([images.images[row], images.images[other]], lines, images.paths[row])
-
-
-def _effect(trace: Trace, kind: str, place: str) -> float:
-    """Cliff's delta, -1..1; -2 where it was not measured."""
-    delta = trace.last(f"quality_{kind}", place)
-    return delta if delta == delta else -2.0
