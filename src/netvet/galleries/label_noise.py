@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @gallery("label-noise", title=later("Labelled {name}: the class that fits better, and how surely the label is wrong"))
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
-    """The likeliest errors among the labels of the finding's class, as the exam label-audit ranks them."""
+    """The likeliest errors among the labels of the finding's class, as the exam label-audit judges them."""
     rows, better = trace.array("label_errors"), trace.array("label_suggested")
     wrong = trace.array("label_wrong")
     if rows is None or better is None or wrong is None:
         return
-    for row, k, share in zip(rows.tolist(), better.tolist(), wrong.tolist(), strict=True):
+    for row, k, share in sorted(zip(rows.tolist(), better.tolist(), wrong.tolist(), strict=True), key=lambda e: -e[2]):
         given = images.classes[int(images.labels[row])]
         if given == finding.where:
             lines = (

@@ -7,8 +7,8 @@ class and than nearly all images of the others; a class that is poor as a whole 
 images are neither looked at nor changed. The run's notes say how many.
 
 ## When it helps
-low-quality-images, where a part of a class's training images shows nothing of the species, and the net learns from
-these that darkness or blur is the class. Of 504 training images of six painted species, 8, 21 or 33 of the 84 of one
+A part of a class's training images shows nothing of the species, and the net learns from these that darkness or blur is
+the class. Of 504 training images of six painted species, 8, 21 or 33 of the 84 of one
 class darkened to a twelfth or blurred were all found, and 1 to 10 others left out (10 where nothing was planted). What
 it gains depends on how many there are: leaving out 8 of 33 dark ones changed the balanced accuracy on fresh images by
 0.6 points (three seeds, standard error 1.6), which is nothing.
