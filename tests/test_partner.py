@@ -46,10 +46,12 @@ def test_a_rule_names_the_class_whose_auc_it_gives() -> None:
     trace = sick({}, taken=0.7)
     found = case(trace, Limits())
     assert found is not None
-    assert (found.partner, found.taken) == ("species 4", pytest.approx(0.7))
+    assert found.partner == "species 4"
+    assert found.taken == pytest.approx(0.7)
     recorded = case(sick({f"partner_class@{WORST}": 5.0}, taken=0.7), Limits())
     assert recorded is not None
-    assert (recorded.partner, recorded.taken) == ("species 5", pytest.approx(0.05))
+    assert recorded.partner == "species 5"
+    assert recorded.taken == pytest.approx(0.05)
 
 
 def test_the_exam_and_the_rule_mean_the_same_class() -> None:

@@ -90,4 +90,4 @@ def _usual(column: NDArray[np.float64], labels: NDArray[np.int64], k: int) -> ND
     others = others[(column[others] >= low) & (column[others] <= high)]
     others = others[np.argsort(np.abs(column[others] - middle), kind="stable")]
     turn = np.array([(labels[others[:i]] == labels[row]).sum() for i, row in enumerate(others[:1000])], np.int64)
-    return others[: len(turn)][np.argsort(turn, kind="stable")][:SHOWN]
+    return np.asarray(others[: len(turn)][np.argsort(turn, kind="stable")][:SHOWN], np.int64)

@@ -104,7 +104,7 @@ def _effective(count: float, counts: list[float], beta: float) -> float:
     present = [n for n in counts if n > 0]
     weights = [(1 - beta) / (1 - beta**n) for n in present]
     mean = sum(weight * n for weight, n in zip(weights, present, strict=True)) / sum(present)
-    return (1 - beta) / (1 - beta**count) / mean
+    return float((1 - beta) / (1 - beta**count) / mean)
 
 
 def _sentence(name: str) -> str:
