@@ -15,6 +15,7 @@ import pytest
 import netvet
 from netvet.exam import exams
 from netvet.fault import faults
+from netvet.gallery import Gallery, galleries
 from netvet.probe import probes
 from netvet.remedy import remedies
 from netvet.rule import Rule, rules
@@ -40,12 +41,15 @@ DIRECTIONS = {
     "recipe": set[str](),
     "trace": {"recipe"},
     "rule": {"recipe", "trace"},
-    "rules": CORE,
+    "partner": set[str](),
+    "rules": CORE | {"partner"},
     "probe": WATCH,
     "watching": WATCH | {"training"},
     "probes": WATCH,
     "exam": {"recipe", "trace"},
-    "exams": {"recipe", "trace", "exam"},
+    "exams": {"recipe", "trace", "exam", "partner"},
+    "gallery": CORE,
+    "galleries": CORE | {"gallery"},
     "remedy": CORE,
     "remedies": CORE | {"remedy"},
     "images": {"recipe"},
@@ -53,15 +57,16 @@ DIRECTIONS = {
     "trial": CORE | {"remedy", "trials"},
     "trials": CORE | {"remedy", "trial", "engine"},
     "engine": CORE | {"trial", "training", "images"},
-    "report": CORE | {"remedy", "exam", "trial", "images"},
+    "report": CORE | {"remedy", "exam", "trial", "images", "gallery"},
     "fault": {"recipe"},
     "faults": {"recipe", "fault"},
     "testing": CORE | {"fault"},
 }
-LEAVES = ("rules", "probes", "exams", "remedies", "faults")
+LEAVES = ("rules", "probes", "exams", "remedies", "faults", "galleries")
 TORCH_FREE = ["netvet", "netvet.rule", "netvet.remedy", "netvet.trial", "netvet.report", "netvet.testing", "netvet.cli"]
 
 each_rule = pytest.mark.parametrize("rule", rules().values(), ids=rules())
+each_gallery = pytest.mark.parametrize("shown", galleries().values(), ids=galleries())
 each_source = pytest.mark.parametrize(
     "source", sorted(HOUSE.rglob("*.py")), ids=lambda path: str(path.relative_to(HOUSE))
 )
@@ -133,6 +138,17 @@ def test_a_threshold_is_explained(rule: Rule) -> None:
 @each_rule
 def test_a_file_is_called_as_its_rule(rule: Rule) -> None:
     assert rule.module.rpartition(".")[2] == rule.name.replace("-", "_")
+
+
+@each_gallery
+def test_a_gallery_is_of_a_rule_and_reads_what_its_exams_record(shown: Gallery) -> None:
+    assert shown.module.rpartition(".")[2] == shown.rule.replace("-", "_")
+    source = (HOUSE.parent / (shown.module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    given = {name for exam in rules()[shown.rule].exams for name in exams()[exam].gives}
+    asked = set(re.findall(r'"([a-z]+_[a-z_]+)"', source))
+    assert asked
+    assert asked <= given
+    assert f'title=later("{shown.title}")' in " ".join(source.split())
 
 
 @each_source

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netvet.recipe import Recipe, parse
@@ -81,6 +81,7 @@ def _series(name: str, value: float, where: str = "") -> Series:
 
 
 OF_A_CLASS = Finding("x", where="perch", rule="stuck-class", kind="symptom")
+SMALLEST = Recipe().change({"model.width": 1, "model.depth": 1})  # on which larger-model once failed, range-tested
 
 
 def findings() -> st.SearchStrategy[Finding | None]:
@@ -90,6 +91,7 @@ def findings() -> st.SearchStrategy[Finding | None]:
 @each_remedy
 @settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes(), finding=findings())
+@example(recipe=SMALLEST, finding=_range_tested(0.01))
 def test_the_result_is_a_valid_recipe_that_differs_in_the_stated_part_alone(
     remedy: Remedy, recipe: Recipe, finding: Finding | None
 ) -> None:
@@ -113,6 +115,7 @@ def test_the_same_recipe_gives_the_same_result(remedy: Remedy, recipe: Recipe, f
 @each_remedy
 @settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes(), finding=findings())
+@example(recipe=SMALLEST, finding=_range_tested(0.01))
 def test_a_second_dose_does_nothing(remedy: Remedy, recipe: Recipe, finding: Finding | None) -> None:
     once = remedy.apply(recipe, finding)
     if once is None or remedy.name in GROWING or (remedy.name in STEPWISE and best_learning_rate(finding) is None):
@@ -138,6 +141,7 @@ def test_learning_rates_without_a_range_test_go_one_way_and_not_too_far(name: st
 @pytest.mark.parametrize("name", sorted(GROWING))
 @settings(deadline=None)  # a busy machine is no failure
 @given(recipe=recipes())
+@example(recipe=SMALLEST)
 def test_growth_comes_to_an_end(name: str, recipe: Recipe) -> None:
     for _dose in range(9):
         grown = remedies()[name].apply(recipe, None)
@@ -145,6 +149,27 @@ def test_growth_comes_to_an_end(name: str, recipe: Recipe) -> None:
             return
         recipe = grown
     raise AssertionError(f"{name} has not come to an end after nine doses")
+
+
+@given(width=st.integers(1, 300), depth=st.integers(1, 30))
+@example(width=1, depth=1)
+def test_a_larger_model_is_larger_in_every_way(width: int, depth: int) -> None:
+    """Whatever the range test says, of which it knows nothing: first the usual size, then twice the width."""
+    small = Recipe().change({"model.width": width, "model.depth": depth})
+    grown = remedies()["larger-model"].apply(small, _range_tested(0.01))
+    assert grown == remedies()["larger-model"].apply(small, None)
+    if grown is None:
+        assert width >= 128
+        assert depth >= Recipe().model.depth
+        return
+    assert grown.model.width >= width
+    assert grown.model.depth >= depth
+    assert (grown.model.width, grown.model.depth) != (width, depth)
+    usual = Recipe().model
+    if width < usual.width or depth < usual.depth:
+        assert (grown.model.width, grown.model.depth) == (max(width, usual.width), max(depth, usual.depth))
+    else:
+        assert grown.model.width == min(2 * width, 128)
 
 
 @each_remedy

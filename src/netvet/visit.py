@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.errors import BadInput
+from netvet.gallery import hang, lacking, take_down
 from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.rule import Diagnosis, diagnose
@@ -86,7 +87,8 @@ def examine(
     images: ImageSet | None = None,
     on_exam: Callable[[str], None] | None = None,
 ) -> Diagnosis:
-    """The diagnosis of a recorded run, after the exams that its symptoms call for.
+    """The diagnosis of a recorded run, after the exams that its symptoms call for; images that show what it found are
+    kept in the trace.
 
     Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
     on the trace alone and says which exams would tell more. `on_exam` is told the name of each exam before it is
@@ -95,7 +97,7 @@ def examine(
     path = Path(run)
     trace = Trace.open(path)
     found = diagnose(trace, run=str(run))
-    if not found.exams or trace.recipe is None:
+    if trace.recipe is None or not (found.exams or lacking(trace, found.findings)):
         return found
     try:
         loaded = images if images is not None else _images(trace)
@@ -106,7 +108,11 @@ def examine(
             on_exam(name)
         with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
             take_exam(name, path, loaded)
-    return diagnose(Trace.open(path), run=str(run))
+    trace = Trace.open(path)
+    found = diagnose(trace, run=str(run))
+    with suppress(BadInput, OSError, sqlite3.Error), TraceWriter(path) as writer:  # a diagnosis stands without pictures
+        hang(trace, loaded, found.findings, writer)
+    return found
 
 
 def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str:
@@ -132,6 +138,7 @@ def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str
         sentence = _("An exam records its answer in {run}, which cannot be written ({error}).")
         raise BadInput(sentence.format(run=run, error=error)) from None
     with opened as writer:
+        take_down(writer)
         return take(name, Patient(path, trace.recipe, loaded, writer))
 
 

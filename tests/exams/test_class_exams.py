@@ -17,6 +17,7 @@ from netvet.exams import _trained
 from netvet.exams._frozen import auc, frozen, probe
 from netvet.exams.label_audit import confident
 from netvet.images.dataset import ImageSet
+from netvet.recipe import Augment
 from netvet.trace import Trace
 from tests.exams.patients import admit, squares
 
@@ -107,6 +108,41 @@ def test_features_that_do_not_hold_a_class(tmp_path: Path) -> None:
     assert trace.last("head_pair_auc", "c") < 0.75
 
 
+def test_the_nearest_pairs_are_of_the_class_and_its_partner(tmp_path: Path) -> None:
+    images = flat(1.0)
+    patient = admit(tmp_path, images=images)
+    take("class-features", patient)
+    pairs = Trace.open(tmp_path).array("nearest_pairs", "c")
+    assert pairs is not None
+    assert pairs.shape == (6, 2)
+    assert (images.labels[pairs] == [2, 1]).all()
+    assert (images.split[pairs] == 1).all()
+    assert len(set(pairs.ravel().tolist())) == 12
+    subject = _trained.load(patient)
+    val = subject.rows("val", 2048)
+    features = frozen(subject, val)[0]
+    features = features / np.maximum(features.std(axis=0), 1e-9)
+    of = {row: features[i] for i, row in enumerate(val.tolist())}
+    apart = [float(np.linalg.norm(of[one] - of[other])) for one, other in pairs.tolist()]
+    every = [np.linalg.norm(of[i] - of[j]) for i in of for j in of if (images.labels[i], images.labels[j]) == (2, 1)]
+    assert apart == sorted(apart)
+    assert apart[0] == pytest.approx(min(every))
+
+
+def test_the_partner_is_that_of_the_recorded_confusion(tmp_path: Path) -> None:
+    """The rules read it too; what the exam sees itself has no say, where it is recorded."""
+    patient = admit(tmp_path)
+    confusion = np.diag([9, 9, 9, 9])
+    confusion[2, 3] = 4
+    patient.record.add_array(0, "val_confusion", confusion)
+    patient.record.flush()
+    for name, given in (("class-features", "probe_pair_auc"), ("label-audit", "image_pair_auc")):
+        take(name, patient)
+        assert Trace.open(tmp_path).places(given) == ["c", "d"]  # of a and b nothing is confused
+    assert Trace.open(tmp_path).last("partner_class", "c") == 3
+    assert Trace.open(tmp_path).last("partner_class", "d") == 2
+
+
 def test_wrong_labels_are_counted_by_class(tmp_path: Path) -> None:
     images = relabelled(squares(240, 120), 0.3)
     take("label-audit", admit(tmp_path, images=images))
@@ -124,6 +160,12 @@ def test_wrong_labels_are_counted_by_class(tmp_path: Path) -> None:
     assert wrong[rows].mean() > 0.8
     assert (suggested[wrong[rows]] == 0).all()
     assert trace.last("label_error_class", "b") == 0
+    doubt = trace.array("label_wrong")
+    assert doubt is not None
+    assert len(doubt) == len(rows)
+    assert doubt.min() >= 0
+    assert doubt.max() <= 1
+    assert doubt[: len(rows) // 2].mean() > doubt[len(rows) // 2 :].mean()  # the likeliest errors first
 
 
 def test_sound_labels_are_left_alone(tmp_path: Path) -> None:
@@ -134,22 +176,31 @@ def test_sound_labels_are_left_alone(tmp_path: Path) -> None:
     assert sentence.startswith("0% of the labels")
 
 
-def test_confident_errors_are_cleanlabs() -> None:
-    """The same images as cleanlab's confident joint puts off the diagonal."""
-    from cleanlab.count import compute_confident_joint
+def test_an_error_is_likeliest_of_the_class_that_the_model_names() -> None:
+    """cleanlab calls it an error, and the model names another class than the label; an image of no class for sure keeps
+    its label.
+    """
+    probabilities = np.array(
+        [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.1, 0.1, 0.8], [0.4, 0.3, 0.3], [0.05, 0.9, 0.05]]
+    )
+    assert confident(probabilities, np.array([0, 1, 2, 1, 0])).tolist() == [0, 1, 2, 1, 1]
 
+
+def test_errors_are_those_of_the_definition() -> None:
+    """The image is taken for another class, and as surely as the images of that class are on average."""
     random = np.random.default_rng(1)
     truth = random.integers(0, 4, 400)
     labels = np.where(random.random(400) < 0.2, random.integers(0, 4, 400), truth).astype(np.int64)
     odds = random.gamma(0.4, size=(400, 4)) + 2.0 * np.eye(4)[truth]
     probabilities = odds / odds.sum(axis=1, keepdims=True)
+    usual = np.array([probabilities[labels == k, k].mean() for k in range(4)])
+    best = probabilities.argmax(axis=1)
+    sure = (best != labels) & (probabilities.max(axis=1) >= usual[best])
     likely = confident(probabilities, labels)
-    joint = compute_confident_joint(labels, probabilities, calibrate=False)
-    mine = np.zeros((4, 4), int)
-    np.add.at(mine, (labels, likely), 1)
-    off = ~np.eye(4, dtype=bool)
-    assert mine[off].sum() > 40
-    assert np.abs(mine - joint)[off].sum() <= 0.1 * mine[off].sum()
+    assert sure.sum() > 40
+    assert (likely != labels)[sure].all()
+    assert ((likely != labels) & ~sure).sum() <= 0.05 * sure.sum()  # another class is as sure as usual, if less likely
+    assert (likely[likely != labels] == best[likely != labels]).all()
 
 
 def test_a_dark_class_stands_out(tmp_path: Path) -> None:
@@ -163,6 +214,13 @@ def test_a_dark_class_stands_out(tmp_path: Path) -> None:
     assert trace.last("quality_dark", "a") < 0.5
     assert not trace.places("quality_tiny")  # these images are in no file
     assert sentence.startswith("The class that stands out most is c (dark)")
+    worst, usual = trace.array("quality_worst", "c"), trace.array("quality_usual", "c")
+    assert worst is not None
+    assert usual is not None
+    light = pixels[..., :3].mean(axis=(1, 2, 3))
+    assert (images.labels[worst] == 2).all()
+    assert set(images.labels[usual].tolist()) == {0, 1, 3}
+    assert light[worst].max() < 0.5 * light[usual].min()
 
 
 def test_all_dark_is_no_class_s_fault(tmp_path: Path) -> None:
@@ -217,8 +275,36 @@ def test_a_class_that_is_known_by_its_augmentation(tmp_path: Path) -> None:
     assert trace.places("recall_erase") == trace.places("recall_flip") == ["a", "b", "c", "d"]
     assert not trace.places("recall_rotate")  # is off for every class
     assert trace.last("recall_erase", "a") == trace.last("recall_augmented", "a")
+    assert trace.array("augmented_rows", "a") is None  # as well known without
     take("augmentation-effect", admit(tmp_path / "never", changes, hurt=darkness))
     assert Trace.open(tmp_path / "never").last("recall_plain", "a") == 0
+
+
+def test_images_of_a_class_that_is_known_changed_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Class a alone is lit anew; what the network says of it is made up: a when it is changed, b when it is not."""
+    from netvet.exams import augmentation_effect
+
+    light = {"flip": False, "rotate": 0, "scale": 0, "colour": 0, "light": 0.5}
+    patient = admit(tmp_path, {"augment.per_class": {"a": light}}, steps=1)
+
+    def answer(_subject: object, rows: NDArray[np.int64], settings: Augment, _draw: int) -> NDArray[np.int64]:
+        truth = patient.images.labels[rows]
+        return truth if settings.active else np.maximum(truth, 1)
+
+    monkeypatch.setattr(augmentation_effect, "_said", answer)
+    take("augmentation-effect", patient)
+    trace = Trace.open(tmp_path)
+    rows, images = trace.array("augmented_rows", "a"), trace.array("augmented_images", "a")
+    assert rows is not None
+    assert images is not None
+    assert trace.array("augmented_rows", "b") is None
+    assert rows[:, 1:].tolist() == [[1, 0]] * 6
+    assert (patient.images.labels[rows[:, 0]] == 0).all()
+    assert images.shape == (6, 8, 8, 3)
+    for row, image in zip(rows[:, 0].tolist(), images, strict=True):
+        fit = np.corrcoef(image.ravel(), patient.images.images[row].ravel())[0, 1]
+        assert fit > 0.9  # the same image
+        assert (image != patient.images.images[row]).any()  # in another light
 
 
 def test_a_recipe_without_augmentation_has_nothing_to_compare(tmp_path: Path) -> None:

@@ -182,6 +182,23 @@ def _classes(rng: np.random.Generator, classes: Sequence[str], epochs: int, leak
         yield Observation(0, "leaked_share", 0.29, "test")
 
 
+def with_gallery(trace: Trace, rule: str, place: str, *, beside: int = 1, shots: int = 6) -> Trace:
+    """The trace with the images of a finding of `rule` at `place`, each shot of `beside` images."""
+    pixels = _images(np.random.default_rng(3), beside * shots)
+    lines = [["{name}", {"name": place}], ["→ {name} {share:.0%}", {"name": place, "share": 0.93}]]
+    shown = [{"images": beside, "lines": lines, "path": f"{place}/{i}.jpg"} for i in range(shots)]
+    entry = {"where": place, "title": ["Images of {name}", {"name": place}], "shots": shown}
+    arrays = {(name, w): found for name in ("val_confusion", "train_confusion", "examples", "gallery")
+              for w in ("", "wrong", "leaked", rule) if (found := trace.array(name, w)) is not None}  # fmt: skip
+    galleries = {**trace.meta.get("galleries", {}), rule: entry}
+    return Trace(
+        trace.observations(),
+        recipe=trace.recipe,
+        arrays={**arrays, ("gallery", rule): pixels},
+        meta={**trace.meta, "galleries": galleries},
+    )
+
+
 def fish_diagnosis(trace: Trace, place: str = "") -> Diagnosis:
     """Sick, with everything that a diagnosis may hold."""
     root = Finding(

@@ -11,7 +11,7 @@ import pytest
 from netvet.report import Report, html
 from netvet.rule import Diagnosis
 from netvet.trace import Observation, Trace
-from tests.report.conftest import FISH, HOSTILE, fish_diagnosis, fish_trace, fish_trial
+from tests.report.conftest import FISH, HOSTILE, fish_diagnosis, fish_trace, fish_trial, with_gallery
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 
@@ -142,8 +142,8 @@ def test_charts_have_a_title_a_text_alternative_and_follow_the_scheme(full: str)
 
 def hostile_report(folder: Path) -> Report:
     """Hostile text in every place where a user's text may stand."""
-    trace = fish_trace(HOSTILE, epochs=2)
     every = " ".join(HOSTILE)
+    trace = with_gallery(fish_trace(HOSTILE, epochs=2), every, every, beside=2)
     trace.meta["data"]["rejected"] = [{"path": name, "reason": name} for name in HOSTILE]
     trace.meta["data"]["notes"] = list(HOSTILE)
     trace.meta["exams"] = {name: name for name in HOSTILE}
@@ -166,6 +166,7 @@ def test_what_a_user_named_is_shown_as_text(tmp_path: Path) -> None:
     hostile = hostile_report(tmp_path)
     parsed = page(hostile)
     plain = fish_trace(["one", "two", "three", "four", "five"], epochs=2)
+    plain = with_gallery(plain, "learning-rate-too-low", "", beside=2)
     innocent = page(Report(tmp_path, plain.recipe, plain, fish_diagnosis(plain), fish_trial()))
     assert {tag for tag, _ in parsed.tags} <= {tag for tag, _ in innocent.tags}
     assert {key for _, attrs in parsed.tags for key in attrs} <= {key for _, attrs in innocent.tags for key in attrs}
@@ -174,6 +175,53 @@ def test_what_a_user_named_is_shown_as_text(tmp_path: Path) -> None:
         shown = name.encode("utf-8", "replace").decode().replace("\x1b", "\ufffd").replace("\u202e", "\ufffd")
         assert text.count(shown) >= 8, shown
     assert "\x1b" not in html.write(hostile).read_text(encoding="utf-8")
+
+
+CAUSE, SYMPTOM = "learning-rate-too-low", "accuracy-plateau"
+
+
+@pytest.mark.parametrize(("rule", "beside"), [(CAUSE, 1), (CAUSE, 2), (SYMPTOM, 2)])
+def test_images_stand_under_the_finding_that_they_belong_to(rule: str, beside: int, tmp_path: Path) -> None:
+    trace = fish_trace()
+    shown = with_gallery(trace, rule, "", beside=beside)
+    without = html.render(Report(tmp_path, trace.recipe, trace, fish_diagnosis(trace)))
+    text = html.render(Report(tmp_path, shown.recipe, shown, fish_diagnosis(shown)))
+    assert len(sound(text).values("src")) == len(sound(without).values("src")) + 6 * beside
+    cause = text.split('<section id="cause">')[1].split("</section>")[0]
+    above, below = cause.split("Also found")
+    assert ("Images of" in above, "Images of" in below) == (rule == CAUSE, rule == SYMPTOM)
+    assert cause.count("data:image/webp") == 6 * beside
+    assert ("gallery pairs" in cause) == (beside == 2)
+
+
+@pytest.mark.parametrize(
+    "galleries",
+    [
+        None,
+        {},
+        {CAUSE: {"where": "another class", "title": ["x", {}], "shots": []}},
+        {CAUSE: {"where": "", "title": ["x", {}], "shots": []}},
+        {"dead-relu": {}},
+    ],
+)
+def test_images_of_another_finding_are_not_shown(galleries: Any, tmp_path: Path) -> None:
+    trace = with_gallery(fish_trace(), CAUSE, "")
+    trace.meta["galleries"] = galleries
+    text = html.render(Report(tmp_path, trace.recipe, trace, fish_diagnosis(trace)))
+    assert "data:image/webp" not in text.split('<section id="cause">')[1].split("</section>")[0]
+
+
+def test_a_gallery_speaks_the_reader_s_language(tmp_path: Path) -> None:
+    from netvet import locale
+
+    trace = with_gallery(fish_trace(), CAUSE, "")
+    trace.meta["galleries"][CAUSE]["title"] = ["Given label, and the one that fits better", {}]
+    locale.use("id")
+    try:
+        text = html.render(Report(tmp_path, trace.recipe, trace, fish_diagnosis(trace)))
+    finally:
+        locale.use("en")
+    assert "Given label" not in text
 
 
 def test_names_are_not_read_as_mathematics(tmp_path: Path) -> None:

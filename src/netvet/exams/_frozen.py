@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netvet.partner import partners as partners
+
 if TYPE_CHECKING:
     from netvet.exams._trained import Trained
 
@@ -67,16 +69,3 @@ def auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
     from netvet.training.metrics import one_vs_rest_auc
 
     return float(one_vs_rest_auc(np.stack([-scores, scores], axis=1), positive.astype(np.int64))[1])
-
-
-def partners(confusion: NDArray[np.int64] | None) -> dict[int, int]:
-    """For each class, the one it is confused with most, both ways, in shares of their images; {} where there are none.
-
-    `confusion`: (classes, classes), rows true.
-    """
-    if confusion is None:
-        return {}
-    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    both = share + share.T
-    np.fill_diagonal(both, -1)
-    return {k: int(both[k].argmax()) for k in range(len(both)) if both[k].max() > 0}

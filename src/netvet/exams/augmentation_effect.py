@@ -9,7 +9,9 @@ for the class (`augment.per_class`, where it names the class), `DRAWS` times.
 By class: `recall_plain`, the share (0..1) of its images that is recognised as they are; `recall_augmented`, with all
 changes; `recall_flip`, `recall_rotate`, `recall_scale`, `recall_crop`, `recall_light`, `recall_colour`,
 `recall_erase`, with that one alone, where it is on; `augmented_class`, the index of the class that its changed images
-are taken for most, itself included.
+are taken for most, itself included. Of a class that is recognised better changed, by `SHOWN` or more, the first six
+images as arrays: `augmented_rows`, (6, 3) the row, and the class that the network sees in the image as it is and
+changed; `augmented_images`, (6, h, w, 3) the changed ones, made smaller where they are larger than a gallery's.
 
 ## What it decides
 A class that is recognised with the changes and not without them has been learnt in a form that it never has. One that
@@ -22,6 +24,7 @@ https://arxiv.org/abs/2204.03632
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,17 +34,22 @@ from netvet.locale import _
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from netvet.exams._trained import Trained
     from netvet.recipe import Augment
 
 IMAGES, DRAWS = 1024, 3
+SHOWN, FEW = 0.2, 6  # the rule harmful-augmentation names classes that surely gain 0.3
 FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 
 
 @exam(
     "augmentation-effect",
-    gives=["recall_plain", "recall_augmented", *(f"recall_{field}" for field in FIELDS), "augmented_class"],
+    gives=[
+        *("recall_plain", "recall_augmented", *(f"recall_{field}" for field in FIELDS), "augmented_class"),
+        *("augmented_rows", "augmented_images"),
+    ],
     cost="three forward passes over at most 1,024 validation images for each transform that is on",
 )
 def take(patient: Patient) -> str:
@@ -55,7 +63,8 @@ def take(patient: Patient) -> str:
     rows, classes = subject.rows("val", IMAGES), patient.images.classes
     truth = patient.images.labels[rows]
     plain = _said(subject, rows, NO_AUGMENT, 0)[None]
-    every = np.stack([_said(subject, rows, settings.model_copy(update={"mixup": 0.0}), draw) for draw in range(DRAWS)])
+    settings = settings.model_copy(update={"mixup": 0.0})
+    every = np.stack([_said(subject, rows, settings, draw) for draw in range(DRAWS)])
     alone = {
         field: np.stack([_said(subject, rows, _only(settings, field), draw) for draw in range(DRAWS)])
         for field in FIELDS
@@ -65,6 +74,7 @@ def take(patient: Patient) -> str:
         record.unit(name, "0..1")
     record.unit("augmented_class", "index of the class")
     worst, gap, numbers = "", -1.0, (0.0, 0.0)
+    gaining: dict[str, NDArray[np.int64]] = {}
     for k, name in enumerate(classes):
         mine = truth == k
         if not mine.any():
@@ -75,8 +85,14 @@ def take(patient: Patient) -> str:
         for field, said in alone.items():
             record.add(0, f"recall_{field}", float((said[:, mine] == k).mean()), name)
         record.add(0, "augmented_class", float(np.bincount(every[:, mine].ravel()).argmax()), name)
+        if with_all - without >= SHOWN:
+            gaining[name] = np.flatnonzero(mine)[:FEW]
         if abs(with_all - without) > gap:
             worst, gap, numbers = name, abs(with_all - without), (without, with_all)
+    pixels = _pictures(subject, rows, settings, gaining)
+    for name, which in gaining.items():
+        record.add_array(0, "augmented_rows", np.stack([rows[which], plain[0, which], every[0, which]], axis=1), name)
+        record.add_array(0, "augmented_images", pixels[name], name)
     if not worst:
         return _("Validation has no image to ask about.")
     text = _(
@@ -99,16 +115,39 @@ def _said(subject: Trained, rows: NDArray[np.int64], settings: Augment, draw: in
     """(n,) what the network says of the images, changed by these settings."""
     import torch
 
+    said = []
+    for changed in _changed(subject, rows, settings, draw):
+        with torch.no_grad(), subject.machine.autocast():
+            said.append(subject.last(subject.statistics.normalise(changed)).float().nan_to_num().argmax(1).cpu())
+    return torch.cat(said).numpy().astype(np.int64)
+
+
+def _pictures(
+    subject: Trained, rows: NDArray[np.int64], settings: Augment, wanted: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.uint8]]:
+    """By class the changed images of the first draw, at some places among the rows."""
+    from netvet.gallery import small
+
+    shown: dict[int, NDArray[np.uint8]] = {}
+    places, start = set(np.concatenate([*wanted.values(), np.zeros(0, np.int64)]).tolist()), 0
+    for changed in _changed(subject, rows, settings, 0) if places else ():
+        for place in sorted(places & set(range(start, start + len(changed)))):
+            image = changed[place - start].permute(1, 2, 0).cpu().numpy()
+            shown[place] = small(np.rint(image * 255).astype(np.uint8))
+        start += len(changed)
+    return {name: np.stack([shown[place] for place in which.tolist()]) for name, which in wanted.items()}
+
+
+def _changed(subject: Trained, rows: NDArray[np.int64], settings: Augment, draw: int) -> Iterator[Tensor]:
+    """The images (batch, 3, h, w), 0..1, changed by these settings; the same draw changes them the same way."""
+    import torch
+
     from netvet.images.augment import augment
     from netvet.training import batches
 
-    said = []
     for start in range(0, len(rows), batches.EVALUATION_BATCH):
         part = rows[start : start + batches.EVALUATION_BATCH]
         images = batches.pixels(subject.images, part, subject.machine.device)
         labels = torch.from_numpy(subject.images.labels[part])
         generator = torch.Generator().manual_seed(draw * 1_000_003 + start)
-        changed, _targets = augment(images, labels, settings, subject.images.classes, generator)
-        with torch.no_grad(), subject.machine.autocast():
-            said.append(subject.last(subject.statistics.normalise(changed)).float().nan_to_num().argmax(1).cpu())
-    return torch.cat(said).numpy().astype(np.int64)
+        yield augment(images, labels, settings, subject.images.classes, generator)[0]

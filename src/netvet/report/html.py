@@ -19,6 +19,7 @@ from netvet.report.charts import Chart, classes, curves, evidence, layers, trial
 from netvet.report.files import put
 from netvet.report.model import Report
 from netvet.rule import Finding
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -39,11 +40,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Fact:
-    """A short line: `name` and `text`, and what is `more` to read."""
+    """A short line: `name` and `text`, what is `more` to read, and what there is to see."""
 
     name: str
     text: str
     more: str = ""
+    gallery: pictures.Gallery | None = None
 
 
 def render(report: Report) -> str:
@@ -106,7 +108,8 @@ def _page(report: Report) -> dict[str, Any]:
         "root": root,
         "root_page": Markup(_rule_page(root.rule)) if root else "",  # noqa: S704 - rendered with HTML switched off
         "confidence": words.percent(root.confidence, 0) if root else "",
-        "others": [_finding(f) for f in diagnosis.findings if f is not root],
+        "root_gallery": pictures.of_finding(trace, root) if root else None,
+        "others": [_finding(f, trace) for f in diagnosis.findings if f is not root],
         "ruled_out": [Fact(r.rule, r.message) for r in diagnosis.ruled_out],
         "not_assessed": words.grouped(list(diagnosis.not_assessed.items())),
         "open_exams": list(diagnosis.exams),
@@ -196,7 +199,7 @@ def _warnings(report: Report) -> list[str]:
     return lines
 
 
-def _finding(finding: Finding) -> Fact:
+def _finding(finding: Finding, trace: Trace) -> Fact:
     numbers = [
         f"{words.quantity(s.name)} {words.number(words.telling(s), s.name)}"
         for s in finding.evidence[:2]
@@ -207,7 +210,8 @@ def _finding(finding: Finding) -> Fact:
     kind = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
     if finding.severity == "note":
         kind = _("note")
-    return Fact(f"{finding.rule} · {kind}", finding.message, "; ".join(numbers))
+    shown = pictures.of_finding(trace, finding)
+    return Fact(f"{finding.rule} · {kind}", finding.message, "; ".join(numbers), shown)
 
 
 def _rule_page(name: str) -> str:

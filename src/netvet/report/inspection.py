@@ -15,7 +15,7 @@ from netvet.locale import _, language, ngettext
 from netvet.report import html, words
 from netvet.report.files import put
 from netvet.report.html import Tile
-from netvet.report.pictures import Picture, _uri
+from netvet.report.pictures import Gallery, Picture, _uri
 
 if TYPE_CHECKING:
     from netvet.audit.inspection import Inspection
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 FILE = "inspection.html"
 MOST_PAIRS, MOST_LABELS, MOST_OUTLIERS, MOST_STRANGE, MOST_ROWS = 12, 36, 12, 12, 30
 GRAVE = 0.5  # severity from which a sentence is set off as a warning
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Images under a heading. `total`: how many there are, of which these are the first. `pairs`: two side by side."""
-
-    title: str
-    pictures: list[Picture]
-    total: int
-    pairs: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.gallery import Line, hung
 from netvet.locale import _
 from netvet.report.facts import examples
 from netvet.report.words import clean, percent, pretty
+from netvet.rule import Finding
 from netvet.trace import Trace
 
 MOST_WRONG, MOST_LEAKED = 24, 12
@@ -26,6 +28,34 @@ class Picture:
     uris: tuple[str, ...]
     lines: tuple[str, ...]
     alt: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images under a heading. `total`: how many there are, of which these are the first. `pairs`: two side by side."""
+
+    title: str
+    pictures: list[Picture]
+    total: int
+    pairs: bool = False
+
+
+def of_finding(trace: Trace, finding: Finding) -> Gallery | None:
+    """The images that show what a finding says; None where none were kept for it."""
+    kept = hung(trace, finding)
+    if kept is None:
+        return None
+    heading, shots = kept
+    pictures = []
+    for shot in shots:
+        lines = tuple(map(_read, shot.lines))
+        pictures.append(Picture(tuple(map(_uri, shot.images)), lines, f"{', '.join(lines)}: {clean(shot.path)}"))
+    return Gallery(_read(heading), pictures, len(pictures), pairs=len(shots[0].images) > 1)
+
+
+def _read(line: Line) -> str:
+    """The line in the language in force, with names as they are shown."""
+    return _(line.text).format(**{k: pretty(v) if isinstance(v, str) else v for k, v in line.values.items()})
 
 
 def wrong(trace: Trace) -> list[Picture]:

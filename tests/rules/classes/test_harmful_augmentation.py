@@ -23,6 +23,8 @@ def test_fires_on_a_class_that_is_known_by_its_augmentation() -> None:
 def test_names_the_change_that_does_most() -> None:
     alone: dict[str, Curve] = {f"recall_colour@{WORST}": 0.66, f"recall_erase@{WORST}": 0.05}
     assert "alone, colour does most (66%)" in assert_fires(RULE, sick({**KNOWN, **alone})).message
+    turned: dict[str, Curve] = {f"recall_rotate@{WORST}": 0.5}
+    assert "alone, rotation does most (50%)" in assert_fires(RULE, sick({**KNOWN, **turned})).message
 
 
 def test_says_where_the_class_has_changes_of_its_own() -> None:

@@ -73,3 +73,12 @@ def test_says_what_is_done_for_the_class_already_and_did_not_help() -> None:
     message = assert_fires(RULE, altered(healthy_trace(), measured, recipe=weighed)).message
     assert "its share of the gradient at the logits is 31% (7% without), and it is stuck even so." in message
     assert "weights" not in assert_fires(RULE, altered(healthy_trace(), measured)).message
+
+
+def test_says_what_class_weights_by_the_effective_number_do() -> None:
+    weighed = Recipe().change({"loss.class_weights": "effective", "loss.beta": 0.99})
+    rare = {**STUCK, "class_images@species 3": 20.0}
+    message = assert_fires(RULE, altered(healthy_trace(), rare, recipe=weighed)).message
+    # effective numbers 18.2 and 70.1: weights 1/18.2 and 1/70.1, whose mean over 20 and 840 images is 0.0152
+    assert "by the effective number of images are on, which count each of its 20 training images 3.6 times" in message
+    assert "and it is stuck even so." in message

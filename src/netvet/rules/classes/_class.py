@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from netvet.partner import partners
 from netvet.rules._chance import surely_more
 from netvet.rules._stuck import Stuck, stuck
 from netvet.trace import Trace
@@ -98,10 +99,16 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
 
 
 def _partner(trace: Trace, place: str) -> tuple[str, float]:
-    """The class that this one's validation images are taken for most, and the share of the missed ones; "" and 0."""
+    """The class that the exams held this one against, and the share of its missed validation images that are taken for
+    it; "" and 0 where none is missed.
+    """
     classes, confusion = trace.meta.get("classes", ()), trace.array("val_confusion")
     if confusion is None or place not in classes or len(confusion) != len(classes):
         return "", 0.0
-    row = np.array(confusion[classes.index(place)], np.float64)
-    row[classes.index(place)] = 0
-    return (classes[int(row.argmax())], float(row.max() / row.sum())) if row.sum() > 0 else ("", 0.0)
+    k, recorded = classes.index(place), trace.last("partner_class", place)
+    row = np.array(confusion[k], np.float64)
+    row[k] = 0
+    if not row.any():
+        return "", 0.0
+    partner = int(recorded) if 0 <= recorded < len(classes) else partners(confusion)[k]
+    return classes[partner], float(row[partner] / row.sum())

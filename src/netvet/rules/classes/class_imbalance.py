@@ -23,7 +23,10 @@ class that is stuck though it has plenty of images. Imbalance that costs nothing
 networks cope.
 
 ## Remedies
-oversample (every class equally likely in a batch), augment.
+oversample (every class equally likely in a batch) did most where it was measured: with 4 to 128 training images of six
+painted species (four seeds) the AUC of the rarest rose from 0.65 to 0.86; with effective-number it rose to 0.83, with
+class-weights to 0.82. Only one of the three at a time: two would correct twice. augment, since the few images come up
+many times (not measured). focal-loss did little (0.69) and class-augment nothing (0.65).
 
 ## References
 Buda, Maki, Mazurowski 2018, A systematic study of the class imbalance problem in convolutional neural networks,
@@ -48,7 +51,7 @@ from netvet.trace import Trace
     "class-imbalance",
     needs=["class_images", "val_images", "val_recall"],
     explains=["stuck-class", "accuracy-plateau"],
-    remedies=["oversample", "augment"],
+    remedies=["oversample", "effective-number", "class-weights", "augment"],
 )
 def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: float = 0.2) -> Iterator[Finding]:
     """`ratio`: of images; `correlation`: rank correlation; `cost`: recall, 0..1."""

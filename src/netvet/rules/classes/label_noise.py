@@ -27,8 +27,10 @@ with one another alone are told as look-alikes. Wrong labels spread evenly over 
 class is stuck.
 
 ## Remedies
-early-stopping (wrong labels are learnt last). Mend them first: `netvet inspect` lists the likely errors with what they
-should be, and `data.relabel` takes the list.
+clean-labels (the likely errors among the training labels are put right, of no class more than a half: with 30 % of all
+labels wrong the balanced accuracy of six painted species rose from 69.7 to 84.3 %), early-stopping (wrong labels are
+learnt last). A person sees more: `netvet inspect` lists the likely errors with what they should be, and `data.relabel`
+takes the list, with the labels of validation too.
 
 ## References
 Northcutt, Jiang, Chuang 2021, Confident learning, https://doi.org/10.1613/jair.1.12125
@@ -52,7 +54,7 @@ from netvet.trace import Trace
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit"],
     explains=["stuck-class"],
-    remedies=["early-stopping"],
+    remedies=["clean-labels", "early-stopping"],
 )
 def check(
     trace: Trace, *, errors: float = 0.15, above: float = 2.0, together: float = 0.6, rest: float = 0.9

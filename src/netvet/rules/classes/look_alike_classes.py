@@ -26,8 +26,11 @@ features hold: where an AUC of `rest` or more says so, the rule tells which of t
 
 ## Remedies
 class-weights and oversample share the loss out between the two, and raise the rarer one's recall at the price of the
-other's; they do not tell them apart. That takes other pictures: closer, larger (`data.image_size`), of the side that
-differs; or one class for both.
+other's; they do not tell them apart. feature-channels (edges, local contrast and colour opponents beside the pixels)
+and larger-images may, where the files hold what differs. Of painted species at 2 % of the usual distance (32 pixels,
+one seed) the rarer one was recognised in 8 % of its images, with the four in this order in 43, 36, 0 and 2 %; its AUC
+was 0.78, and 0.78, 0.75, 0.78 and 0.76: nothing told the two apart. Then it takes other pictures, closer or of the side
+that differs, or one class for both.
 
 ## References
 Wei et al. 2022, Fine-grained image analysis with deep learning: a survey, https://arxiv.org/abs/2111.06119
@@ -48,7 +51,7 @@ from netvet.trace import Trace
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit", "class-features"],
     explains=["stuck-class"],
-    remedies=["class-weights", "oversample"],
+    remedies=["class-weights", "oversample", "feature-channels", "larger-images"],
 )
 def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""

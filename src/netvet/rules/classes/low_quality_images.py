@@ -24,9 +24,12 @@ look-alike-classes: sharp, bright pictures that show no difference. A data set t
 stands out, and the network as a whole falls short.
 
 ## Remedies
-oversample and class-weights keep the class from being given up; augment (light) makes the network care less for how
-bright a picture is. Better pictures are the cure: `netvet inspect` lists the poor ones, and `data.exclude` leaves them
-out.
+feature-channels (edges and local contrast, which do not depend on the light) did most where it was measured: of two
+painted species with a tenth of the light (32 pixels, one seed) the smaller had an AUC of 0.95 and was recognised in 0 %
+of its images without it, with it 0.98 and 32 %; with class-weights or oversample 0.95 and 0.93, and in none. augment
+(light) may make the network care less for how bright a picture is (not measured). drop-low-quality takes out single
+poor images and leaves a class that is poor as a whole: it changed nothing (0.95, none). Better pictures are the cure:
+`netvet inspect` lists the poor ones.
 
 ## References
 Dodge, Karam 2016, Understanding how image quality affects deep neural networks, https://arxiv.org/abs/1604.04004
@@ -48,7 +51,7 @@ from netvet.trace import Trace
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality"],
     explains=["stuck-class", "look-alike-classes"],
-    remedies=["oversample", "class-weights", "augment"],
+    remedies=["feature-channels", "augment"],
 )
 def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     """`effect`: Cliff's delta, -1..1."""

@@ -75,6 +75,12 @@ def _favoured(trace: Trace, worst: Stuck) -> str:
     if recipe.loss.class_weights == "balanced":
         text = _("Class weights are on, which count each of its {count:.0f} training images {times:.2g} times")
         told.append(text.format(count=count, times=even))
+    if recipe.loss.class_weights == "effective":
+        text = _(
+            "Class weights by the effective number of images are on, which count each of its {count:.0f} training "
+            "images {times:.2g} times"
+        )
+        told.append(text.format(count=count, times=_effective(count, counts, recipe.loss.beta)))
     if recipe.sampler.name == "oversample":
         text = _("Oversampling is on, which shows each of its {count:.0f} training images {times:.2g} times an epoch")
         told.append(text.format(count=count, times=even))
@@ -91,6 +97,14 @@ def _favoured(trace: Trace, worst: Stuck) -> str:
     else:
         end = _("and it is stuck even so.")
     return "; ".join([*told, end])
+
+
+def _effective(count: float, counts: list[float], beta: float) -> float:
+    """What an image of a class of `count` weighs by its effective number, where the mean weight of an image is 1."""
+    present = [n for n in counts if n > 0]
+    weights = [(1 - beta) / (1 - beta**n) for n in present]
+    mean = sum(weight * n for weight, n in zip(weights, present, strict=True)) / sum(present)
+    return float((1 - beta) / (1 - beta**count) / mean)
 
 
 def _sentence(name: str) -> str:

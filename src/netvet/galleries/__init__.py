@@ -1,0 +1,1 @@
+"""Galleries of findings: one file for a rule."""
