@@ -5,5 +5,6 @@
     python -m benchmarks.clinic score [--json]        diagnoses the kept traces
 
 `datasets` says what is trained on, `bases` what is healthy, `plan` which fault is planted where and what is locked,
-`harm` when a planted run counts as sick, `store` how traces are kept, `score` what is counted.
+`classes` what is planted in one class (in photographs: `photographs`), `harm` when a planted run counts as sick,
+`store` how traces are kept, `score` and `class_score` what is counted.
 """

@@ -23,6 +23,7 @@ def main() -> int:
         command.add_argument("--half", choices=HALVES, default=usual, help=f"one half alone ({usual or 'both'})")
         command.add_argument("--only", default="", metavar="TEXT", help="runs with this in their names")
         command.add_argument("--healthy", action="store_true", help="the healthy runs alone")
+        command.add_argument("--of-class", action="store_true", help="the runs of the plan of stuck classes alone")
         if name == "train":
             command.add_argument("--workers", type=int, default=2, help="processes of one thread each (2)")
             command.add_argument(
@@ -38,6 +39,9 @@ def main() -> int:
         else:
             command.add_argument("--json", action="store_true", help="one JSON object")
         if name == "score":
+            command.add_argument(
+                "--classes", action="store_true", help="the causes of a stuck class alone, as Markdown"
+            )
             command.add_argument("--early", action="store_true", help="also from parts of each run")
             command.add_argument(
                 "--show-misses", action="store_true", help="a line for each miss of the locked half too"
@@ -46,7 +50,10 @@ def main() -> int:
     chosen = [
         run
         for run in runs()
-        if asked.only in run.name and asked.half in (None, run.half) and not (asked.healthy and run.rule)
+        if asked.only in run.name
+        and asked.half in (None, run.half)
+        and not (asked.healthy and run.rule)
+        and (run.of_class or not asked.of_class)
     ]
     match asked.command:
         case "train":
@@ -59,7 +66,16 @@ def main() -> int:
             from benchmarks.clinic.table import score_text
 
             show = asked.show_misses or asked.half == "calibration"
-            print(score_text(chosen, half=asked.half, as_json=asked.json, early=asked.early, show=show))
+            print(
+                score_text(
+                    chosen,
+                    half=asked.half,
+                    as_json=asked.json,
+                    early=asked.early,
+                    show=show,
+                    only_classes=asked.classes,
+                )
+            )
     return 0
 
 

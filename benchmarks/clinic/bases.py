@@ -17,7 +17,7 @@ from netvet.recipe import NO_AUGMENT, Recipe
 
 Half = Literal["calibration", "locked"]
 Side = Literal["A", "B", "C"]
-Role = Literal["plain", "ravine", "modest", "mislabelled", "plenty", "grouped", "near miss"]
+Role = Literal["plain", "ravine", "modest", "mislabelled", "plenty", "grouped", "class", "near miss"]
 
 START = Recipe().change(
     {

@@ -4,7 +4,9 @@ A plan names its source as the reef does, `f4k23:classes=8,each=150` or `fashion
 the same on every machine; `resolve` turns the name into a CSV in netvet's cache folder. Options: `classes` (the most
 frequent ones), `only` (names with + between them), `each` (images of a class, whole trajectories where there are such),
 `skip` (images of a class that are passed over first, as far as `each` are left), `imbalance` (size of the largest class
-over that of the smallest; geometric between), `noise` (share of wrong labels).
+over that of the smallest; geometric between), `noise` (share of wrong labels), `val` (share of each class, in whole
+trajectories, that is validated on: the split is given then). What else an f4k23 source plants in one class is in
+`photographs`.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import csv
 import os
 from collections import Counter
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
-from benchmarks.clinic import fashion
+from benchmarks.clinic import fashion, photographs
+from benchmarks.clinic.photographs import lot as _lot
 from netvet.errors import BadInput
 from netvet.images.store import folder
 
@@ -35,6 +37,15 @@ class Options:
     skip: int = 0
     imbalance: float = 1.0
     noise: float = 0.0
+    val: float = 0.0
+    victim: int = 3
+    victims: int = 1
+    mix: float = 0.0
+    dealt: float = 0.0
+    merged: int = 0
+    few: int = 0
+    dark: float = 0.0
+    blur: float = 0.0
 
 
 def family(source: str) -> str:
@@ -72,14 +83,16 @@ def resolve(source: str) -> str:
     if reason is not None:
         raise BadInput(reason)
     root, rows = fashion.rows() if name == "fashion" else _fish()
-    chosen = choose(rows, parse(source))
+    options = parse(source)
+    chosen = photographs.plant(root, choose(rows, options), names(rows, options), options)
     path = folder() / "clinic" / f"{source.replace(':', '-').replace(',', '-')}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
     with partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(("path", "label", "group") if any(group for *_, group in chosen) else ("path", "label"))
-        table.writerows((str(root / where), label, group)[: 3 if group else 2] for where, label, group in chosen)
+        columns = 2 if not any(group for _, _, group, _ in chosen) else 4 if options.val else 3
+        table.writerow(("path", "label", "group", "split")[:columns])
+        table.writerows((str(root / where), label, group, part)[:columns] for where, label, group, part in chosen)
     partial.replace(path)
     return str(path)
 
@@ -90,9 +103,9 @@ def parse(source: str) -> Options:
     values: dict[str, object] = {}
     for name, text in given:
         match name:
-            case "classes" | "each" | "skip":
+            case "classes" | "each" | "skip" | "victim" | "victims" | "merged" | "few":
                 values[name] = int(text)
-            case "imbalance" | "noise":
+            case "imbalance" | "noise" | "val" | "mix" | "dealt" | "dark" | "blur":
                 values[name] = float(text)
             case "only":
                 values[name] = tuple(text.split("+"))
@@ -101,13 +114,18 @@ def parse(source: str) -> Options:
     return Options(**values)  # type: ignore[arg-type]  # matched above
 
 
+def names(rows: list[Row], options: Options) -> list[str]:
+    """The classes of a set, the most frequent of the whole first."""
+    counts = Counter(label for _, label, _ in rows)
+    return sorted(options.only or counts, key=lambda label: (-counts[label], label))[: options.classes]
+
+
 def choose(rows: list[Row], options: Options) -> list[Row]:
     """The rows that a set has, in an order that depends on their names alone."""
-    counts = Counter(label for _, label, _ in rows)
-    names = sorted(options.only or counts, key=lambda label: (-counts[label], label))[: options.classes]
     chosen: list[Row] = []
-    for place, name in enumerate(names):
-        share = options.imbalance ** (-place / max(1, len(names) - 1))
+    known = names(rows, options)
+    for place, name in enumerate(known):
+        share = options.imbalance ** (-place / max(1, len(known) - 1))
         mine = [row for row in rows if row[1] == name]
         mine.sort(key=lambda row: (_lot(row[2] or row[0]), row[0]))  # whole groups, drawn by lot
         start = max(0, min(options.skip, len(mine) - options.each))
@@ -115,20 +133,15 @@ def choose(rows: list[Row], options: Options) -> list[Row]:
             (i for i in range(start, len(mine)) if i == 0 or not mine[i][2] or mine[i][2] != mine[i - 1][2]), 0
         )
         chosen += mine[start : start + max(1, round(options.each * share))]
-    return [_mislabelled(row, names, options.noise) for row in chosen]
+    return [_mislabelled(row, known, options.noise) for row in chosen]
 
 
-def _mislabelled(row: Row, names: list[str], noise: float) -> Row:
+def _mislabelled(row: Row, known: list[str], noise: float) -> Row:
     path, label, group = row
     if _lot(f"noise {path}") >= noise * 2**32:
         return row
-    others = [name for name in names if name != label]
+    others = [name for name in known if name != label]
     return path, others[_lot(f"label {path}") % len(others)], group
-
-
-def _lot(text: str) -> int:
-    """0..2**32 - 1, drawn by a text."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
 
 
 def _photographs() -> Path:

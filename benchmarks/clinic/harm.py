@@ -17,6 +17,11 @@ without the fault:
   than the control's for the same classes;
 - split-leakage, duplicate-images: at least `LEAKED` (5 %) of the validation images share a group with training images,
   or look the same. The leak itself is the illness.
+- a cause that is planted in one class on purpose (the runs of `classes`, in which the control is the twin of the same
+  seed): at the end, for one class that was aimed at, or for any where none was, AUC on validation (one against the
+  rest) lies at least `FELL` (10 points) below the twin's, or recall is at most `LEFT` (half) of the twin's, and of at
+  least `SEEN` (50 %) there. What the twin had under other names (a species that was dealt to two labels, several under
+  one) is compared with the mean of these.
 
 A healthy run learns well when its balanced accuracy is at least `LEARNS` (90 %) of the best that a healthy run reaches
 on the same images.
@@ -25,8 +30,10 @@ on the same images.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.clinic.photographs import TWIN
 from netvet.trace import Trace
 
 COST = 0.15
@@ -36,6 +43,9 @@ SPOILT = 0.05
 RISEN = 1.3
 BEHIND = 0.20
 LEAKED = 0.05
+FELL = 0.10
+LEFT = 0.5
+SEEN = 0.5
 LEARNS = 0.90
 
 
@@ -64,6 +74,27 @@ def harm(rule: str, run: Trace, control: Trace) -> Harm:
         case _:
             mine, theirs = accuracy(run), accuracy(control)
             return Harm(mine <= (1 - COST) * theirs, f"accuracy {mine:.2f}, control {theirs:.2f}")
+
+
+def class_harm(run: Trace, control: Trace, victims: Sequence[str]) -> Harm:
+    """Whether what was planted in `victims` (() : any class) keeps one of them from being learnt."""
+    told: list[tuple[bool, float, str]] = []
+    for name in victims or run.places("val_auc"):
+        auc, recall = run.last("val_auc", name), run.last("val_recall", name)
+        sound, usual = (_of_parts(control, measure, name) for measure in ("val_auc", "val_recall"))
+        fell, left = sound - auc >= FELL, usual >= SEEN and recall <= LEFT * usual
+        numbers = f"{name}: AUC {auc:.2f}, twin {sound:.2f}; recall {recall:.2f}, twin {usual:.2f}"
+        told.append((fell or left, recall - usual, numbers))
+    if not told:
+        return Harm(False, "no AUC was recorded")
+    took, _, numbers = min(told, key=lambda each: (not each[0], each[1]))
+    return Harm(took, numbers)
+
+
+def _of_parts(control: Trace, measure: str, name: str) -> float:
+    """What the twin has for a class; for one that it has by other names, the mean of those."""
+    parts = [part.removesuffix(TWIN) for part in name.split("+")]
+    return sum(control.last(measure, part) for part in parts) / len(parts)
 
 
 def accuracy(trace: Trace, split: str = "val") -> float:

@@ -13,6 +13,7 @@ from functools import cache
 from itertools import product
 from zlib import crc32
 
+from benchmarks.clinic import classes
 from benchmarks.clinic.bases import Half, Healthy, bases, near_misses
 from benchmarks.clinic.datasets import FAMILIES, setting
 from benchmarks.clinic.locked import locked
@@ -44,7 +45,9 @@ class Run:
     """One training of the clinic.
 
     `name`: also its file's. `recipe`: its source by the clinic's name. `family`: of data sets. `net`: the
-    architecture. `rule`: the cause that was planted, "" in a healthy run. `control`: the healthy run without the fault.
+    architecture. `rule`: the cause that was planted, "" in a healthy run; `also`: a second one, planted with it.
+    `victims`: the classes that they should keep from being learnt, () where none is meant. `control`: the healthy run
+    without the fault. `of_class`: whether the run belongs to the plan of `classes`.
     """
 
     name: str
@@ -57,6 +60,9 @@ class Run:
     severity: int = 1
     control: str = ""
     why: str = ""
+    also: str = ""
+    victims: tuple[str, ...] = ()
+    of_class: bool = False
 
 
 def unequal_photographs(recipe: Recipe, severity: int) -> Recipe | None:
@@ -73,18 +79,40 @@ OWN = (Fault("class-imbalance", "unequal-photographs", unequal_photographs, Reci
 @cache
 def healthy() -> tuple[Healthy, ...]:
     """All healthy runs."""
-    return (*bases(), *near_misses(), *locked())
+    return (*bases(), *near_misses(), *locked(), *classes.healthy())
 
 
 @cache
 def runs() -> tuple[Run, ...]:
     """Every run: the healthy ones, then the planted ones of the calibration half, then those of the locked half."""
-    sound = [Run(h.name, h.half, h.recipe, h.family, h.net, why=h.why) for h in healthy()]
+    own = {h.name for h in classes.healthy()}
+    sound = [Run(h.name, h.half, h.recipe, h.family, h.net, why=h.why, of_class=h.name in own) for h in healthy()]
     by_rule: dict[str, list[Fault]] = {}
     for each in (*faults().values(), *OWN):
-        by_rule.setdefault(each.rule, []).append(each)
+        if each.rule not in classes.RULES or each.rule == "class-imbalance":
+            by_rule.setdefault(each.rule, []).append(each)
     planted = [run for rule, kinds in sorted(by_rule.items()) for run in _planted(rule, kinds)]
+    planted += [_of_class(each) for each in classes.planted(faults())]
     return (*sound, *(run for half in HALVES for run in planted if run.half == half))
+
+
+def _of_class(each: classes.Planted) -> Run:
+    base, kind = each.base, each.kind
+    return Run(
+        each.name,
+        base.half,
+        each.recipe,
+        base.family,
+        base.net,
+        kind.rule,
+        f"{kind.rule}/{kind.name}",
+        each.severity,
+        control=base.name,
+        why=each.why,
+        also=kind.also,
+        victims=each.victims,
+        of_class=True,
+    )
 
 
 def _planted(rule: str, kinds: list[Fault]) -> list[Run]:

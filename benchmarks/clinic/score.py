@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clinic import store
-from benchmarks.clinic.harm import LEARNS, Harm, accuracy, harm
+from benchmarks.clinic.harm import LEARNS, Harm, accuracy, class_harm, harm
 from benchmarks.clinic.plan import Run, runs
 from netvet.rule import Diagnosis, diagnose
 from netvet.trace import Observation, Trace
@@ -36,7 +36,7 @@ class Case:
     `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy,
     sick or undecided. `message`: the first finding's. `took`: None in a healthy run, else whether the planted fault did
     harm; `numbers` say so. `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run,
-    whether it learns well.
+    whether it learns well. `stuck`: whether the symptom stuck-class shows.
     """
 
     run: Run
@@ -48,6 +48,7 @@ class Case:
     numbers: str = ""
     early: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
     learns: bool = True
+    stuck: bool = False
 
     @property
     def first(self) -> bool:
@@ -82,7 +83,11 @@ def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose
         diagnosis = by(trace)
         verdict = diagnosis.verdict
         root = diagnosis.root or next(iter(diagnosis.findings), None)
-        judged: Harm | None = harm(run.rule, trace, control.trace) if control is not None else None
+        judged: Harm | None = None
+        if control is not None and run.of_class:
+            judged = class_harm(trace, control.trace, run.victims)
+        elif control is not None:
+            judged = harm(run.rule, trace, control.trace)
         found.append(
             Case(
                 run,
@@ -94,6 +99,7 @@ def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose
                 f"accuracy {accuracy(trace):.2f}" if judged is None else judged.numbers,
                 {share: named(by(truncated(trace, share))) for share in SHARES} if early and run.rule else {},
                 bool(run.rule) or accuracy(trace) >= LEARNS * best[run.recipe.data.source],
+                any(f.rule == "stuck-class" for f in diagnosis.findings),
             )
         )
     return found, missing
@@ -153,7 +159,10 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 
 
 def score(found: Sequence[Case], missing: Sequence[str] = ()) -> dict[str, Any]:
-    """The figures, as `--json` prints them: shares 0..1, null where nothing was tried. The command adds `peers`."""
+    """The figures, as `--json` prints them: shares 0..1, null where nothing was tried. The command adds `peers` and
+    `classes`. Runs in which two causes were planted are in the latter alone.
+    """
+    found = [case for case in found if not case.run.also]
     sick = [case for case in found if case.took]
     harmless = [case for case in found if case.took is False]
     healthy = [case for case in found if case.took is None]
@@ -168,8 +177,8 @@ def score(found: Sequence[Case], missing: Sequence[str] = ()) -> dict[str, Any]:
         confusion[rule] = dict(firsts.most_common())
     return {
         **_named(sick),
-        "false_alarms": _share(len(alarms), len(healthy)),
-        "false_alarms_interval": _interval(len(alarms), len(healthy)),
+        "false_alarms": share_of(len(alarms), len(healthy)),
+        "false_alarms_interval": interval_of(len(alarms), len(healthy)),
         "healthy": len(healthy),
         "sick": len(sick),
         "undecided": {
@@ -188,11 +197,11 @@ def score(found: Sequence[Case], missing: Sequence[str] = ()) -> dict[str, Any]:
 def _named(sick: Sequence[Case]) -> dict[str, Any]:
     first, three = sum(case.first for case in sick), sum(case.among_three for case in sick)
     return {
-        "first": _share(first, len(sick)),
-        "first_interval": _interval(first, len(sick)),
-        "as_illness": _share(sum(case.first and case.ill > 0 for case in sick), len(sick)),
-        "top3": _share(three, len(sick)),
-        "top3_interval": _interval(three, len(sick)),
+        "first": share_of(first, len(sick)),
+        "first_interval": interval_of(first, len(sick)),
+        "as_illness": share_of(sum(case.first and case.ill > 0 for case in sick), len(sick)),
+        "top3": share_of(three, len(sick)),
+        "top3_interval": interval_of(three, len(sick)),
     }
 
 
@@ -200,15 +209,17 @@ def _early(sick: Sequence[Case]) -> dict[str, float | None]:
     """Share of the epochs, in per cent -> share of the sick runs whose planted cause was first by then."""
     told = [case for case in sick if case.early]
     return {
-        f"{share:.0%}".rstrip("%"): _share(sum(case.early[share][:1] == (case.run.rule,) for case in told), len(told))
+        f"{share:.0%}".rstrip("%"): share_of(sum(case.early[share][:1] == (case.run.rule,) for case in told), len(told))
         for share in SHARES
         if told
     }
 
 
-def _share(hits: int, n: int) -> float | None:
+def share_of(hits: int, n: int) -> float | None:
+    """A share, rounded; None where nothing was tried."""
     return round(hits / n, 3) if n else None
 
 
-def _interval(hits: int, n: int) -> list[float]:
+def interval_of(hits: int, n: int) -> list[float]:
+    """Wilson's interval, rounded."""
     return [float(x) for x in np.round(wilson(hits, n), 3)]

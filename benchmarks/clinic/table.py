@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.clinic import store
+from benchmarks.clinic.class_score import class_score, class_table, right
 from benchmarks.clinic.peers.meaning import alarmed, meant, peer_words
 from benchmarks.clinic.peers.words import Heard, load
 from benchmarks.clinic.plan import Run
@@ -32,10 +33,18 @@ def plan_text(chosen: Sequence[Run], *, as_json: bool) -> str:
     return "\n".join([*lines, f"{sick} planted runs of {causes} causes, {len(chosen) - sick} healthy runs."])
 
 
-def score_text(chosen: Sequence[Run], *, half: str, as_json: bool, early: bool, show: bool) -> str:
-    """The score of some runs of a half, and that of the peers beside it."""
+def score_text(
+    chosen: Sequence[Run], *, half: str, as_json: bool, early: bool, show: bool, only_classes: bool = False
+) -> str:
+    """The score of some runs of a half, that of the peers beside it, and that of the causes of a stuck class.
+
+    `only_classes`: the last alone, as Markdown.
+    """
     found, missing = cases(chosen, early=early)
-    figures = {"half": half, **score(found, missing), "peers": peers(found)}
+    classes = class_score(found)
+    if only_classes and not as_json:
+        return "\n".join([class_table(classes), *(misses([c for c in found if c.run.of_class]) if show else [])])
+    figures = {"half": half, **score(found, missing), "peers": peers(found), "classes": classes}
     if as_json:
         return json.dumps(figures, indent=1)
     lines = [f"{half} half: {figures['sick']} sick runs, {figures['healthy']} healthy ones", ""]
@@ -54,6 +63,7 @@ def score_text(chosen: Sequence[Run], *, half: str, as_json: bool, early: bool, 
         lines += [f"Named first after a part of the epochs, no exam taken: {told}."]
     if figures["unfit"]:
         lines += [f"Healthy runs that do not learn well: {', '.join(figures['unfit'])}."]
+    lines += ["", "Causes of a stuck class:", class_table(classes)]
     if missing:
         lines += [f"Not trained yet: {len(missing)} runs of this half."]
     if show:
@@ -66,7 +76,7 @@ def misses(found: Sequence[Case]) -> list[str]:
     lines = []
     for case in found:
         if case.took:
-            if not case.first:
+            if not right(case):
                 kind = "second or third" if case.among_three else "missed"
                 lines.append(f"{kind}: {case.run.name} ({case.numbers}): {', '.join(case.named) or case.verdict}")
                 lines[-1] += f". {case.message}"
@@ -83,6 +93,7 @@ def peers(found: Sequence[Case]) -> dict[str, Any]:
     A place in a tool's answer counts for the planted cause where its word is mapped to it; an alarm on a healthy run is
     a false one.
     """
+    found = [case for case in found if not case.run.also]
     said = peer_words({case.run.name: store.read(case.run.name).trace for case in found}, load())
     figures: dict[str, Any] = {}
     for tool, heard in said.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks.clinic import bases, datasets, harm, locked, plan
+from benchmarks.clinic import bases, classes, datasets, harm, locked, photographs, plan
 from netvet.errors import BadInput
 from netvet.fault import Fault, faults
 from netvet.recipe import Recipe
@@ -40,7 +42,8 @@ def test_no_image_set_and_no_net_of_a_cause_is_in_both_halves(rule: str) -> None
     for runs in halves:
         assert len(runs) >= plan.PER_HALF
         assert len({run.severity for run in runs}) == 3
-        assert {run.recipe.seed for run in runs} >= {1, 2, 3, 4, 5}
+        seeds = {run.recipe.seed for run in runs}
+        assert seeds >= {1, 2, 3, 4, 5} or (rule in classes.RULES and len(seeds) >= 3)  # that of the twin
     assert not {run.recipe.data.source for run in halves[0]} & {run.recipe.data.source for run in halves[1]}
     assert not {run.net for run in halves[0]} & {run.net for run in halves[1]}
 
@@ -84,11 +87,133 @@ def test_a_planted_run_differs_from_its_control_in_the_fault_alone() -> None:
     controls = {base.name: base for base in plan.healthy()}
     known = {**faults(), **{fault.name: fault for fault in plan.OWN}}
     for run in planted("calibration") + planted("locked"):
+        if run.of_class:
+            continue
         control = controls[run.control]
         assert control.net == run.net
         expected = known[run.fault].plant(control.recipe, run.severity)
         assert expected is not None
         assert run.recipe == expected.change({"seed": run.recipe.seed}) != control.recipe
+
+
+def test_a_class_run_has_the_recipe_and_the_seed_of_its_twin() -> None:
+    twins = {base.name: base for base in plan.healthy()}
+    mine = [run for run in planted("calibration") + planted("locked") if run.of_class]
+    for run in mine:
+        twin = twins[run.control].recipe
+        changed = run.recipe.differences(twin)
+        assert changed
+        assert run.recipe.seed == twin.seed
+        if run.rule != "weak-features":
+            assert all(path == "data.source" or path.startswith("augment.per_class") for path in changed)
+            assert run.victims
+    for half in plan.HALVES:
+        here = [run for run in mine if run.half == half]
+        for rule in {run.rule for run in here} - {"class-imbalance", "weak-features", "scattered-class"}:
+            assert Counter(run.family for run in here if run.rule == rule and not run.also) == {"reef": 4, "f4k23": 4}
+        assert len({(run.rule, run.also) for run in here if run.also}) >= 3
+        assert len([run for run in plan.runs() if run.of_class and not run.rule and run.half == half]) >= 10
+
+
+def test_nothing_of_a_class_run_is_in_both_halves() -> None:
+    mine = [run for run in plan.runs() if run.of_class]
+    one, other = ([run for run in mine if run.half == half] for half in plan.HALVES)
+    assert one
+    assert not {run.net for run in one} & {run.net for run in other}
+    assert not {run.recipe.data.source for run in one} & {run.recipe.data.source for run in other}
+    assert not {run.recipe.seed for run in one} & {run.recipe.seed for run in other}
+
+
+def test_species_are_in_the_order_of_the_photographs() -> None:
+    if datasets.absent("f4k23") is not None:
+        pytest.skip(str(datasets.absent("f4k23")))
+    _root, rows = datasets._fish()
+    seen: dict[str, set[str]] = {"calibration": set(), "locked": set()}
+    for (half, shape), names in classes.SPECIES.items():
+        options = datasets.parse(classes.SOURCES[half, "f4k23", shape])
+        assert tuple(datasets.names(rows, options)) == names
+        seen[half] |= {path for path, *_ in datasets.choose(rows, options)}
+    assert not seen["calibration"] & seen["locked"]
+
+
+ROWS = [(f"{label}/{i}.jpg", label, f"{label}{i // 5}") for label in "abcdef" for i in range(100)]
+
+
+def photographed(root: Path = Path(), **options: float) -> list[photographs.Placed]:
+    return photographs.plant(root, ROWS, list("abcdef"), datasets.Options(val=0.3, **options))  # type: ignore[arg-type]
+
+
+def test_photographs_are_split_by_track() -> None:
+    placed = photographed()
+    parts = Counter((label, part) for _, label, _, part in placed)
+    assert all(parts[label, "val"] == 30 and parts[label, "test"] == 10 for label in "abcdef")
+    assert len({(group, part) for *_, group, part in placed}) == len({group for _, _, group, _ in placed})
+
+
+def test_labels_of_one_class_are_swapped_and_no_count_changes() -> None:
+    placed = photographed(mix=0.5)
+    wrong = [row for row in placed if row[0][0] != row[1]]
+    assert len(wrong) == 100  # half of the 100 of d, and as many that have its label
+    assert sum(row[0][0] == "d" for row in wrong) == sum(row[1] == "d" for row in wrong) == 50
+    assert Counter((row[1], row[3]) for row in placed) == Counter((row[1], row[3]) for row in photographed())
+    more = {row[0]: row[1] for row in photographed(mix=0.6)}
+    assert all(more[row[0]] != "d" for row in wrong if row[0][0] == "d")
+
+
+def test_few_photographs_are_left_for_training_alone() -> None:
+    parts = Counter((label, part) for _, label, _, part in photographed(few=6))
+    assert (parts["d", "train"], parts["d", "val"], parts["c", "train"]) == (6, 30, 60)
+
+
+def test_one_species_is_dealt_to_two_labels_by_track() -> None:
+    placed = photographed(victim=0, dealt=0.25)
+    second = {row[2] for row in placed if row[1] == "a-b"}
+    assert second
+    assert not second & {row[2] for row in placed if row[1] == "a"}
+    share = sum(row[1] == "a-b" for row in placed) / 100
+    assert 0.2 <= share <= 0.3
+    assert {row[3] for row in placed if row[1] == "a-b"} >= {"train", "val"}
+
+
+def test_several_species_share_one_label_of_the_same_size() -> None:
+    placed = photographed(merged=3)
+    mine = [row for row in placed if row[1] == "d+e+f"]
+    assert {row[0][0] for row in mine} == set("def")
+    assert 100 <= len(mine) <= 106
+    assert {row[1] for row in placed} == {"a", "b", "c", "d+e+f"}
+
+
+def test_photographs_of_two_classes_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "fish"
+    rng = np.random.default_rng(0)
+    for path, *_ in ROWS:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8)).save(root / path)
+    light = {}
+    for name, options in (("plain", {}), ("dark", {"dark": 0.95}), ("blur", {"blur": 0.2})):
+        placed = photographed(root, victim=3, victims=2, **options)
+        made = [row for row in placed if Path(row[0]).is_absolute()]
+        assert {row[1] for row in made} == (set("de") if options else set())
+        pixels = [np.asarray(Image.open(root / row[0]), float) for row in placed if row[1] == "d"]
+        light[name] = np.mean([each.mean() for each in pixels]), np.mean([each.std() for each in pixels])
+    assert light["dark"][0] < 0.1 * light["plain"][0]
+    assert light["blur"][0] == pytest.approx(light["plain"][0], rel=0.05)
+    assert light["blur"][1] < 0.3 * light["plain"][1]
+
+
+def test_a_class_is_harmed_where_it_falls_against_its_twin() -> None:
+    twin = healthy_trace()
+    name = twin.places("val_auc")[0]
+    for change in ({f"val_auc@{name}": twin.last("val_auc", name) - 0.12}, {f"val_recall@{name}": 0.1}):
+        sick = altered(twin, change)
+        assert harm.class_harm(sick, twin, (name,)).took
+        assert harm.class_harm(sick, twin, ()).took
+        assert not harm.class_harm(sick, twin, (twin.places("val_auc")[1],)).took
+    assert not harm.class_harm(twin, twin, ()).took
+    dealt = altered(twin, {f"val_recall@{name}": 0.1})
+    assert harm._of_parts(dealt, "val_recall", name + photographs.TWIN) == pytest.approx(0.1)
+    assert harm._of_parts(dealt, "val_recall", f"{name}+{name}") == pytest.approx(0.1)
 
 
 def test_a_fault_without_effect_is_not_planted() -> None:
