@@ -50,16 +50,13 @@ MOST = 200  # suspects that are kept
 )
 def take(patient: Patient) -> str:
     """Judge every label of a patient's images."""
-    import torch
-
-    from netvet.audit import features, labels
+    from netvet.audit import labels
+    from netvet.exams._described import described
     from netvet.exams._frozen import auc, partners
     from netvet.trace import Trace
 
     images, record = patient.images, patient.record
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
-        values = features.extract(images.images).values
-    found = labels.find(values, images.labels, _member(images))
+    found = labels.find(described(images), images.labels, _member(images))
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
     partner = partners(Trace.open(patient.run).array("val_confusion"))

@@ -45,3 +45,27 @@ def test_silent_when_classes_are_equal_whatever_their_recall() -> None:
     recalls = {f"val_recall@species {i}": r for i, r in enumerate(COSTLY)}
     assert_silent(RULE, altered(healthy_trace(), recalls))
     assert_silent(RULE, healthy_trace())
+
+
+def _curve(name: str, half: float, whole: float, twice: float, low: float, high: float) -> dict[str, Curve]:
+    values = {"auc_half": half, "auc": whole, "auc_twice": twice, "gain_low": low, "gain_high": high}
+    return {f"curve_{part}@{name}": value for part, value in values.items()}
+
+
+def test_says_whether_more_images_would_help() -> None:
+    rising = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.71, 0.78, 0.83, 0.03, 0.08)})
+    found = assert_fires(RULE, rising, where="species 7")
+    assert "Half of the 25 images of species 7 gave an AUC of 0.71" in found.message
+    assert "all of them give 0.78, and twice as many would give about 0.83: still rising" in found.message
+    assert [series.name for series in found.evidence[-3:]] == ["curve_auc_half", "curve_auc", "curve_auc_twice"]
+    flat = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.78, 0.78, 0.785, -0.01, 0.015)})
+    assert "the curve is flat" in assert_fires(RULE, flat).message
+    open_ = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.75, 0.78, 0.81, -0.02, 0.08)})
+    assert "cannot be told (a gain of -0.02 to +0.08)" in assert_fires(RULE, open_).message
+
+
+def test_takes_the_rarest_class_that_has_a_curve_and_no_frequent_one() -> None:
+    rarer = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 5", 0.71, 0.78, 0.83, 0.03, 0.08)})
+    assert "images of species 5 gave" in assert_fires(RULE, rarer, where="species 7").message
+    frequent = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 0", 0.71, 0.78, 0.83, 0.03, 0.08)})
+    assert "gave an AUC" not in assert_fires(RULE, frequent).message

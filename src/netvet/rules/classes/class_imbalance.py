@@ -13,6 +13,14 @@ the `cost`, and the confidence is less. 0.2: of painted species with 40 times fe
 the training images are recognised and 88 to 93 % of the others'; 23 species in photographs, 23 times apart, reach 96
 to 98 % and 99 % (in validation 56 and 92 %).
 
+Where the `class-learning-curve` exam was taken, the message says whether more images would help: they would if twice
+as many surely (95 %) raise the AUC of the class, on features that have not seen the run, by more than `rising`; they
+would hardly if they surely raise it by less than `flat`. Such forecasts are good to about 0.01: what all images gave
+was told from half of them, for six species in photographs and five painted ones, with a mean error of 0.005 (at most
+0.021, too high more often than too low). A painted species of 20 training images, the largest having 220, had 0.73
+with half of them, 0.78 with all, and a forecast of 0.82; one of 220 photographs had 0.998, and a gain of at
+most 0.002. Whether the run's own network gains as much was not measured.
+
 ## Why it happens
 The loss is a mean over images, so a class with 2 % of them has 2 % of the say; naming a common class is the cheaper
 guess.
@@ -50,11 +58,20 @@ from netvet.trace import Trace
 @rule(
     "class-imbalance",
     needs=["class_images", "val_images", "val_recall"],
+    exams=["class-learning-curve"],
     explains=["stuck-class", "accuracy-plateau"],
     remedies=["oversample", "effective-number", "class-weights", "augment"],
 )
-def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: float = 0.2) -> Iterator[Finding]:
-    """`ratio`: of images; `correlation`: rank correlation; `cost`: recall, 0..1."""
+def check(
+    trace: Trace,
+    *,
+    ratio: float = 5.0,
+    correlation: float = 0.4,
+    cost: float = 0.2,
+    rising: float = 0.01,
+    flat: float = 0.02,
+) -> Iterator[Finding]:
+    """`ratio`: of images; `correlation`: rank correlation; `cost`: recall, 0..1; `rising`, `flat`: AUC."""
     counts = {name: trace.last("class_images", name) for name in trace.places("class_images")}
     counts = {name: count for name, count in sorted(counts.items(), key=lambda pair: pair[1]) if count > 0}
     if len(counts) < 3 or max(counts.values()) <= ratio * min(counts.values()):
@@ -78,23 +95,53 @@ def check(trace: Trace, *, ratio: float = 5.0, correlation: float = 0.4, cost: f
             "{low:.0%} of "
             "the {split} images are recognised, of the others {high:.0%}."
         )
+        message = text.format(
+            most=most,
+            high_count=counts[most],
+            rarest=rarest,
+            low_count=counts[rarest],
+            n=half,
+            low=low,
+            split=_("training") if split == "train" else _("validation"),
+            high=high,
+        )
+        asked = [name for name in names[:half] if name in trace.places("curve_auc")]
+        if asked:
+            message = f"{message} {_more(trace, asked[0], counts[asked[0]], rising, flat)}"
         yield Finding(
-            text.format(
-                most=most,
-                high_count=counts[most],
-                rarest=rarest,
-                low_count=counts[rarest],
-                n=half,
-                low=low,
-                split=_("training") if split == "train" else _("validation"),
-                high=high,
-            ),
+            message,
             where=rarest,
-            evidence=tuple(curves[name] for name in names[:half]),
+            evidence=(
+                *(curves[name] for name in names[:half]),
+                *(trace.series(f"curve_auc{part}", name) for name in asked[:1] for part in ("_half", "", "_twice")),
+            ),
             limit=high - cost,
             confidence=confidence,
         )
         return
+
+
+def _more(trace: Trace, name: str, count: float, rising: float, flat: float) -> str:
+    """Whether more images of a class would help, by its learning curve."""
+
+    def auc(part: str) -> float:
+        return trace.last(f"curve_{part}", name)
+
+    told = _(
+        "Half of the {count:.0f} images of {name} gave an AUC of {half:.2f} on features that have not seen the run, "
+        "all of them give {all:.2f}, and twice as many would give about {twice:.2f}: {verdict}"
+    )
+    low, high = auc("gain_low"), auc("gain_high")
+    if low > rising:
+        verdict = _("still rising, and more images would help.")
+    elif high < flat:
+        verdict = _("the curve is flat, and more images of the same kind would hardly help.")
+    else:
+        verdict = _("whether more would help cannot be told (a gain of {low:+.2f} to {high:+.2f}).")
+        verdict = verdict.format(low=low, high=high)
+    return told.format(
+        count=count, name=name, half=auc("auc_half"), all=auc("auc"), twice=auc("auc_twice"), verdict=verdict
+    )
 
 
 def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> tuple[float, float]:
