@@ -52,7 +52,8 @@ def stuck(
         if not usual >= (auc if name == "val_auc" else recall):
             continue
         for place, curve, value in zip(names, curves, ends.tolist(), strict=True):
-            if place in found or not _reach(trace, name, place, value, z) < limit or rise(last_third(curve)) >= still:
+            highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
+            if place in found or not highest < limit or (gain >= still and highest + gain >= limit):
                 continue
             found[place] = Stuck(place, curve, value, usual, limit)
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))
