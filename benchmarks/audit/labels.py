@@ -82,9 +82,21 @@ def judge(values: NDArray[np.float32], given: Ints, truth: Ints, member: Ints) -
     cpu = time.process_time() - began
     bad = given != truth
     orders = (found.doubt, -get_label_quality_scores(given, found.probabilities), -found.margin)
-    numbers = [float(score(bad, order)) for order in orders for score in (roc_auc_score, average_precision_score)]
+    (ours, our_precision), (plain, plain_precision), (margin, margin_precision) = (
+        (float(roc_auc_score(bad, order)), float(average_precision_score(bad, order))) for order in orders
+    )
     hit = float(bad[found.ranked].sum())
-    return Scores(*numbers, hit / max(1, len(found.ranked)), hit / float(bad.sum()), cpu)
+    return Scores(
+        auroc=ours,
+        precision=our_precision,
+        cleanlab_auroc=plain,
+        cleanlab_precision=plain_precision,
+        margin_auroc=margin,
+        margin_precision=margin_precision,
+        listed_precision=hit / max(1, len(found.ranked)),
+        listed_recall=hit / float(bad.sum()),
+        cpu=cpu,
+    )
 
 
 def measure(data: str, seeds: int) -> dict[str, Any]:
@@ -112,8 +124,8 @@ def measure(data: str, seeds: int) -> dict[str, Any]:
                 for groups, member in zip(GROUPS, (track, duplicates.clusters(twins, len(given))), strict=True):
                     for kind in values:
                         scores.setdefault((kind, groups), []).append(judge(values[kind], given, truth, member))
-            for (kind, groups), found in scores.items():
-                out[kind].setdefault(noise, {}).setdefault(unit, {})[groups] = _summary(found)
+            for (name, groups), found in scores.items():
+                out[name].setdefault(noise, {}).setdefault(unit, {})[groups] = _summary(found)
     return out
 
 

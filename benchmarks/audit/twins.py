@@ -147,7 +147,7 @@ def _paint(path: Path, count: int) -> Rows:
     """Painted fish, chunk by chunk into a file; their labels."""
     from netvet.images.reef import Reef, paint
 
-    file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))  # type: ignore[no-untyped-call]
+    file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))
     labels = np.zeros(count, np.int64)
     done = seed = 0
     while done < count:
@@ -162,15 +162,15 @@ def _paint(path: Path, count: int) -> Rows:
 
 def _repeat(path: Path, base: ImageSet, count: int) -> Rows:
     """The photographs again and again, each time shifted by up to 2 px, relit and with noise; their labels."""
-    file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))  # type: ignore[no-untyped-call]
+    file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))
     random = np.random.default_rng(0)
     for start in range(0, count, CHUNK):
         rows = np.arange(start, min(count, start + CHUNK)) % len(base.labels)
         block = base.images[rows].astype(np.float32)
         for image, shift in zip(block, random.integers(-2, 3, (len(rows), 2)).tolist(), strict=True):
             image[:] = np.roll(image, shift, (0, 1))
-        block = block * random.uniform(0.85, 1.15, (len(rows), 1, 1, 1)) + random.normal(0, 3, block.shape)
-        file[start : start + len(rows)] = np.clip(np.rint(block), 0, 255)
+        relit = block * random.uniform(0.85, 1.15, (len(rows), 1, 1, 1)) + random.normal(0, 3, block.shape)
+        file[start : start + len(rows)] = np.clip(np.rint(relit), 0, 255)
     file.flush()
     return np.asarray(base.labels[np.arange(count) % len(base.labels)], np.int64)
 

@@ -123,3 +123,17 @@ def test_painted_files_are_so_many(tmp_path: Path) -> None:
 def test_without_photographs_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="NETVET_DATA"):
         photographs.folder(str(tmp_path))
+
+
+def test_both_orders_are_scored_on_the_same_probabilities() -> None:
+    """Two classes apart in one feature: the planted errors lead both orders, and all is counted."""
+    truth = np.arange(400, dtype=np.int64) % 2
+    values = np.stack([truth * 4.0, np.zeros(400)], axis=1) + np.random.default_rng(0).normal(size=(400, 2))
+    found = labels.judge(values.astype(np.float32), labels.plant(truth, np.arange(400), 0), truth, np.arange(400))
+    assert found.auroc >= found.cleanlab_auroc > 0.9
+    assert found.precision > 0.7
+    assert found.listed_precision > 0.8 >= found.listed_recall * 0.8
+    lines = labels.text(
+        {"images": 400, "seeds": 1, "handmade": {"uniform": {"images": {"known": labels._summary([found])}}}}
+    )
+    assert "1 of 1" in lines[-1] or "0 of 1" in lines[-1]
