@@ -1,18 +1,16 @@
-"""How long an inspection takes, and what memory it needs as the set grows.
+"""How long `netvet inspect` takes, and what memory it needs as the set grows.
 
-    python -m benchmarks.inspect [--json] [--data DIR] [--images 1000,10000,100000] [--features auto]
-
-The data are a folder given by --data, and painted fish written as JPEGs into a temporary folder (4 kB each), the
-numbers of images given by --images. Each is inspected in a process of its own, once with a cold cache and once with a
-warm one. `memory` is the peak of what the process itself allocated (RssAnon), in MB; `mapped` the peak with the pages
-of the image cache that it had mapped at that moment (VmHWM). `duplicates` is the time of the search alone.
+The data are the photographs, and painted fish written as JPEGs into a temporary folder (4 kB each). Each set is
+inspected in a process of its own, once with a cold cache and once with a warm one. `memory` is the peak of what the
+process itself allocated (RssAnon), in MB; `mapped` the peak with the pages of the image cache that it had mapped at
+that moment (VmHWM). `duplicates` is the time of the search alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +32,7 @@ def paint_files(root: Path, count: int) -> Path:
     while done < count:
         each = min(CHUNK, count - done)
         painted = paint(Reef(n=max(1, each // 8), seed=seed), SIZE)
-        for image, label in zip(painted.images, painted.labels.tolist(), strict=True):
+        for image, label in zip(painted.images[:each], painted.labels[:each].tolist(), strict=True):
             folder = root / painted.classes[label]
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(folder / f"{done:06d}.jpg", quality=90)
@@ -82,47 +80,42 @@ def memory(name: str) -> int:
 
 def child(data: str, features: str, cache: Path) -> dict[str, Any]:
     """`measure` in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.inspect", "--one", data, "--features", features, "--cache", str(cache)]
+    command = [sys.executable, "-m", "benchmarks.audit.cost", data, features, str(cache)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.inspect", description="Seconds and memory of inspect.")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--data", help="a folder to inspect")
-    parser.add_argument("--images", default="1000,10000", help="numbers of painted images (1000,10000)")
-    parser.add_argument("--features", default="auto", help="auto, pretrained, handmade or none (auto)")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(measure(asked.one, asked.features, asked.cache)))
-        return
+def compare(data: str | None, counts: list[int], features: str) -> dict[str, Any]:
+    """Name of the set -> cold, warm -> what it took; `data` None: painted fish alone."""
     results: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        sources = {Path(asked.data).name: asked.data} if asked.data else {}
-        for count in (int(part) for part in asked.images.split(",") if part):
-            sources[f"reef {count}"] = str(paint_files(root / f"reef-{count}", count))
-        for name, data in sources.items():
+        for name in ([] if data is None else [Path(data).name]) + [f"reef {count}" for count in counts]:
+            source = data if data is not None and not name.startswith("reef ") else None
+            files = source or str(paint_files(root / name.replace(" ", "-"), int(name.split()[1])))
             cache = root / f"cache-{len(results)}"
             cache.mkdir()
-            results[name] = {state: child(data, asked.features, cache) for state in ("cold", "warm")}
-    if asked.json:
-        print(json.dumps(results))
-        return
-    print(f"{results.pop('cores')} cores, load {results.pop('load')}")
-    print(
-        f"{'':<16}{'images':>8}{'cache':>7}{'seconds':>9}{'cpu':>8}{'duplicates':>12}{'MB':>7}{'mapped':>8}  features"
-    )
-    for name, states in results.items():
-        for state, r in states.items():
-            print(
+            results[name] = {state: child(files, features, cache) for state in ("cold", "warm")}
+            shutil.rmtree(cache)
+            if source is None:
+                shutil.rmtree(files)
+    return results
+
+
+def text(found: dict[str, Any]) -> list[str]:
+    """A table."""
+    lines = [
+        f"netvet inspect: {found['cores']} cores, load {found['load']}",
+        f"{'':<16}{'images':>8}{'cache':>7}{'seconds':>9}{'cpu':>8}{'duplicates':>12}{'MB':>7}{'mapped':>8}  features",
+    ]
+    for name, states in found.items():
+        for state, r in states.items() if isinstance(states, dict) else ():
+            lines.append(
                 f"{name:<16}{r['images']:>8,}{state:>7}{r['seconds']:>9}{r['cpu']:>8}{r['steps']['duplicates']:>12}"
                 f"{r['memory']:>7,}{r['mapped']:>8,}  {r['features']}"
             )
+    return lines
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(sys.argv[1], sys.argv[2], Path(sys.argv[3]))))
