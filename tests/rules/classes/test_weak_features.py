@@ -17,7 +17,12 @@ ALIKE: dict[str, Curve] = {
     f"probe_pair_auc@{WORST}": 0.55,
     f"probe_auc@{WORST}": 0.79,
 }
-LOST: dict[str, Curve] = {**ALIKE, f"detail_same@{WORST}": 0.5, f"detail_double@{WORST}": 0.97}
+LOST: dict[str, Curve] = {
+    **ALIKE,
+    f"detail_same@{WORST}": 0.5,
+    f"detail_double@{WORST}": 0.97,
+    f"detail_class@{WORST}": 4.0,
+}
 LACKING: dict[str, Curve] = {
     f"probe_pair_auc@{WORST}": 0.66,
     f"probe_auc@{WORST}": 0.8,
@@ -72,6 +77,7 @@ def test_the_diagnosis_offers_the_remedies_of_the_finding_alone() -> None:
         {f"detail_double@{WORST}": 0.85},  # twice the size does not surely help
         {f"detail_same@{WORST}": 0.88},  # this size shows it
         {f"detail_double@{WORST}": None},  # not asked
+        {f"detail_class@{WORST}": 5.0},  # asked of another class
         {f"quality_blur@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9},
         {"image_auc@*": 0.75},
     ],

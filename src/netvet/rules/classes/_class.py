@@ -92,7 +92,7 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         and measured("image_rest_auc") < limits.rest
     ):
         return "labels"
-    if lack(trace, place, taken, limits):
+    if lack(trace, place, partner, taken, limits):
         return "features"
     if (
         taken >= limits.together

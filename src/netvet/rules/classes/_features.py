@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 Lack = Literal["", "size", "network", "head"]
 
 
-def lack(trace: Trace, place: str, taken: float, limits: Limits) -> Lack:
+def lack(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -> Lack:
     """`size`: twice the image size shows the difference, this one does not. `network`: the images hold it and the
     network's features do not. `head`: the features hold it, and the last layer passes it over. "": none of these.
 
-    `taken`: the share of the missed images that are taken for one other class.
+    `taken`: the share of the missed images that are taken for the `partner`.
     """
 
     def measured(name: str) -> float:
@@ -29,8 +29,9 @@ def lack(trace: Trace, place: str, taken: float, limits: Limits) -> Lack:
 
     probe, image = measured("probe_pair_auc"), measured("image_pair_auc")
     same, double = measured("detail_same"), measured("detail_double")
-    one = taken >= limits.together
-    if one and max(probe, same) < limits.pair and double >= max(limits.rest, same + limits.gap):
+    one, classes = taken >= limits.together, trace.meta.get("classes", ())
+    asked = partner in classes and measured("detail_class") == classes.index(partner)
+    if one and asked and max(probe, same) < limits.pair and double >= max(limits.rest, same + limits.gap):
         return "size"
     counts = [trace.last("class_images", name) for name in trace.places("class_images")]
     if not measured("class_images") >= limits.few * max(counts, default=0.0):

@@ -82,7 +82,7 @@ def check(
     found = case(trace, limits)
     if found is None or found.why != "features":
         return
-    which = lack(trace, found.stuck.place, found.taken, limits)
+    which = lack(trace, found.stuck.place, found.partner, found.taken, limits)
     judge = {"size": _resolution, "network": _network, "head": _last_layer}[which]
     yield judge(trace, found, limits)
 
@@ -111,7 +111,11 @@ def _resolution(trace: Trace, found: Case, limits: Limits) -> Finding:
 def _network(trace: Trace, found: Case, limits: Limits) -> Finding:
     """The images hold the difference, and the network's features do not."""
     place = found.stuck.place
-    of_pair = found.taken >= limits.together and trace.last("probe_pair_auc", place) < limits.pair
+    of_pair = (
+        found.taken >= limits.together
+        and trace.last("probe_pair_auc", place) < limits.pair
+        and trace.last("image_pair_auc", place) >= limits.rest
+    )
     names = ("probe_pair_auc", "image_pair_auc") if of_pair else ("probe_auc", "image_auc")
     probe, image = (trace.series(name, place) for name in names)
     text = _(
