@@ -12,10 +12,10 @@ LARGEST = 64  # pixels a side: twice that is the most at which the audit's featu
 @fault("weak-features", on={"data.val": 0.3})
 def lost_detail(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the second largest differs from the largest, which has half as many images again, in
-    faint bars alone, of which 4, 3 or 2.5 pixels of the image hold one.
+    faint bars along its body alone: 8, 11 or 13 where an image has 32 pixels a side, more where it has more.
     """
     size = recipe.data.image_size
     if size > LARGEST:
         return None
-    bars = size / (4, 3, 2.5)[severity]
-    return painted(recipe, species=5, n=300, imbalance=4.8, lookalike=0, fine=round(bars, 1))
+    bars = round(size / (4, 3, 2.5)[severity], 1)
+    return painted(recipe, species=5, n=300, imbalance=4.8, lookalike=0, fine=bars)
