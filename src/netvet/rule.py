@@ -23,8 +23,9 @@ class Finding:
     """One pathology at one place.
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
-    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. The other fields are the
-    rule's, filled in by `diagnose`.
+    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
+    that suit what was found, the likeliest first; where it names none, all of them. The other fields are the rule's,
+    filled in by `diagnose`.
     """
 
     message: str
@@ -211,9 +212,8 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
             if isinstance(answer, RuledOut):
                 ruled_out.append(replace(answer, rule=each.name))
             else:
-                found.append(
-                    replace(answer, rule=each.name, kind=each.kind, explains=each.explains, remedies=each.remedies)
-                )
+                cures = answer.remedies or each.remedies
+                found.append(replace(answer, rule=each.name, kind=each.kind, explains=each.explains, remedies=cures))
     symptoms = [f for f in found if f.kind == "symptom"]
     present = {f.rule for f in symptoms}
     causes = list(_causes([f for f in found if f.kind == "cause"], present, known))

@@ -77,6 +77,19 @@ def test_several_classes_in_a_row_are_poor() -> None:
         assert np.array_equal(of_class(sound, species), of_class(sick, species)) == (species not in (1, 2))
 
 
+def test_fine_bars_are_seen_where_there_are_pixels_for_them_and_are_in_one_species_alone() -> None:
+    plain, fine = replace(SMALL, lookalike=0.0), replace(SMALL, lookalike=0.0, fine=11.0)
+    change = {}
+    for size in (32, 64):
+        sound, barred = painted(plain, size), painted(fine, size)
+        for species in (0, 2, 3):
+            assert np.array_equal(of_class(sound, species), of_class(barred, species))
+        difference = of_class(barred, 1) - of_class(sound, 1)
+        change[size] = float(np.abs(difference).mean())
+        assert abs(float(difference.mean())) < 0.2  # of 255: the mean colour says nothing
+    assert change[64] > 4 * change[32] > 0
+
+
 def test_painting_stays_in_single_precision() -> None:
     _sea, canvas = water(draw(SMALL, np.array([0]), np.array([0]), 32), Grid.of(32), 0.5)
     assert canvas.dtype == np.float32

@@ -18,6 +18,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mix": (0.0, 1.0),
     "imbalance": (1.0, 10_000.0),
     "lookalike": (0.0, 1.0),
+    "fine": (1.0, 1_000.0),
     "spread": (0.0, 1.0),
     "blur": (0.0, 1.0),
     "dark": (0.0, 1.0),
@@ -28,6 +29,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "fauna": (0, 2**32 - 1),
 }
 _WHOLE = frozenset({"species", "n", "seed", "groups", "victim", "victims", "fauna"})
+_OPTIONAL = frozenset({"lookalike", "fine"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Reef:
     imbalance: size of the largest class (species 0, `n` images) over that of the smallest (the last one), at least 1;
         the sizes between are geometric.
     lookalike: None, or how far species 1 lies from species 0, 0..1: 0 = the same look, 1 = its own look.
+    fine: None, or the number of faint bars along the body of species 1, which are then all that tells it from species 0
+        where `lookalike` is 0. They leave its mean colour as it is, and are gone where a bar is narrower than a pixel.
     spread: how far the four morphs of the victim class lie apart, 0..1: 0 = one look, 1 = four unrelated patterns and
         palettes on one body.
     blur: of the victim classes, 0..1; a Gaussian with a standard deviation of 0.06 x `blur` image widths.
@@ -66,6 +70,7 @@ class Reef:
     mix: float = 0.0
     imbalance: float = 1.0
     lookalike: float | None = None
+    fine: float | None = None
     spread: float = 0.0
     blur: float = 0.0
     dark: float = 0.0
@@ -78,7 +83,7 @@ class Reef:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None and field.name == "lookalike":
+            if value is None and field.name in _OPTIONAL:
                 continue
             low, high = _RANGES[field.name]
             kinds = int if field.name in _WHOLE else int | float
@@ -125,7 +130,7 @@ def parse(options: str) -> Reef:
 
 
 def _value(name: str, text: str) -> int | float | None:
-    if name == "lookalike" and text.lower() == "none":
+    if name in _OPTIONAL and text.lower() == "none":
         return None
     try:
         return int(text) if name in _WHOLE else float(text)

@@ -8,15 +8,19 @@ from .chance import Floats
 from .outline import Fish, Pose, T
 from .scene import Grid, clip01, lay
 
+FINE = 0.5  # by how much the light goes up and down over fine bars
 
-def paint_skin(canvas: Floats, fish: Fish, relief: Floats) -> None:
-    """The body with its pattern, lit from above; relief: depth of the shadows, (images, 1, 1)."""
+
+def paint_skin(canvas: Floats, fish: Fish, relief: Floats, fine: Floats) -> None:
+    """The body with its pattern, lit from above; relief: depth of the shadows, fine: bars along it, (images, 1, 1)."""
     pale = clip01((np.float32(0.35) - fish.side) * np.float32(0.8))
     pale *= pale * (3 - 2 * pale)
     skin: Floats = pale * (fish.colour("belly") - fish.colour("back"))
     skin += fish.colour("back")
     _pattern(skin, fish)
     skin *= _light(fish, relief)
+    if fine.any():
+        skin *= 1 + _fine(fish, fine)
     lay(canvas, fish.body, skin)
 
 
@@ -55,6 +59,13 @@ def _pattern(skin: Floats, fish: Fish) -> None:
     if fish.genes["mask"].any():
         band = np.abs(t - g("eye_t") - np.float32(0.03) * (1 - side))
         lay(skin, fish.mask(np.float32(0.05) - band) * g("mask"), mark)
+
+
+def _fine(fish: Fish, bars: Floats) -> Floats:
+    """A wave along the body as an edge's softness leaves it: blurred by a Gaussian of half that width."""
+    cycles = bars / fish.per_pixel
+    strength = np.float32(FINE) * (bars > 0) * np.exp(-2 * (np.float32(np.pi / 2) * cycles) ** 2)
+    return np.asarray(strength * np.cos(fish.t * (np.float32(2 * np.pi) * bars)), np.float32)
 
 
 def _light(fish: Fish, relief: Floats) -> Floats:

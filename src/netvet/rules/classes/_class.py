@@ -4,8 +4,8 @@ them never blame the same class for different things.
 The exams decide: `image-quality` and `label-audit` look at the data with features that owe nothing to the run,
 `class-features` and `augmentation-effect` at what the network makes of them. In this order, the first that holds is
 the root: images too poor to show what they are (which makes classes look alike), an augmentation that the network knows
-the class by, wrong labels (which make a class look like all others), another class that looks the same. Without the
-exams nothing is blamed.
+the class by, wrong labels (which make a class look like all others), features that lack what the images or their files
+hold (`_features`), another class that looks the same. Without the exams nothing is blamed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 from netvet.partner import partners
 from netvet.rules._chance import surely_more
 from netvet.rules._stuck import Stuck, stuck
+from netvet.rules.classes._features import lack
 from netvet.trace import Trace
 
-Why = Literal["", "quality", "augmentation", "labels", "alike"]
+Why = Literal["", "quality", "augmentation", "labels", "features", "alike"]
 
 KINDS = ("blur", "dark", "flat", "glare", "tiny")
 SOUND = 0.9  # median AUC of the other classes in the audit: below it the audit's features say nothing of one class
@@ -30,7 +31,8 @@ SOUND = 0.9  # median AUC of the other classes in the audit: below it the audit'
 class Limits:
     """What a class is judged by. `effect`: Cliff's delta. `errors`: share of its labels; `above`: times the median of
     the others. `together`: share of the missed images, or of the likely errors, that goes to one class. `pair`, `rest`:
-    AUC against that class and against all but it. `gain`: recall by which the augmentation surely raises it.
+    AUC against that class and against all but it. `gain`: recall by which the augmentation surely raises it. `gap`: AUC
+    by which the network's features surely lack what the images hold. `few`: share of the images of the largest class.
     """
 
     effect: float = 0.8
@@ -40,6 +42,8 @@ class Limits:
     pair: float = 0.85
     rest: float = 0.9
     gain: float = 0.3
+    gap: float = 0.1
+    few: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         and measured("image_rest_auc") < limits.rest
     ):
         return "labels"
+    if lack(trace, place, partner, taken, limits):
+        return "features"
     if (
         taken >= limits.together
         and max(measured("image_pair_auc"), measured("probe_pair_auc")) < limits.pair

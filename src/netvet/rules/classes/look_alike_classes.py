@@ -56,11 +56,11 @@ from netvet.trace import Trace
 def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
     found = case(trace, Limits(together=together, pair=pair, rest=rest))
-    if found is None or found.why not in ("", "alike") or found.taken < together:
+    if found is None or found.why not in ("", "features", "alike") or found.taken < together:
         return
     place = found.stuck.place
     image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
-    if not found.why:
+    if found.why != "alike":
         if probe.last >= rest or (probe.last < pair and image.last >= rest):
             yield _apart(trace, place, found.partner, rest)
         return
