@@ -212,7 +212,7 @@ class Generated(_Part):
     """
 
     images: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 600
 
 
 class Augment(Transforms):

@@ -3,6 +3,24 @@
 Judged in handmade features (oriented gradients and colours, `netvet.audit.features`), which owe nothing to the run nor
 to the GAN, and against real images of the class. FID is no use here: it needs thousands of images and the weights of
 an Inception network.
+
+The limits lie between held-out real images and planted failures, both measured on three species of each of two painted
+reefs (32 and 64 px) and three in photographs (32 px, groups known), with all their training images and with 8:
+
+                                        recognised   spread       nearness     covered
+    held out, real                      0.66 - 1.00  0.91 - 1.16  0.91 - 1.09  0.50 - 1.00
+      where the class has 8 images      0.19 - 0.94
+    one image over and over             1.00         0.00         0.00 - 0.13
+    one image, shifted and noisy                     0.49 - 0.76  0.57 - 0.85
+    two or three images, the same                                 0.56 - 0.83
+    training images, shifted and noisy                            0.56 - 0.85
+    the mean image, shifted and noisy                0.60 - 0.85
+    another class                       0.00 - 0.28
+    noise, painted fish                                           1.50 - 1.95
+    noise, photographed fish            0.00 - 0.53                            0.00 - 0.75
+
+No planted failure is within all limits: noise on photographs is recognised in at most 10 % where it covers more than
+15 %. Of a class of 8 images some real ones would be refused: what its others look like cannot be known from these.
 """
 
 from __future__ import annotations
@@ -17,9 +35,8 @@ from netvet.locale import _
 
 FEWEST = 5  # real images of a class below which neither a GAN nor this can say what it looks like
 NEIGHBOUR = 3  # the real neighbour within whose distance a generated image must lie to cover a real one
-# Limits: between held-out real images of a class and planted failures (see the module).
-RECOGNISED = 0.5
-SPREAD = 0.85
+RECOGNISED = 0.35
+SPREAD = 0.88
 COPIED = 0.88
 FAR = 1.25
 COVERED = 0.3
@@ -33,11 +50,11 @@ Floats = NDArray[np.float32]
 class Quality:
     """What is measured of generated images of a class; nan where nothing can be said.
 
-    `recognised`: the share that a classifier, fitted on real training images, takes for the class, 0..1. `spread`: the
-    mean distance between two of them over that between two real ones of the class. `nearness`: the median distance
-    from one to the nearest real one, over that from a real one to the nearest other (of another group). `covered`: the
-    share of the real ones that have a generated one nearer than their third real neighbour, 0..1 (Naeem et al. 2020,
-    https://arxiv.org/abs/2002.09797).
+    `recognised`: the share that look more like the class, to a classifier fitted on real training images, than 95 % of
+    the real images of other classes do, 0..1. `spread`: the mean distance between two of them over that between two
+    real ones of the class. `nearness`: the median distance from one to the nearest real one, over that from a real one
+    to the nearest other (of another group). `covered`: the share of the real ones that have a generated one nearer than
+    their third real neighbour, 0..1 (Naeem et al. 2020, https://arxiv.org/abs/2002.09797).
     """
 
     recognised: float
