@@ -2,10 +2,11 @@
 
 ## What it does
 Adds 100 images of the class that the finding names to the training split (`augment.generated`). They are painted before
-the run by a class-conditional GAN of 100,000 weights and `steps` steps, which sees the training split alone, under
-differentiable augmentation. A judge that owes nothing to the run then compares them with the real ones: where they are
-all alike, copies, like another class or like nothing, the run goes on without them and its notes say why. The report
-shows them beside real ones; `generated.png` in the run's folder does too. They count as no image of the class.
+the run by a class-conditional GAN (two networks of about 100,000 weights, 600 steps), which sees the training split
+alone, under differentiable augmentation. A judge that owes nothing to the run then compares them with the real ones:
+where they are all alike, copies, like another class or like nothing, the run goes on without them and its notes say
+why. The report shows them beside real ones; `generated.png` in the run's folder does too. They count as no image of the
+class.
 
 ## When it helps
 class-imbalance, where a class has too few images to show what it looks like. It has not been shown to help: with 7
