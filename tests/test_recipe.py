@@ -39,11 +39,14 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "augment.per_class": st.dictionaries(
         TEXT, st.fixed_dictionaries({"flip": st.booleans(), "light": SHARES}), max_size=3
     ),
+    "augment.generated.images": st.dictionaries(TEXT, st.integers(1, 10_000), max_size=3),
+    "augment.generated.steps": st.integers(1, 100_000),
     "stop.epochs": st.integers(1, 100_000),
     "stop.early_stopping": st.none() | COUNTS,
     "seed": st.integers(0, 2**40),
     "batch_size": st.integers(2, 10**6),
 }
+OF_CLASSES = ("augment.per_class", "augment.generated.images")
 CHANGES = st.fixed_dictionaries({}, optional=FIELDS)
 
 
@@ -57,8 +60,8 @@ def test_yaml_there_and_back(changes: dict[str, Any]) -> None:
 
 @given(CHANGES, CHANGES)
 def test_differences_lead_from_one_recipe_to_the_other(mine: dict[str, Any], other: dict[str, Any]) -> None:
-    mine = {k: v for k, v in mine.items() if k != "augment.per_class"}  # a class that is gone has no value to set
-    other = {k: v for k, v in other.items() if k != "augment.per_class"}
+    mine = {k: v for k, v in mine.items() if k not in OF_CLASSES}  # a class that is gone has no value to set
+    other = {k: v for k, v in other.items() if k not in OF_CLASSES}
     a, b = Recipe().change(mine), Recipe().change(other)
     differences = a.differences(b)
     assert a.change({path: new for path, (_old, new) in differences.items()}) == b
@@ -99,6 +102,13 @@ def test_no_augment_is_not_active() -> None:
     assert not NO_AUGMENT.active
 
 
+def test_generated_images_are_asked_for_by_class_and_change_no_image() -> None:
+    recipe = Recipe().change({"augment": NO_AUGMENT.model_dump(), "augment.generated.images.Zanclus_cornutus": 40})
+    assert recipe.augment.generated.images == {"Zanclus_cornutus": 40}
+    assert not recipe.augment.active
+    assert Recipe().change(parse_assignments(["augment.generated.images.a=3"])).augment.generated.images == {"a": 3}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -115,6 +125,11 @@ def test_no_augment_is_not_active() -> None:
         ({"stop.epochs": 0}, "stop.epochs is 0"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"augment.per_class": {"a": {"spin": 1}}}, "spin"),
+        ({"augment.generated.images": {"a": 0}}, "augment.generated.images.a is 0: it should be greater than or equal"),
+        ({"augment.generated.images.a": "many"}, "augment.generated.images.a is 'many': it should be a valid integer"),
+        ({"augment.generated.images": 5}, "augment.generated.images is 5: it should be a valid dictionary"),
+        ({"augment.generated.steps": 0}, "augment.generated.steps is 0"),
+        ({"augment.generated.seconds": 9}, "augment.generated has images, steps"),
     ],
 )
 def test_a_wrong_field_gets_one_sentence_that_names_it(changes: dict[str, Any], sentence: str) -> None:

@@ -63,6 +63,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
         "augment.colour": st.sampled_from([0.0, 0.1]),
         "augment.erase": st.floats(0, 1),
         "augment.mixup": st.sampled_from([0.0, 0.2]),
+        "augment.generated.images": st.sampled_from([{}, {"perch": 50}, {"pike": 9}]),
         "batch_size": st.integers(2, 256),
         "surgery": st.sampled_from([[], ["activation=sigmoid"], ["norm=layer", "init=small"], ["residual"]]),
         "stop.epochs": st.integers(1, 200),

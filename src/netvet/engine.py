@@ -99,9 +99,20 @@ class LocalEngine:
             if self._tick is not None:
                 self._tick(report.epoch / report.epochs)
 
+        def after_step(step: int, _steps: int) -> None:
+            if self._tick is not None and step == 0:  # a GAN is being trained: this too must end in time
+                self._tick(0.0)
+
         began = monotonic()
         images = self._load(job.recipe)
-        outcome = train(job.recipe, out=job.folder, images=images, resume=_prepare(job, images), on_epoch=after_epoch)
+        outcome = train(
+            job.recipe,
+            out=job.folder,
+            images=images,
+            resume=_prepare(job, images),
+            on_epoch=after_epoch,
+            on_step=after_step,
+        )
         if not outcome.finished:
             raise KeyboardInterrupt
         metrics = _metrics(evaluate(job.folder, images, "val"))

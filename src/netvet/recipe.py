@@ -208,17 +208,33 @@ class Transforms(_Part):
     erase: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+class Generated(_Part):
+    """Images that a GAN, trained on the training split, adds to it.
+
+    `images`: class -> how many. `steps`: how long the GAN is trained, its budget. See `netvet.training.generate`.
+    """
+
+    images: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 600
+
+
 class Augment(Transforms):
-    """`Transforms` for all, `per_class` for the classes it names, and `mixup` (alpha of Zhang et al. 2018; 0: off)."""
+    """`Transforms` for all, `per_class` for the classes it names, and `mixup` (alpha of Zhang et al. 2018; 0: off);
+    `generated`: images that are added.
+    """
 
     mixup: NonNegative = 0.0
     per_class: dict[str, Transforms] = Field(default_factory=dict)
+    generated: Generated = Generated()
 
     @property
     def active(self) -> bool:
-        """Whether anything is changed at all."""
-        return self != NO_AUGMENT
+        """Whether any image is changed at all."""
+        return self != NO_AUGMENT and self.model_copy(update={"generated": Generated()}) != NO_AUGMENT
 
+
+OF_CLASSES = (["augment", "per_class"], ["augment", "generated", "images"])
+"""Mappings whose keys are classes, which the recipe does not know."""
 
 NO_AUGMENT = Augment(flip=False, rotate=0, scale=0, crop=0, light=0, colour=0, erase=0)
 
@@ -271,7 +287,7 @@ class Recipe(_Part):
                         )
                     )
                 node = node[name]
-            if not isinstance(node, dict) or (last not in node and parents != ["augment", "per_class"]):
+            if not isinstance(node, dict) or (last not in node and parents not in OF_CLASSES):
                 raise BadInput(
                     _("The recipe has no field {path!r}; {allowed}.").format(path=path, allowed=_allowed_here(parents))
                 )

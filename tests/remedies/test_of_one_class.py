@@ -40,6 +40,7 @@ def test_which_class_a_finding_names(finding: Finding | None, name: str | None) 
     assert named_class(finding) == name
     if name is None:
         assert treated("class-augment", {}, finding) is None
+        assert treated("gan-augment", {}, finding) is None
 
 
 def test_class_augment_is_for_that_class_alone() -> None:
@@ -87,3 +88,10 @@ def test_class_augment_leaves_the_images_of_other_classes_as_they_were() -> None
     )
     assert torch.equal(before[1::2], after[1::2])
     assert not any(torch.equal(a, b) for a, b in zip(before[::2], after[::2], strict=True))
+
+
+def test_gan_augment_asks_for_images_of_that_class_once() -> None:
+    assert treated("gan-augment", {}) == {"augment.generated.images.perch": 100}
+    pike = {"augment.generated": {"images": {"pike": 7}, "steps": 30}}
+    assert treated("gan-augment", pike) == {"augment.generated.images.perch": 100}
+    assert treated("gan-augment", {"augment.generated.images.perch": 7}) is None

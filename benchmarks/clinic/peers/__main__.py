@@ -130,8 +130,11 @@ def _kept(run: Run, book: words.Book, epochs: int | None) -> bool:
 
 
 def digest(recipe: Recipe) -> str:
-    """Of all that determines a run."""
-    return blake2b(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode(), digest_size=8).hexdigest()
+    """Of all that determines a run. Generated images, which came after the first runs were heard, count where asked."""
+    tree = recipe.model_dump(mode="json")
+    if not recipe.augment.generated.images:
+        del tree["augment"]["generated"]
+    return blake2b(json.dumps(tree, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _scores() -> str:

@@ -17,6 +17,7 @@ from netvet.locale import _, language
 from netvet.report import facts, pictures, tables, words
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.files import put
+from netvet.report.generated import paintings
 from netvet.report.model import Report
 from netvet.rule import Finding
 from netvet.trace import Trace
@@ -124,6 +125,7 @@ def _page(report: Report) -> dict[str, Any]:
         "confusions": facts.top_confusions(matrix, names) if matrix is not None else [],
         "wrong": pictures.wrong(trace),
         "leaked": pictures.leaked(trace),
+        "paintings": paintings(trace),
         "doubtful": any(f.rule == LEAKAGE for f in diagnosis.findings),
         "data_lines": tables.data_lines(report),
         "class_table": tables.class_table(report),
@@ -148,6 +150,7 @@ def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("layers", _("Layers"), charts["layers"]),
         ("classes", _("Classes"), charts["classes"]),
         ("images", _("Images"), page["wrong"] or page["leaked"]),
+        ("generated", _("Generated images"), page["paintings"]),
         ("data", _("Data"), page["data_lines"] or page["class_table"]),
         ("replay", _("To repeat it"), page["recipe"] or page["environment"]),
     ]

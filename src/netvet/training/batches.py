@@ -17,7 +17,7 @@ from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
 
 EVALUATION_BATCH = 256
-ORDER, AUGMENT, DROPOUT = 1, 2, 3  # which stream of random numbers
+ORDER, AUGMENT, DROPOUT, GENERATE = 1, 2, 3, 4  # which stream of random numbers
 
 
 def stream(seed: int, purpose: int, epoch: int, batch: int = 0) -> int:
@@ -69,27 +69,41 @@ def seed_noise(seed: int) -> None:
 
 def pixels(images: ImageSet, rows: NDArray[np.int64], device: torch.device) -> Tensor:
     """Images as float32 (batch, 3, h, w) in 0..1, channels_last in memory (the cache holds them so)."""
-    batch = torch.from_numpy(images.images[rows]).permute(0, 3, 1, 2).to(device, non_blocking=True)
-    return batch.float().div_(255)
+    return floats(images.images[rows], device)
+
+
+def floats(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(batch, h, w, 3) in 0..255 as float32 (batch, 3, h, w) in 0..1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).to(device, non_blocking=True).float().div_(255)
 
 
 def order(recipe: Recipe, images: ImageSet, epoch: int) -> NDArray[np.int64]:
     """The training images of one epoch, in the order in which they are shown."""
     train = images.indices("train")
+    return drawn(recipe, train, images.labels[train], len(images.classes), epoch)
+
+
+def drawn(
+    recipe: Recipe, rows: NDArray[np.int64], labels: NDArray[np.int64], classes: int, epoch: int
+) -> NDArray[np.int64]:
+    """`rows`, whose labels are given, in the order in which an epoch shows them."""
     generator = torch.Generator().manual_seed(stream(recipe.seed, ORDER, epoch))
     if recipe.sampler.name == "shuffle":
-        shuffled: NDArray[np.int64] = train[torch.randperm(len(train), generator=generator).numpy()]
+        shuffled: NDArray[np.int64] = rows[torch.randperm(len(rows), generator=generator).numpy()]
         return shuffled
-    labels = images.labels[train]
-    share = 1 / np.bincount(labels, minlength=len(images.classes)).clip(1)
-    chosen = torch.multinomial(torch.from_numpy(share[labels]), len(train), replacement=True, generator=generator)
-    drawn: NDArray[np.int64] = train[chosen.numpy()]
-    return drawn
+    share = 1 / np.bincount(labels, minlength=classes).clip(1)
+    chosen = torch.multinomial(torch.from_numpy(share[labels]), len(rows), replacement=True, generator=generator)
+    found: NDArray[np.int64] = rows[chosen.numpy()]
+    return found
 
 
 def steps_per_epoch(recipe: Recipe, images: ImageSet) -> int:
-    """Optimiser steps an epoch. A last batch of a single image is left out: batch norm cannot use it."""
-    count = len(images.indices("train"))
+    """Optimiser steps an epoch."""
+    return steps(recipe, len(images.indices("train")))
+
+
+def steps(recipe: Recipe, count: int) -> int:
+    """Batches of so many images. A last batch of a single image is left out: batch norm cannot use it."""
     full, rest = divmod(count, recipe.batch_size)
     return max(1, full + (rest > 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +62,16 @@ def setup(
     }
     for key, value in plain.items():
         writer.meta(key, value)
+    writer.flush()
+
+
+def painted(writer: TraceWriter, counts: Mapping[str, int], told: Sequence[str]) -> None:
+    """Generated images that the run trains on, by class, and what is told of them."""
+    writer.unit("generated_images", "images")
+    for where, count in counts.items():
+        writer.add(0, "generated_images", float(count), where)
+    data = writer.get_meta("data")
+    writer.meta("data", {**data, "notes": [*data["notes"], *told]})
     writer.flush()
 
 

@@ -20,7 +20,7 @@ from netvet.locale import _
 from netvet.probe import watch
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
-from netvet.training import batches, checkpoint, journal, losses, optimizers, schedules
+from netvet.training import batches, checkpoint, generate, journal, losses, optimizers, schedules
 from netvet.training.claim import claim, interruptible
 from netvet.training.claim import recorded as recorded
 from netvet.training.device import choose, environment
@@ -28,6 +28,7 @@ from netvet.training.freezing import freeze
 from netvet.training.metrics import Summary
 from netvet.training.passes import predict as predict
 from netvet.training.passes import recalibrate_on
+from netvet.training.pool import Pool
 from netvet.training.start import build as build
 from netvet.training.start import load_images as load_images
 
@@ -103,7 +104,12 @@ def train(
             sentence = _("{run} holds a run already: add --resume to go on with it, or choose another --out.")
             raise BadInput(sentence.format(run=run))
         loaded = images if images is not None else load_images(recipe, progress=False)
-        session = _Session(recipe, run, loaded, watched=watched)
+        painted = None
+        if recipe.augment.generated.images:
+            painted = generate.paint_for(recipe, loaded, run, generate.telling(stop, on_step))
+            if painted is None:
+                return Outcome(run, 0, 0, 0, 0.0, finished=False)
+        session = _Session(recipe, run, loaded, painted, watched=watched)
         try:
             return session.go(resume, stop, on_epoch, on_step)
         finally:
@@ -113,14 +119,17 @@ def train(
 class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
-    def __init__(self, recipe: Recipe, run: Path, images: ImageSet, *, watched: bool) -> None:
+    def __init__(
+        self, recipe: Recipe, run: Path, images: ImageSet, painted: generate.Painted | None, *, watched: bool
+    ) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
                 sentence = _("{source} has fewer than 2 {split} images: add images, or change data.val.")
                 raise BadInput(sentence.format(source=recipe.data.source, split=split))
-        self.recipe, self.run, self.images = recipe, run, images
+        self.recipe, self.run, self.images, self.painted = recipe, run, images, painted
+        self.pool = Pool(images, painted.added if painted is not None else None)
         self.machine = choose(recipe)
-        self.steps_per_epoch = batches.steps_per_epoch(recipe, images)
+        self.steps_per_epoch = self.pool.steps_per_epoch(recipe)
         self.steps = self.steps_per_epoch * recipe.stop.epochs
         self.model, self.statistics = build(recipe, images, self.machine)
         self.optimizer = optimizers.build(recipe.optimizer, self.model)
@@ -128,8 +137,7 @@ class _Session:
         thawed = max(1, recipe.stop.epochs - frozen)
         self.schedule = schedules.build(recipe.schedule, self.optimizer, thawed, self.steps_per_epoch, lr)
         self.schedule.wait(frozen * self.steps_per_epoch, lr)
-        counts = torch.bincount(torch.from_numpy(images.labels[images.indices("train")]), minlength=len(images.classes))
-        self.criterion = losses.build(recipe.loss, counts.to(self.machine.device))
+        self.criterion = losses.build(recipe.loss, self.pool.counts().to(self.machine.device))
         self.at = _Progress()
         self.writer = TraceWriter(run)
         self.watcher = (
@@ -157,6 +165,8 @@ class _Session:
             journal.setup(
                 self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch
             )
+            if self.painted is not None:
+                journal.painted(self.writer, self.painted.counts, self.painted.told)
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
             if not self._epoch(stop, on_epoch, on_step):
@@ -178,7 +188,7 @@ class _Session:
         began, first = time.monotonic(), self.at.batch
         if self.recipe.model.frozen:
             freeze(self.model, self.optimizer, frozen=self.at.epoch < self.recipe.model.frozen)
-        rows = batches.order(self.recipe, self.images, self.at.epoch)
+        rows = self.pool.order(self.recipe, self.at.epoch)
         size = self.recipe.batch_size
         for batch in range(first, self.steps_per_epoch):
             self._step(rows[batch * size : (batch + 1) * size], batch)
@@ -219,8 +229,7 @@ class _Session:
 
     def _step(self, rows: Any, batch: int) -> None:
         seed, epoch = self.recipe.seed, self.at.epoch
-        images = batches.pixels(self.images, rows, self.machine.device)
-        labels = torch.from_numpy(self.images.labels[rows])
+        images, labels = self.pool.batch(rows, self.machine.device)
         targets = labels
         if self.recipe.augment.active:
             generator = torch.Generator().manual_seed(batches.stream(seed, batches.AUGMENT, epoch, batch))
