@@ -83,7 +83,7 @@ def _trained(
     names = tuple(str(label) for label in range(int(labels.max()) + 1))
     share = (1 / torch.bincount(labels).clamp(min=1).double())[labels]  # every class equally often
     painter, critic = (net(len(names), real.shape[1]).to(device) for net in (Generator, Discriminator))
-    average = AveragedModel(painter, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
+    average = AveragedModel(painter, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)  # type: ignore[no-untyped-call]
     painting, judging = (torch.optim.Adam(net.parameters(), RATE, BETAS) for net in (painter, critic))
     settings = DIFFERENTIABLE.model_copy(update={"flip": flip})
 
