@@ -19,7 +19,7 @@ class Stuck:
     """A class that stays behind.
 
     `place`: its name. `curve`: the validation AUC, the validation recall or the training recall that shows it.
-    `value`: its mean over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
+    `value`: its median over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
     """
 
     place: str
@@ -46,14 +46,14 @@ def stuck(
     found: dict[str, Stuck] = {}
     for name in ("val_auc", "val_recall", "train_recall"):
         curves = [trace.series(name, place) for place in names]
-        ends = np.array([last_third(curve).mean() if len(curve) else np.nan for curve in curves])
+        ends = np.array([np.median(last_third(curve)) if len(curve) else np.nan for curve in curves])
         usual = quantile(ends, 0.5 if name == "val_auc" else 0.75)
         limit = usual - margin if name == "val_auc" else share * usual
         if not usual >= (auc if name == "val_auc" else recall):
             continue
         for place, curve, value in zip(names, curves, ends.tolist(), strict=True):
             highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
-            if place in found or not highest < limit or (gain >= still and highest + gain >= limit):
+            if place in found or not highest < limit or (gain >= still and value + gain >= limit):
                 continue
             found[place] = Stuck(place, curve, value, usual, limit)
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))

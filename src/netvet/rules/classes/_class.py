@@ -43,6 +43,7 @@ class Limits:
     rest: float = 0.9
     gain: float = 0.3
     gap: float = 0.1
+    poor: float = 0.7
     few: float = 0.2
 
 

@@ -43,7 +43,7 @@ def lack(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         and surely_more(measured("probe_recall"), n, measured("val_recall"), n) >= limits.gain
     ):
         return "head"
-    if one and image >= max(limits.rest, probe + limits.gap) and probe < limits.pair:
+    if one and image >= max(limits.rest, probe + limits.gap) and probe < limits.poor:
         return "network"
     whole, alone = measured("image_auc"), measured("probe_auc")
-    return "network" if whole >= max(limits.rest, alone + limits.gap) and alone < limits.pair else ""
+    return "network" if whole >= max(limits.rest, alone + limits.gap) and alone < limits.poor else ""

@@ -13,7 +13,7 @@ run (`image_auc`, `image_pair_auc` of `label-audit`). The pair is the class and 
 It is the resolution where at `data.image_size` neither tells the two apart (both below `pair`), and at twice that size
 features of the images do (`detail_double` of the `detail-size` exam: at least `rest`, and `gap` more than
 `detail_same`). It is the network where the images hold the difference (an AUC of `rest` or more) and the network's
-features do not (below `pair`, and `gap` less); its receptive field is named where it is smaller than half of the image.
+features do not (below `poor`, and `gap` less); its receptive field is named where it is smaller than half of the image.
 It is the last layer where the network's features do hold it (an AUC of `rest` or more), and the probe surely (by
 Newcombe's interval) recognises at least `gain` more of the class than the network itself.
 
@@ -80,11 +80,12 @@ def check(
     pair: float = 0.85,
     rest: float = 0.9,
     gap: float = 0.1,
+    poor: float = 0.7,
     gain: float = 0.3,
     few: float = 0.2,
 ) -> Iterator[Finding]:
-    """`together`, `few`: shares, 0..1; `pair`, `rest`, `gap`: AUC; `gain`: recall, 0..1."""
-    limits = Limits(together=together, pair=pair, rest=rest, gap=gap, gain=gain, few=few)
+    """`together`, `few`: shares, 0..1; `pair`, `rest`, `gap`, `poor`: AUC; `gain`: recall, 0..1."""
+    limits = Limits(together=together, pair=pair, rest=rest, gap=gap, poor=poor, gain=gain, few=few)
     found = case(trace, limits)
     if found is None or found.why != "features":
         return
@@ -119,7 +120,7 @@ def _network(trace: Trace, found: Case, limits: Limits) -> Finding:
     place = found.stuck.place
     of_pair = (
         found.taken >= limits.together
-        and trace.last("probe_pair_auc", place) < limits.pair
+        and trace.last("probe_pair_auc", place) < limits.poor
         and trace.last("image_pair_auc", place) >= limits.rest
     )
     names = ("probe_pair_auc", "image_pair_auc") if of_pair else ("probe_auc", "image_auc")
