@@ -7,6 +7,8 @@ default recipe learns tens of fish species; elsewhere doubles the width, up to 1
 ## When it helps
 under-capacity: the net cannot even learn its training images by heart, and it is neither the learning rate nor the
 signal.
+Also weak-features, where the layers see too little of the image at once; how much it gains there was not
+measured.
 
 ## What it costs
 Time and memory: twice the width is four times the parameters and nearly four times the work. Does not apply to timm

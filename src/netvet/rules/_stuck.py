@@ -53,7 +53,7 @@ def stuck(
             continue
         for place, curve, value in zip(names, curves, ends.tolist(), strict=True):
             highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
-            if place in found or not highest < limit or (gain >= still and value + gain >= limit):
+            if place in found or not highest < limit or (gain >= still and value + 2 * gain >= limit):
                 continue
             found[place] = Stuck(place, curve, value, usual, limit)
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))

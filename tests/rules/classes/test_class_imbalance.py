@@ -69,3 +69,12 @@ def test_takes_the_rarest_class_that_has_a_curve_and_no_frequent_one() -> None:
     assert "images of species 5 gave" in assert_fires(RULE, rarer, where="species 7").message
     frequent = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 0", 0.71, 0.78, 0.83, 0.03, 0.08)})
     assert "gave an AUC" not in assert_fires(RULE, frequent).message
+
+
+def test_one_class_that_is_rare_and_stuck_among_even_ones() -> None:
+    rare = {"class_images@species 3": 6.0, "val_recall@species 3": 0.0}
+    found = assert_fires(RULE, altered(healthy_trace(), {"class_images@*": 70.0, **rare}))
+    assert found.where == "species 3"
+    assert "has 6 training images" in found.message
+    assert_silent(RULE, altered(healthy_trace(), {"class_images@*": 70.0, "class_images@species 3": 6.0}))
+    assert_silent(RULE, altered(healthy_trace(), {"class_images@*": 70.0, "val_recall@species 3": 0.0}))

@@ -82,3 +82,15 @@ def test_says_what_class_weights_by_the_effective_number_do() -> None:
     # effective numbers 18.2 and 70.1: weights 1/18.2 and 1/70.1, whose mean over 20 and 840 images is 0.0152
     assert "by the effective number of images are on, which count each of its 20 training images 3.6 times" in message
     assert "and it is stuck even so." in message
+
+
+def test_a_class_that_creeps_up_is_stuck() -> None:
+    creeping = [0.0, 0.0, 0.02, 0.09]
+    found = assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": creeping}))
+    assert found.where == "species 3"
+
+
+def test_a_few_epochs_of_luck_are_no_recovery() -> None:
+    lucky = [0.0] * 14 + [0.9] * 3 + [0.0] * 3
+    found = assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": lucky}))
+    assert found.where == "species 3"
