@@ -55,7 +55,7 @@ QUESTIONS = (
     Question("lr-30-times-too-high", BARE, {"optimizer.lr": 0.6}),
     Question(
         "20-layers-small-weights",
-        {"model.depth": 20, "model.pool_every": 4},
+        {"model.depth": 20, "model.pool_every": 5, "data.image_size": 32, "model.width": 12},
         {"model.init": "small", "model.norm_after": "none"},
     ),
     Question("dead-relu", BARE, {"model.bias": -3.0}),
