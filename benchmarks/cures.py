@@ -38,6 +38,7 @@ from netvet.trials.budget import shortened
 from netvet.visit import examine
 
 START = {"data.image_size": 48, "model.width": 16, "stop.epochs": 10}
+DEEP = {"model.depth": 20, "model.pool_every": 5, "data.image_size": 32, "model.width": 12}
 BARE = {"model.norm_after": "none", "optimizer.lr": 0.02}
 
 
@@ -55,8 +56,8 @@ QUESTIONS = (
     Question("lr-30-times-too-high", BARE, {"optimizer.lr": 0.6}),
     Question(
         "20-layers-small-weights",
-        {"model.depth": 20, "model.pool_every": 5, "data.image_size": 32, "model.width": 12},
-        {"model.init": "small", "model.norm_after": "none"},
+        {**DEEP, "optimizer.name": "adam", "optimizer.lr": 0.001, "model.norm_after": "none"},
+        {"model.init": "small"},
     ),
     Question("dead-relu", BARE, {"model.bias": -3.0}),
 )

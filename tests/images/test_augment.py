@@ -16,7 +16,7 @@ from netvet.images.augment import augment
 from netvet.recipe import NO_AUGMENT, Augment, Transforms
 
 CLASSES = ("cod", "eel", "ray")
-OFF = NO_AUGMENT.model_dump(exclude={"mixup", "per_class"})
+OFF = NO_AUGMENT.model_dump(exclude={"mixup", "per_class", "generated"})
 
 
 def only(**fields: object) -> Augment:

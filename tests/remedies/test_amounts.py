@@ -158,7 +158,7 @@ def treated(name: str, changes: dict[str, Any], *best: float) -> dict[str, Any] 
             "transfer",
             {"surgery": ["init=he"], "augment.rotate": 40.0, "stop.epochs": 9, "schedule.name": "constant"},
             {
-                "data.image_size": 112,
+                "data.image_size": 128,
                 "model.name": "tf_efficientnet_lite0",
                 "model.weights": "imagenet",
                 "optimizer.name": "adamw",
