@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netvet.partner import partners as partners
-
 if TYPE_CHECKING:
     from netvet.exams._trained import Trained
 

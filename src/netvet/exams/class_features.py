@@ -52,7 +52,8 @@ GIVES = (
 def take(patient: Patient) -> str:
     """Probe the features of a patient's classes."""
     from netvet.exams import _trained
-    from netvet.exams._frozen import auc, frozen, partners, probe
+    from netvet.exams._frozen import auc, frozen, probe
+    from netvet.partner import partners
     from netvet.trace import Trace
 
     subject, record = _trained.load(patient), patient.record

@@ -54,7 +54,7 @@ CANVAS = 256
 def take(patient: Patient) -> str:
     """Measure at what size a patient's classes can be told apart."""
     from netvet.exams import _trained
-    from netvet.exams._frozen import partners
+    from netvet.partner import partners
     from netvet.trace import Trace
 
     trace, record, own = Trace.open(patient.run), patient.record, patient.recipe.data.image_size

@@ -52,7 +52,8 @@ def take(patient: Patient) -> str:
     """Judge every label of a patient's images."""
     from netvet.audit import labels
     from netvet.exams._described import described
-    from netvet.exams._frozen import auc, partners
+    from netvet.exams._frozen import auc
+    from netvet.partner import partners
     from netvet.trace import Trace
 
     images, record = patient.images, patient.record

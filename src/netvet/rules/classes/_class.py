@@ -32,7 +32,8 @@ class Limits:
     """What a class is judged by. `effect`: Cliff's delta. `errors`: share of its labels; `above`: times the median of
     the others. `together`: share of the missed images, or of the likely errors, that goes to one class. `pair`, `rest`:
     AUC against that class and against all but it. `gain`: recall by which the augmentation surely raises it. `gap`: AUC
-    by which the network's features surely lack what the images hold. `few`: share of the images of the largest class.
+    by which the network's features surely lack what the images hold, and `poor`: below which they do. `few`: share of
+    the images of the largest class.
     """
 
     effect: float = 0.8
