@@ -85,7 +85,8 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
         if limit is not None:
             axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=DASHES)
         if not log:
-            margin = 0.12 * max(float(np.ptp(values)), 0.02 * float(np.abs(values).max()), 1e-9)
+            least = 0.1 if is_share(first.name) and not values.any() else 1e-9  # 0 % throughout: no axis of 1e-08 %
+            margin = 0.12 * max(float(np.ptp(values)), 0.02 * float(np.abs(values).max()), least)
             low, high = float(values.min()) - margin, float(values.max()) + margin
             if values.min() >= 0:
                 low = max(low, 0.0)
