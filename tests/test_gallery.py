@@ -18,7 +18,7 @@ from netvet.trace import Trace, TraceWriter
 from tests.exams.patients import squares
 
 Arrays = Mapping[str, NDArray[Any]]
-PLACES = {"nearest_pairs", "quality_worst", "quality_usual", "augmented_rows", "augmented_images"}
+PLACES = {"form_rows", "nearest_pairs", "quality_worst", "quality_usual", "augmented_rows", "augmented_images"}
 ROWS = np.array([0, 4, 8, 12, 16, 20])  # of class a; one more is of class b, and so on
 RECORDED: Mapping[str, Arrays] = {
     "label-noise": {
@@ -27,6 +27,7 @@ RECORDED: Mapping[str, Arrays] = {
         "label_wrong": np.linspace(0.99, 0.6, 40),
     },
     "look-alike-classes": {"nearest_pairs": np.stack([ROWS, ROWS + 1], axis=1)},
+    "scattered-class": {"form_rows": np.stack([ROWS, [0, 0, 0, 1, 1, 0]], axis=1)},
     "low-quality-images": {"quality_worst": ROWS, "quality_usual": ROWS + 2},
     "harmful-augmentation": {
         "augmented_rows": np.stack([ROWS, np.full(6, 1), np.zeros(6, int)], axis=1),
@@ -36,6 +37,7 @@ RECORDED: Mapping[str, Arrays] = {
 SAID = {
     "label-noise": ["→ d", "wrong: 99%"],
     "look-alike-classes": ["a", "beside b"],
+    "scattered-class": ["form 1"],
     "low-quality-images": ["dark", "low in contrast", "beside c"],
     "harmful-augmentation": ["as it is: b", "changed: a"],
 }
@@ -90,6 +92,7 @@ def test_few_images_of_the_class_with_what_is_said_of_them(rule: str, tmp_path: 
         "{name}",
         "dark",
         "as it is: {name}",
+        "form {n:.0f}",
     )  # to be translated where it is shown
 
 

@@ -54,6 +54,7 @@ def class_score(found: Sequence[Case]) -> dict[str, Any]:
             "confusion": {name: _firsts(_of(pairs, name)) for name in names},
         },
         "stuck_alarms": _alarms(healthy),
+        "stuck_alarms_none_behind": _alarms([case for case in healthy if not case.behind]),
         "stuck_alarms_own": _alarms([case for case in healthy if case.run.of_class]),
         "harmless": {
             "runs": len(harmless),
@@ -111,11 +112,13 @@ def class_table(figures: dict[str, Any]) -> str:
     for name, row in confusion.items():
         lines.append(f"| {name} | {' | '.join(str(row.get(column, '')) for column in columns)} |")
     alarms, harmless = figures["stuck_alarms"], figures["harmless"]
+    even = figures["stuck_alarms_none_behind"]
     low, high = alarms["interval"]
     lines += [
         "",
         f"A stuck class is seen in {alarms['alarms']} of {alarms['healthy']} healthy runs (95 % interval {low:.0%} to "
-        f"{high:.0%}), and {alarms['called_sick']} are called sick for it.",
+        f"{high:.0%}), and {alarms['called_sick']} are called sick for it. Where no class ends with half of the median "
+        f"class's recall or less, it is seen in {even['alarms']} of {even['healthy']}.",
         f"Planted, and the class did not fall: {harmless['runs']} runs, {harmless['alarms']} of them called sick.",
     ]
     return "\n".join(lines)

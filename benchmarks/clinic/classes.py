@@ -247,7 +247,7 @@ def _own() -> tuple[Kind, ...]:
         Kind(few, "few-photographs", "f4k23", "even", _source(victim=_same(3), few=(12, 6, 3))),
         Kind(noise, "swapped-photographs", "f4k23", "even", _source(victim=_same(3), mix=(0.45, 0.55, 0.65))),
         Kind("look-alike-classes", "one-species", "f4k23", "steep", _source(victim=_same(0), dealt=(0.4, 0.33, 0.25))),
-        Kind("scattered-class", "several-species", "f4k23", "even", _source(victim=_same(3), merged=(2, 3, 4))),
+        Kind("scattered-class", "one-name", "f4k23", "even", _source(victim=_same(1), each=(60, 50, 40), merged=(3, 4, 4))),
         Kind(quality, "night", "f4k23", "steep", _source(**both, dark=(0.94, 0.97, 0.99))),
         Kind(quality, "blurred", "f4k23", "steep", _source(**both, blur=(0.12, 0.2, 0.3))),
         Kind("harmful-augmentation", "one-class", "f4k23", "even", _augmented),
@@ -273,7 +273,7 @@ def victims(recipe: Recipe, base: Healthy) -> tuple[str, ...]:
     names = _names(base)
     if "lookalike" in options:
         return names[:2]
-    if not options.keys() & {"victim", "spread", "mix", "dark", "blur"}:
+    if not options.keys() & {"victim", "kinds", "spread", "mix", "dark", "blur"}:
         return ()
     first = int(options.get("victim", 0))
     if float(options.get("dealt", 0)):

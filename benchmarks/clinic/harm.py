@@ -24,12 +24,15 @@ without the fault:
   one) is compared with the mean of these.
 
 A healthy run learns well when its balanced accuracy is at least `LEARNS` (90 %) of the best that a healthy run reaches
-on the same images.
+on the same images. It leaves no class behind when each class's recall on validation at the end is more than `LEFT`
+(half) of the median class's. This one came after the runs were scored, so every run still counts, and those that leave
+no class behind are counted apart besides.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,6 +103,13 @@ def _of_parts(control: Trace, measure: str, name: str) -> float:
 def accuracy(trace: Trace, split: str = "val") -> float:
     """Balanced accuracy at the end of a run, 0..1; 0 where the loss is not finite."""
     return trace.last(f"{split}_balanced_accuracy") if math.isfinite(trace.last(f"{split}_loss")) else 0.0
+
+
+def leaves_behind(trace: Trace) -> bool:
+    """Whether a class ends with at most half of the median class's recall on validation, whatever was planted."""
+    recalls = sorted(trace.last("val_recall", name) for name in trace.places("val_recall"))
+    recalls = [recall for recall in recalls if math.isfinite(recall)]
+    return bool(recalls) and recalls[0] <= LEFT * statistics.median(recalls)
 
 
 def gap(trace: Trace) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clinic import store
-from benchmarks.clinic.harm import LEARNS, Harm, accuracy, class_harm, harm
+from benchmarks.clinic.harm import LEARNS, Harm, accuracy, class_harm, harm, leaves_behind
 from benchmarks.clinic.plan import Run, runs
 from netvet.rule import Diagnosis, diagnose
 from netvet.trace import Observation, Trace
@@ -36,7 +36,8 @@ class Case:
     `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy,
     sick or undecided. `message`: the first finding's. `took`: None in a healthy run, else whether the planted fault did
     harm; `numbers` say so. `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run,
-    whether it learns well. `stuck`: whether the symptom stuck-class shows.
+    whether it learns well. `stuck`: whether the symptom stuck-class shows. `behind`: whether a class is left behind, by
+    recorded recall alone.
     """
 
     run: Run
@@ -49,6 +50,7 @@ class Case:
     early: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
     learns: bool = True
     stuck: bool = False
+    behind: bool = False
 
     @property
     def first(self) -> bool:
@@ -100,6 +102,7 @@ def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose
                 {share: named(by(truncated(trace, share))) for share in SHARES} if early and run.rule else {},
                 bool(run.rule) or accuracy(trace) >= LEARNS * best[run.recipe.data.source],
                 any(f.rule == "stuck-class" for f in diagnosis.findings),
+                leaves_behind(trace),
             )
         )
     return found, missing

@@ -109,7 +109,7 @@ def test_a_class_run_has_the_recipe_and_the_seed_of_its_twin() -> None:
             assert run.victims
     for half in plan.HALVES:
         here = [run for run in mine if run.half == half]
-        for rule in {run.rule for run in here} - {"class-imbalance", "weak-features", "scattered-class"}:
+        for rule in {run.rule for run in here} - {"class-imbalance", "weak-features"}:
             assert Counter(run.family for run in here if run.rule == rule and not run.also) == {"reef": 4, "f4k23": 4}
         assert len({(run.rule, run.also) for run in here if run.also}) >= 3
         assert len([run for run in plan.runs() if run.of_class and not run.rule and run.half == half]) >= 10

@@ -241,6 +241,18 @@ def test_a_spread_class_has_several_looks() -> None:
     assert 0 < change[0] < change[1]
 
 
+def test_several_species_can_have_one_name() -> None:
+    one, some = painted(SMALL), painted(replace(SMALL, kinds=3))
+    looks = some.truth["morph"][some.truth["label"] == 0]
+    assert np.bincount(looks, minlength=3).tolist() == [len(looks[i::3]) for i in range(3)]
+    assert not some.truth["morph"][some.truth["label"] != 0].any()
+    assert np.array_equal(of_class(one, 0)[looks == 0], of_class(some, 0)[looks == 0])
+    others = [of_class(some, 0)[looks == k].mean(axis=(0, 1, 2)) for k in (1, 2)]
+    assert np.abs(others[0] - others[1]).max() > 1
+    with pytest.raises(BadInput, match="kinds and spread"):
+        replace(SMALL, kinds=2, spread=0.5)
+
+
 def test_the_frames_of_a_fish_share_its_look() -> None:
     truth = painted(replace(SMALL, spread=1.0, groups=3)).truth
     for fish in np.unique(truth["fish"]):
@@ -367,7 +379,7 @@ share = st.floats(0, 1)
         mix=share,
         imbalance=st.floats(1, 10_000),
         lookalike=st.none() | share,
-        spread=share,
+        kinds=st.integers(1, 8),
         blur=share,
         dark=share,
         victim=st.integers(0, 4),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from zlib import crc32
 
 from benchmarks.clinic.peers import meaning, words
 from benchmarks.clinic.plan import Run, runs
@@ -68,7 +69,9 @@ def _train(asked: argparse.Namespace, argv: list[str]) -> int:
         everything = words.Book()
     if book.versions != versions():
         book = words.Book(versions=versions())
-    wanted = [run for run in runs() if asked.half in (None, run.half) and asked.only in run.name]
+    chosen = [run for run in runs() if asked.half in (None, run.half) and asked.only in run.name]
+    wanted = [run for run in chosen if not run.also]  # pairs are in no figure of the peers
+    wanted.sort(key=lambda run: crc32(run.name.encode()))  # by lot: what is heard so far is a fair part of the whole
     wanted = wanted[int(first or 0) :: int(every or 1)]
     missing = [run for run in wanted if not _kept(run, everything, asked.epochs)]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} runs are kept.", flush=True)

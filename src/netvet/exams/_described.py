@@ -1,5 +1,5 @@
-"""Features of a patient's images that owe nothing to its run, for the exams that judge the data: described once, though
-several exams ask.
+"""Features of a patient's images that owe nothing to its run, and which images are of one animal, for the exams that
+judge the data: described once, though several exams ask.
 """
 
 from __future__ import annotations
@@ -32,3 +32,16 @@ def described(images: ImageSet) -> Floats:
     values.setflags(write=False)
     _last = weakref.ref(images.images), values
     return values
+
+
+def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """The number of the group of each row (of all); of its near-duplicates, where no groups are known."""
+    from netvet.audit import duplicates, looks
+
+    chosen = np.arange(len(images.labels)) if rows is None else rows
+    known, pixels = images.known_groups, images.images if rows is None else images.images[chosen]
+    return duplicates.members(
+        None if known is None else known[chosen],
+        len(chosen),
+        lambda: duplicates.find(looks.look(pixels), images.labels[chosen], None, pixels),
+    )

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from netvet.trace import Trace
-
 CLASSES, IMAGES = 3, 300
 SMALLEST, LARGEST = 8, 128
 CANVAS = 256
@@ -54,6 +52,8 @@ CANVAS = 256
 def take(patient: Patient) -> str:
     """Measure at what size a patient's classes can be told apart."""
     from netvet.exams import _trained
+    from netvet.exams._described import member
+    from netvet.exams._hardest import hardest
     from netvet.partner import partners
     from netvet.trace import Trace
 
@@ -66,7 +66,7 @@ def take(patient: Patient) -> str:
     field = receptive_field(_trained.load(patient).last, own)
     record.add(0, "receptive_field", float(field))
     partner, told = partners(trace.array("val_confusion")), ""
-    for name in _behind(trace):
+    for name in hardest(trace, CLASSES):
         k = patient.images.classes.index(name)
         if k not in partner:
             continue
@@ -79,7 +79,7 @@ def take(patient: Patient) -> str:
         for kind, size in (("half", own // 2), ("same", own), ("double", 2 * own)):
             if (size < SMALLEST or size > max(own, LARGEST)) or (pixels := _pixels(patient, rows, size)) is None:
                 continue
-            found[size] = _apart(pixels, patient.images.labels[rows] == k, _member(patient, rows))
+            found[size] = _apart(pixels, patient.images.labels[rows] == k, member(patient.images, rows))
             record.add(0, f"detail_{kind}", found[size], name)
         text = _("{name} and {partner} are told apart by features of the images with an AUC of {aucs}.")
         aucs = ", ".join(_("{auc:.2f} at {size} px").format(auc=auc, size=size) for size, auc in found.items())
@@ -161,34 +161,11 @@ def _linear(module: Any) -> None:
             module.bias.data.zero_()
 
 
-def _behind(trace: Trace) -> list[str]:
-    """The stuck classes, the worst first; where none is, the one of the lowest AUC on validation."""
-    from netvet.rules._stuck import stuck
-
-    known = trace.meta.get("classes", ())
-    found = [each.place for each in stuck(trace) if each.place in known][:CLASSES]
-    places = [name for name in trace.places("val_auc") if name in known]
-    return found or sorted(places, key=lambda name: trace.last("val_auc", name))[:1]
-
-
 def _rows(patient: Patient, pair: tuple[int, int]) -> NDArray[np.int64]:
     """At most `IMAGES` rows of each of two classes, ascending, always the same."""
     random = np.random.default_rng(0)
     chosen = [random.permutation(np.flatnonzero(patient.images.labels == k))[:IMAGES] for k in pair]
     return np.sort(np.concatenate(chosen)).astype(np.int64)
-
-
-def _member(patient: Patient, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of the group of each row; of its near-duplicates, where no groups are known."""
-    from netvet.audit import duplicates, looks
-
-    images, known = patient.images, patient.images.known_groups
-    pixels = images.images[rows]
-    return duplicates.members(
-        None if known is None else known[rows],
-        len(rows),
-        lambda: duplicates.find(looks.look(pixels), images.labels[rows], None, pixels),
-    )
 
 
 def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[np.int64]) -> float:

@@ -35,8 +35,6 @@ from netvet.locale import _
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from netvet.images.dataset import ImageSet
-
 MOST = 200  # suspects that are kept
 
 
@@ -51,13 +49,13 @@ MOST = 200  # suspects that are kept
 def take(patient: Patient) -> str:
     """Judge every label of a patient's images."""
     from netvet.audit import labels
-    from netvet.exams._described import described
+    from netvet.exams._described import described, member
     from netvet.exams._frozen import auc
     from netvet.partner import partners
     from netvet.trace import Trace
 
     images, record = patient.images, patient.record
-    found = labels.find(described(images), images.labels, _member(images))
+    found = labels.find(described(images), images.labels, member(images))
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
     partner = partners(Trace.open(patient.run).array("val_confusion"))
@@ -97,14 +95,3 @@ def confident(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> 
 
     wrong = find_label_issues(labels, probabilities, filter_by="confident_learning", n_jobs=1)
     return np.where(wrong, probabilities.argmax(axis=1), labels)
-
-
-def _member(images: ImageSet) -> NDArray[np.int64]:
-    """The number of the group of each image; of its near-duplicates, where no groups are known."""
-    from netvet.audit import duplicates, looks
-
-    return duplicates.members(
-        images.known_groups,
-        len(images.labels),
-        lambda: duplicates.find(looks.look(images.images), images.labels, None, images.images),
-    )

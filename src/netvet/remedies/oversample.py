@@ -11,7 +11,9 @@ images of six painted species (four seeds): the AUC of the rarest rose from 0.65
 0.03. Of two classes that nothing tells apart (look-alike-classes) the larger one takes all; drawn equally often either
 is named by turns, and neither is told from the other.
 Also weak-features, where the features hold the class and the last layer passes it over; how much it gains there was
-not measured.
+not measured. And scattered-class: a class of several forms, of which each has few images. Of six painted species under
+one name (45 images to train on, the largest class 220; three seeds) recall rose from 0.16 to 0.52, AUC from 0.90 to
+0.93, balanced accuracy from 0.77 to 0.84.
 
 ## What it costs
 No time. Images of rare classes come up many times an epoch (augment with it), those of large classes not in every

@@ -50,13 +50,13 @@ def plan(reef: Reef) -> Plan:
     species = np.repeat(np.arange(reef.species), sizes)
     index = np.concatenate([np.arange(size) for size in sizes])
     fish = index // reef.groups
-    morph = np.where((species == reef.victim) & (reef.spread > 0), fish % MORPHS, 0)
+    morph = np.where(species == reef.victim, fish % _looks(reef), 0)
     look = np.where(morph > 0, reef.species - 1 + morph, species)
     fishes = -(-sizes // reef.groups)
     group = np.repeat(np.cumsum(fishes) - fishes, sizes) + fish
     split = _split(reef, species, group) if reef.duplicates > 0 else None
     copies = _copies(reef, species, split) if split is not None else np.full(len(species), -1)
-    looks = np.concatenate([looks, _morphs(looks[reef.victim], reef.spread)])
+    looks = np.concatenate([looks, _morphs(reef, looks[reef.victim])])
     return Plan(names, looks, species, index, look, _mislabel(reef, species), morph, group, split, copies)
 
 
@@ -66,11 +66,20 @@ def class_sizes(reef: Reef) -> Integers:
     return np.maximum(1, np.rint(reef.n * reef.imbalance**-share)).astype(np.int64)
 
 
-def _morphs(look: npt.NDArray[np.float64], spread: float) -> Genomes:
-    """The victim's looks but its own: on its body, a pattern and palette that lie `spread` towards unrelated ones."""
-    _names, others = fauna(MORPHS - 1, _UNRELATED)
+def _looks(reef: Reef) -> int:
+    """How many looks the victim has."""
+    return MORPHS if reef.spread > 0 else reef.kinds
+
+
+def _morphs(reef: Reef, look: npt.NDArray[np.float64]) -> Genomes:
+    """The victim's looks but its own: other species as they are; or, on its body, a pattern and palette that lie
+    `spread` towards unrelated ones.
+    """
+    _names, others = fauna(MORPHS - 1 if reef.kinds == 1 else max(2, reef.kinds - 1), _UNRELATED)
+    if reef.kinds > 1:
+        return others
     others[:, [INDEX[gene] for gene in _SHAPE]] = look[[INDEX[gene] for gene in _SHAPE]]
-    return blend(look, others, spread)
+    return blend(look, others, reef.spread)
 
 
 def _mislabel(reef: Reef, species: Integers) -> Integers:

@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lookalike": (0.0, 1.0),
     "fine": (1.0, 1_000.0),
     "spread": (0.0, 1.0),
+    "kinds": (1, 8),
     "blur": (0.0, 1.0),
     "dark": (0.0, 1.0),
     "victim": (0, MOST_SPECIES - 1),
@@ -28,7 +29,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "difficulty": (0.0, 1.0),
     "fauna": (0, 2**32 - 1),
 }
-_WHOLE = frozenset({"species", "n", "seed", "groups", "victim", "victims", "fauna"})
+_WHOLE = frozenset({"species", "n", "seed", "groups", "kinds", "victim", "victims", "fauna"})
 _OPTIONAL = frozenset({"lookalike", "fine"})
 
 
@@ -52,9 +53,11 @@ class Reef:
         where `lookalike` is 0. They leave its mean colour as it is, and are gone where a bar is narrower than a pixel.
     spread: how far the four morphs of the victim class lie apart, 0..1: 0 = one look, 1 = four unrelated patterns and
         palettes on one body.
+    kinds: species that are painted under the victim's label, 1..8, fish by fish in turn: its own, and others that no
+        class has by itself. With more than 1, `spread` stays 0.
     blur: of the victim classes, 0..1; a Gaussian with a standard deviation of 0.06 x `blur` image widths.
     dark: of the victim classes, 0..1; its light is multiplied by 1 - 0.92 x `dark`, before the camera's noise.
-    victim: the class that mix, spread, blur and dark are planted in, 0..species-1.
+    victim: the class that mix, spread, kinds, blur and dark are planted in, 0..species-1.
     victims: how many classes, from the victim on, are blurred and dark; the other faults are in the first alone.
     duplicates: share 0..1 of the val and test images that are replaced by re-encoded copies of training images of the
         same class. With more than 0 the set comes split, 70/15/15 in each class, by group where there are groups.
@@ -72,6 +75,7 @@ class Reef:
     lookalike: float | None = None
     fine: float | None = None
     spread: float = 0.0
+    kinds: int = 1
     blur: float = 0.0
     dark: float = 0.0
     victim: int = 0
@@ -89,6 +93,8 @@ class Reef:
             kinds = int if field.name in _WHOLE else int | float
             if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
                 raise BadInput(_refusal(field.name, value))
+        if self.kinds > 1 and self.spread > 0:
+            raise BadInput(_("reef options kinds and spread: one class has either; leave one of the two out."))
         if self.victim >= self.species:
             raise BadInput(
                 _("reef option victim: {value} is not a class of this reef; use 0 to {last}.").format(

@@ -5,7 +5,8 @@ The exams decide: `image-quality` and `label-audit` look at the data with featur
 `class-features` and `augmentation-effect` at what the network makes of them. In this order, the first that holds is
 the root: images too poor to show what they are (which makes classes look alike), an augmentation that the network knows
 the class by, wrong labels (which make a class look like all others), features that lack what the images or their files
-hold (`_features`), another class that looks the same. Without the exams nothing is blamed.
+hold (`_features`), another class that looks the same, forms with little in common. Without the exams nothing is
+blamed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from netvet.rules._stuck import Stuck, stuck
 from netvet.rules.classes._features import lack
 from netvet.trace import Trace
 
-Why = Literal["", "quality", "augmentation", "labels", "features", "alike"]
+Why = Literal["", "quality", "augmentation", "labels", "features", "alike", "forms"]
 
 KINDS = ("blur", "dark", "flat", "glare", "tiny")
 SOUND = 0.9  # median AUC of the other classes in the audit: below it the audit's features say nothing of one class
@@ -33,7 +34,9 @@ class Limits:
     the others. `together`: share of the missed images, or of the likely errors, that goes to one class. `pair`, `rest`:
     AUC against that class and against all but it. `gain`: recall by which the augmentation surely raises it. `gap`: AUC
     by which the network's features surely lack what the images hold, and `poor`: below which they do. `few`: share of
-    the images of the largest class.
+    the images of the largest class. `distance`: of two forms, as a multiple of the distance to the nearest other class;
+    `beyond`: times the median of that over the other classes; `chance`: share of single clouds that can be parted as
+    well; `doubtful`: share of its labels up to which forms may pass for wrong ones.
     """
 
     effect: float = 0.8
@@ -46,6 +49,10 @@ class Limits:
     gap: float = 0.1
     poor: float = 0.7
     few: float = 0.2
+    distance: float = 1.2
+    beyond: float = 1.4
+    chance: float = 0.05
+    doubtful: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,12 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
     if not others or not np.median(others) >= SOUND:
         return ""
     shares = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]
+    scattered = (
+        measured("form_distance") >= max(limits.distance, limits.beyond * measured("form_usual"))
+        and measured("form_chance") <= limits.chance
+    )
+    if scattered and measured("label_error_share") < limits.doubtful:
+        return "forms"
     if (
         measured("label_error_share") >= max(limits.errors, limits.above * float(np.median(shares)))
         and measured("label_error_together") <= limits.together
@@ -103,7 +116,7 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         and measured("image_rest_auc") >= limits.rest
     ):
         return "alike"
-    return ""
+    return "forms" if scattered else ""
 
 
 def _partner(trace: Trace, place: str) -> tuple[str, float]:

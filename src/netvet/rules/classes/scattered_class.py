@@ -1,0 +1,97 @@
+"""A class is several kinds of image under one name, and each of them has to be learnt from its own few.
+
+## Symptom
+One species is missed although its labels are right and it has about as many images as others; what it is taken for
+changes from image to image.
+
+## Evidence
+A class that is stuck, and the `class-forms` exam: features of a pretrained network that have not seen the run, parted
+by k-means. It fires where the two nearest forms lie `distance` times as far apart as the class lies from the nearest
+other class (`form_distance`), and `beyond` times as far as the parts of the median class do (`form_usual`), and where a
+single cloud can be parted as well in at most `chance` of all cases (`form_chance`). Frames of one group count once. The
+number of forms is the least that is there: two that lie near each other may pass for one.
+
+Four to six painted species under one name had 1.3 to 2.4, which is 1.5 to 2.2 times the median class; three and five
+photographed ones 2.4 and 2.5, twice the median; all with a chance of 0.03 or less. Of the sound classes of painted and
+photographed sets none came to both 1.4 times the median and a chance of 0.05. Eight photographed species under one name
+of 60 images had 1.2 times the median, four painted ones of 41 images a chance of 0.3: these are missed.
+
+With few images of each form, the exam on labels takes up to a fifth of them for wrong; a photographed species with half
+of its labels wrong had 1.3 times the median. So forms are judged before wrong labels where less than `doubtful` of the
+labels look wrong, and after them otherwise.
+
+Images too poor to show what they are and an augmentation that moves the class are judged before.
+
+## Why it happens
+Juveniles and adults, males and females, colour forms, or a name for what is left over ("other fish"). A network learns
+what images have in common; forms with little in common share the class's images among them.
+
+Forms alone hardly keep a class from being learnt: four painted looks under one name with 150 images were recognised in
+71 % of the validation images, one in 98 %, and AUC stayed at 0.99. It takes few images of each: with 62 images (37 to
+train on) one species was recognised in 68 %, four in 32 and 16 %, six in 21 %. Of five photographed species under one
+name with 64 images AUC was 0.70, one by one 0.90 to 1.00.
+
+## Not to be confused with
+label-noise: wrong labels go to classes that are there; forms are like no other class. class-imbalance: the class as a
+whole has far fewer images than others. A class of varied backgrounds or poses: that varies within every class, and what
+varies within the others does not count here.
+
+## Remedies
+oversample gives the class, and so each form, more of the say. transfer: features that are there need fewer images of
+each form. class-augment makes more of the few. What helps most is outside the network: a label for each form (they can
+be counted as one class afterwards), or more images of the forms with the fewest.
+
+## References
+Liu et al. 2008, Statistical significance of clustering, https://doi.org/10.1198/016214508000000454
+Japkowicz 2001, Concept-learning in the presence of between-class and within-class imbalances,
+https://doi.org/10.1007/3-540-45153-6_7
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rule import Finding, rule
+from netvet.rules.classes._class import Limits, case
+from netvet.trace import Trace
+
+
+@rule(
+    "scattered-class",
+    needs=["val_auc", "val_auc_high", "val_images"],
+    exams=["image-quality", "label-audit", "class-features", "class-forms"],
+    explains=["stuck-class"],
+    remedies=["oversample", "transfer", "class-augment"],
+)
+def check(
+    trace: Trace, *, distance: float = 1.2, beyond: float = 1.4, chance: float = 0.05, doubtful: float = 0.3
+) -> Iterator[Finding]:
+    """`distance`: times the distance to the nearest other class; `beyond`: times the median class; `chance`: share of
+    normal samples, `doubtful`: of the labels, 0..1.
+    """
+    found = case(trace, Limits(distance=distance, beyond=beyond, chance=chance, doubtful=doubtful))
+    if found is None or found.why != "forms":
+        return
+    place = found.stuck.place
+    names = ("distance", "usual", "chance", "count")
+    apart, usual, by_chance, count = (trace.series(f"form_{name}", place) for name in names)
+    text = _(
+        "{name} is not one kind of image: its images fall into {count:.0f} forms or more, {distance:.1f} times as far "
+        "apart as the class lies from the nearest other one, where the median class has {usual:.1f} (a single cloud "
+        "can be parted as well in {chance:.0%} of all cases). They share {images:.0f} training images."
+    )
+    yield Finding(
+        text.format(
+            name=place,
+            count=count.last,
+            distance=apart.last,
+            usual=usual.last,
+            chance=by_chance.last,
+            images=trace.last("class_images", place),
+        ),
+        where=place,
+        evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), found.stuck.curve),
+        limit=max(distance, beyond * usual.last),
+        confidence=0.75,
+    )
