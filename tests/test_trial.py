@@ -16,7 +16,7 @@ import pytest
 
 from netvet.errors import BadInput
 from netvet.recipe import Recipe
-from netvet.rule import Diagnosis
+from netvet.rule import Diagnosis, Finding
 from netvet.trace import TraceWriter
 from netvet.trial import CONTROL, Progress, Trial, Verdict, treat
 from netvet.trials import budget as budgets
@@ -192,6 +192,21 @@ class TestAStuckClass:
     def test_where_nothing_raises_it_that_is_said(self, trying: Treat) -> None:
         trial = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ONE_STUCK)
         assert "No remedy is shown to raise the AUC of perch" in trial.summary
+        assert trial.for_the_class is not None
+
+    def test_where_it_stays_behind_the_data_that_it_takes_are_told(self, trying: Treat, tmp_path: Path) -> None:
+        rare = Finding("few", where="perch", rule="class-imbalance", needed="It takes more images of perch: 9.")
+        ailing = Diagnosis((rare, STUCK), {}, "sick")
+        nothing = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ailing)
+        assert "(95% interval" in nothing.summary
+        assert rare.needed in nothing.summary
+        short = {"": self.NOW, "augment": {**self.NOW, "perch": 0.7}}
+        some = trying(FakeEngine(auc=short), diagnosis=ailing, run=tmp_path / "some", names=["augment"])
+        assert "augment raised the AUC of perch" in some.summary
+        assert rare.needed in some.summary
+        enough = {"": self.NOW, "augment": {**self.NOW, "perch": 0.9}}
+        cured = trying(FakeEngine(auc=enough), diagnosis=ailing, run=tmp_path / "cured", names=["augment"])
+        assert rare.needed not in cured.summary
 
     def test_a_diverged_run_counts_as_guessing(self, trying: Treat) -> None:
         engine = FakeEngine(auc={"": self.NOW, "augment": {"perch": math.nan, "pike": math.nan, "bream": math.nan}})
