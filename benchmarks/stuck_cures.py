@@ -42,7 +42,7 @@ from netvet.visit import examine
 
 ENOUGH = 0.85
 """AUC that a cured class is asked for."""
-SMALL = {"data.image_size": 32, "data.val": 0.3, "stop.epochs": 12, "batch_size": 32}
+SMALL = {"data.image_size": 32, "data.val": 0.3, "stop.epochs": 6, "batch_size": 16}
 SPECIES = classes.SPECIES["calibration", "even"]
 EVEN = "f4k23:classes=7,each=115,val=0.3"
 STEEP = "f4k23:classes=5,each=300,imbalance=4.8,val=0.3"
@@ -99,7 +99,7 @@ CAUSES = (
     Cause(
         "augmented", "harmful-augmentation", EVEN, SPECIES[3], "turned, moved, lit, coloured and blanked, it alone",
         changes=classes.augmented(SPECIES[3], 1),
-        also={"model.name": "resnet", "model.depth": 7, "model.width": 12, "batch_size": 16},
+        also={"model.name": "resnet", "model.depth": 7, "model.width": 12, "stop.epochs": 12},
     ),
     Cause(
         "lost-detail", "weak-features", DETAIL, PAINTED, "differs from a larger class in 13 bars alone",
@@ -109,8 +109,10 @@ CAUSES = (
 """One entry a cause."""
 
 
-def answer(cause: Cause, out: Path, budget: str, *, stronger: bool = False) -> dict[str, Any]:
-    """Train, diagnose, treat: one row of the table."""
+def answer(
+    cause: Cause, out: Path, budget: str, *, remedies: Sequence[str] = (), stronger: bool = False
+) -> dict[str, Any]:
+    """Train, diagnose, treat (with these remedies alone, where there are any): one row of the table."""
     recipe, run = cause.recipe(sick=True), out / cause.name / "sick"
     images = load_images(recipe, progress=False)
     trace = trained(recipe, run, images)
@@ -127,7 +129,7 @@ def answer(cause: Cause, out: Path, budget: str, *, stronger: bool = False) -> d
         "diagnosed": first.rule if first is not None else found.verdict,
         "where": first.where if first is not None else "",
         "finding": first.message if first is not None else "",
-        "first": told(treated(run, budget), victim),
+        "first": told(treated(run, budget, *remedies), victim),
     }
     if stronger and cause.stronger and not row["first"]["treated"] >= ENOUGH:
         again = out / cause.name / "stronger"
@@ -193,13 +195,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="folder of the runs")
     parser.add_argument("--budget", default="4m", help="of each trial (4m)")
     parser.add_argument("--cause", action="append", choices=[each.name for each in CAUSES], help="only this one")
+    parser.add_argument("--remedy", action="append", help="give the trials this remedy alone; may be repeated")
     parser.add_argument("--stronger", action="store_true", help="try the stronger remedies where a class stays behind")
     chosen = parser.parse_args(arguments)
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         for cause in CAUSES:
             if not chosen.cause or cause.name in chosen.cause:
-                rows[cause.name] = answer(cause, chosen.out or Path(folder), chosen.budget, stronger=chosen.stronger)
+                place, asked = chosen.out or Path(folder), chosen.remedy or ()
+                rows[cause.name] = answer(cause, place, chosen.budget, remedies=asked, stronger=chosen.stronger)
                 print(f"{cause.name}: {rows[cause.name]['first']['says']}", file=sys.stderr)
     print(json.dumps(rows) if chosen.json else table(rows))
 

@@ -100,7 +100,7 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     best, test = trial.for_the_class, trial.confirmation
     if best is None or best.stuck is None:
         return []
-    stuck = best.stuck
+    stuck, sure = best.stuck, best.stuck
     on_test = test is not None and test.remedy == best.remedy and test.stuck is not None
     if on_test and test is not None and test.stuck is not None:
         stuck = test.stuck
@@ -113,7 +113,17 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
         "interval": _auc_interval(stuck.interval),
         "split": _("test") if on_test else _("validation"),
     }
-    if stuck.helped:
+    if sure.helped and not stuck.helped:
+        first = _(
+            "{remedy} raised the AUC of {name}, the class that is stuck, from {before} to {after} on the validation "
+            "images ({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
+        )
+        numbers |= {
+            "before": f"{sure.control:.2f}",
+            "after": f"{sure.treated:.2f}",
+            "surely": _auc_interval(sure.interval),
+        }
+    elif stuck.helped:
         first = _(
             "{remedy} raised the AUC of {name}, the class that is stuck, from {control} to {treated} on the {split} "
             "images ({interval})."
@@ -123,14 +133,14 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
             "No remedy is shown to raise the AUC of {name}, the class that is stuck: with {remedy} it is {treated} on "
             "the {split} images, where the control has {control} ({effect}, {interval})."
         )
-    return [first.format(**numbers), *_of_the_others(stuck), *_data_needed(stuck, diagnosis)]
+    return [first.format(**numbers), *_of_the_others(stuck), *_data_needed((sure, stuck), diagnosis)]
 
 
-def _data_needed(stuck: ClassEffect, diagnosis: Diagnosis) -> list[str]:
+def _data_needed(measured: Sequence[ClassEffect], diagnosis: Diagnosis) -> list[str]:
     """What other images or labels it takes, by the causes found: where the class is not shown to gain, or still lies
-    below what classes that are learnt have (the AUC on the page of stuck-class).
+    below what classes that are learnt have (the AUC on the page of stuck-class). `measured`: on validation, on test.
     """
-    if stuck.helped and stuck.treated >= AUC:
+    if any(each.helped for each in measured) and all(each.treated >= AUC for each in measured):
         return []
     return [f.needed for f in diagnosis.findings if f.needed and f.severity == "illness"][:1]
 
