@@ -121,7 +121,7 @@ def answer(
     sound = cause.recipe(sick=False)
     well = trained(sound, out / cause.name / "healthy", load_images(sound, progress=False))
     victim = cause.victim
-    row = {
+    row: dict[str, Any] = {
         "planted": cause.words,
         "victim": victim,
         "healthy": well.last("val_auc", victim.removesuffix(TWIN)),
