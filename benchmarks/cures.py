@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput import source
+from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
-from netvet.trace import Trace
+from netvet.trace import FILE, Trace
 from netvet.training import load_images, train
 from netvet.trial import CONTROL, Trial
 from netvet.trials.budget import shortened
@@ -68,23 +69,15 @@ def answer(question: Question, data: Path, out: Path, budget: str) -> dict[str, 
     healthy = Recipe().change({"data.source": str(data), **START, **question.healthy})
     sick, run = healthy.change(dict(question.fault)), out / question.name / "sick"
     images = load_images(sick, progress=False)
-    if not _finished(run):
-        train(sick, out=run, images=images, resume=run.exists())
+    trained(sick, run, images)
     found = examine(run, images=images)
-    trial = Trial.open(run)
-    if trial is None:
-        command = [sys.executable, "-m", "netvet", "treat", str(run), "--budget", budget]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        trial = Trial.open(run)
-    assert trial is not None
+    trial = treated(run, budget)
     seeds = sorted(each.seed for each in trial.runs if each.arm == (trial.chosen or CONTROL))
     reference = []
     for seed in seeds:
-        well = out / question.name / f"healthy-{seed}"
-        if not _finished(well):
-            recipe = shortened(healthy, trial.epochs).change({"seed": seed})
-            train(recipe, out=well, images=images, resume=well.exists())
-        reference.append(Trace.open(well).last("val_balanced_accuracy"))
+        recipe = shortened(healthy, trial.epochs).change({"seed": seed})
+        well = trained(recipe, out / question.name / f"healthy-{seed}", images)
+        reference.append(well.last("val_balanced_accuracy"))
     chosen = next((each for each in trial.verdicts if each.remedy == trial.chosen), None)
     dead = [Trace.open(run).last("dead_fraction", place) for place in Trace.open(run).places("dead_fraction")]
     first = found.findings[0] if found.findings else None
@@ -106,8 +99,23 @@ def answer(question: Question, data: Path, out: Path, budget: str) -> dict[str, 
     }
 
 
-def _finished(run: Path) -> bool:
-    return (run / "trace.sqlite").exists() and bool(Trace.open(run).meta.get("finished"))
+def trained(recipe: Recipe, run: Path, images: ImageSet) -> Trace:
+    """The trace of a finished run in this folder; trained, or gone on with, where it is not there."""
+    if not (run / FILE).exists() or not Trace.open(run).meta.get("finished"):
+        train(recipe, out=run, images=images, resume=run.exists())
+    return Trace.open(run)
+
+
+def treated(run: Path, budget: str, *remedies: str) -> Trial:
+    """The trial of a run: `netvet treat` on its folder, with these remedies or its own, where there was none."""
+    trial = Trial.open(run)
+    if trial is None:
+        named = [word for name in remedies for word in ("--remedy", name)]
+        command = [sys.executable, "-m", "netvet", "treat", str(run), "--budget", budget, *named]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        trial = Trial.open(run)
+    assert trial is not None
+    return trial
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,9 +16,9 @@ import pytest
 
 from netvet.errors import BadInput
 from netvet.recipe import Recipe
-from netvet.rule import Diagnosis
+from netvet.rule import Diagnosis, Finding
 from netvet.trace import TraceWriter
-from netvet.trial import CONTROL, Progress, Trial, Verdict, treat
+from netvet.trial import AUC_OF, CONTROL, Progress, Trial, Verdict, treat
 from netvet.trials import budget as budgets
 from netvet.trials import protocol, race
 from tests.trials import HEALTHY, ILL, LEAK, LEAKING, ONE_STUCK, SICK, STUCK, SYMPTOM, FakeEngine, record_run
@@ -192,6 +192,33 @@ class TestAStuckClass:
     def test_where_nothing_raises_it_that_is_said(self, trying: Treat) -> None:
         trial = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ONE_STUCK)
         assert "No remedy is shown to raise the AUC of perch" in trial.summary
+        assert trial.for_the_class is not None
+
+    def test_a_gain_that_the_test_images_do_not_confirm_is_told_as_one_of_validation(self, trying: Treat) -> None:
+        class Uncertain(FakeEngine):
+            def evaluate(self, run: Any, split: str) -> Any:
+                spread = 0.3 * (-1) ** run.seed if run.arm == "augment" else 0.0
+                return {**super().evaluate(run, split), AUC_OF + "perch": 0.6 + spread}
+
+        auc = {"": self.NOW, "augment": {**self.NOW, "perch": 0.87}}
+        trial = trying(Uncertain(effects={"augment": 0.08}, auc=auc), diagnosis=ONE_STUCK)
+        assert "augment raised the AUC of perch, the class that is stuck, from 0.5" in trial.summary
+        assert "on the validation images (95% interval +0." in trial.summary
+        assert "the test images do not confirm it (0.60 and 0." in trial.summary
+
+    def test_where_it_stays_behind_the_data_that_it_takes_are_told(self, trying: Treat, tmp_path: Path) -> None:
+        rare = Finding("few", where="perch", rule="class-imbalance", needed="It takes more images of perch: 9.")
+        ailing = Diagnosis((rare, STUCK), {}, "sick")
+        nothing = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ailing)
+        assert "(95% interval" in nothing.summary
+        assert rare.needed in nothing.summary
+        short = {"": self.NOW, "augment": {**self.NOW, "perch": 0.7}}
+        some = trying(FakeEngine(auc=short), diagnosis=ailing, run=tmp_path / "some", names=["augment"])
+        assert "augment raised the AUC of perch" in some.summary
+        assert rare.needed in some.summary
+        enough = {"": self.NOW, "augment": {**self.NOW, "perch": 0.9}}
+        cured = trying(FakeEngine(auc=enough), diagnosis=ailing, run=tmp_path / "cured", names=["augment"])
+        assert rare.needed not in cured.summary
 
     def test_a_diverged_run_counts_as_guessing(self, trying: Treat) -> None:
         engine = FakeEngine(auc={"": self.NOW, "augment": {"perch": math.nan, "pike": math.nan, "bream": math.nan}})

@@ -223,12 +223,17 @@ def _source(**by_severity: tuple[float, float, float]) -> Callable[[Recipe, int,
     return plant
 
 
-def _augmented(recipe: Recipe, severity: int, half: Half) -> Recipe:
-    """The package's changes, of the photographed class at place 3 alone."""
+def augmented(name: str, severity: int) -> dict[str, Any]:
+    """The package's changes, of the photographed class `name` alone."""
     rotate, most = ((120, 0.8), (180, 0.9), (180, 0.97))[severity]
     changes = {"flip": True, "rotate": rotate, "scale": min(most, 0.9), "crop": most - 0.4}
     changes |= {"light": most, "colour": most, "erase": 1.0}
-    return recipe.change({"augment.per_class": {SPECIES[half, "even"][3]: changes}})
+    return {"augment.per_class": {name: changes}}
+
+
+def _augmented(recipe: Recipe, severity: int, half: Half) -> Recipe:
+    """Of the class at place 3."""
+    return recipe.change(augmented(SPECIES[half, "even"][3], severity))
 
 
 def _scarce(recipe: Recipe, severity: int, half: Half) -> Recipe:

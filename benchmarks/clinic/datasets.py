@@ -41,6 +41,7 @@ class Options:
     victim: int = 3
     victims: int = 1
     mix: float = 0.0
+    sound: int = 0
     dealt: float = 0.0
     merged: int = 0
     few: int = 0
@@ -103,7 +104,7 @@ def parse(source: str) -> Options:
     values: dict[str, object] = {}
     for name, text in given:
         match name:
-            case "classes" | "each" | "skip" | "victim" | "victims" | "merged" | "few":
+            case "classes" | "each" | "skip" | "victim" | "victims" | "merged" | "few" | "sound":
                 values[name] = int(text)
             case "imbalance" | "noise" | "val" | "mix" | "dealt" | "dark" | "blur":
                 values[name] = float(text)

@@ -4,7 +4,7 @@ The victim is a class by its place among the set's names, as in the reef. Everyt
 files and tracks, so the same option plants the same fault everywhere, and a stronger one keeps what a weaker one does.
 
 - `mix`: share of the victim's photographs that swap labels with photographs of the other classes, in every split; no
-  class changes its size.
+  class changes its size. With `sound`, in the training split alone: what is held out still says how well it is known.
 - `dealt`: the victim's tracks are dealt to two labels, this share of its photographs to a second one, called after the
   first with `TWIN` behind it. That is one species under two names, so that no photograph can tell the two apart, by
   construction; two species that merely look alike would have to be shown to look alike by the very measures that are
@@ -54,7 +54,7 @@ def plant(root: Path, rows: Sequence[Row], names: Sequence[str], options: Option
     split = _split(rows, options.val)
     truth = {path: label for path, label, _ in rows}
     placed = [(path, label, group, split.get(path, "")) for path, label, group in rows]
-    placed = _swapped(placed, victim, options.mix)
+    placed = _swapped(placed, victim, options.mix, sound=bool(options.sound))
     placed = _dealt(placed, victim, options.dealt)
     placed = _merged(placed, names[options.victim : options.victim + options.merged])
     if options.few:
@@ -88,10 +88,11 @@ def _split(rows: Sequence[Row], share: float) -> dict[str, str]:
     return found
 
 
-def _swapped(placed: list[Placed], victim: str, share: float) -> list[Placed]:
-    """Labels swapped within a split, so that every split keeps its counts."""
+def _swapped(placed: list[Placed], victim: str, share: float, *, sound: bool) -> list[Placed]:
+    """Labels swapped within a split, so that every split keeps its counts; `sound`: in training alone."""
     labels = {row[0]: row[1] for row in placed}
-    for part in sorted({row[3] for row in placed}) if share else ():
+    parts = {"train"} if sound else {row[3] for row in placed}
+    for part in sorted(parts) if share else ():
         drawn = sorted((row for row in placed if row[3] == part), key=lambda row: lot(f"mix {row[0]}"))
         mine = [row for row in drawn if row[1] == victim]
         others = [row for row in drawn if row[1] != victim]

@@ -24,8 +24,9 @@ class Finding:
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
-    that suit what was found, the likeliest first; where it names none, all of them. The other fields are the rule's,
-    filled in by `diagnose`.
+    that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
+    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. The other
+    fields are the rule's, filled in by `diagnose`.
     """
 
     message: str
@@ -38,6 +39,7 @@ class Finding:
     severity: Literal["illness", "note"] = "illness"
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    needed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The finding as the design's JSON object."""

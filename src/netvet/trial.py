@@ -134,6 +134,14 @@ class Trial:
     interrupted: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def for_the_class(self) -> Verdict | None:
+        """Of the remedies, the one that did most for the class that is stuck, before others one that surely helped it;
+        None where none is stuck.
+        """
+        judged = [(v.stuck.helped, v.stuck.effect, v) for v in self.verdicts if v.stuck is not None]
+        return max(judged, key=lambda each: each[:2])[2] if judged else None
+
     def save(self, run: Path) -> None:
         """Write `trial.json` into the run's folder, atomically. Numbers that are not finite are written as null."""
         part = run / (FILE + ".part")

@@ -160,6 +160,12 @@ def test_labels_of_one_class_are_swapped_and_no_count_changes() -> None:
     assert all(more[row[0]] != "d" for row in wrong if row[0][0] == "d")
 
 
+def test_labels_are_swapped_in_training_alone_where_the_rest_is_to_be_sound() -> None:
+    placed = {row[0]: row for row in photographed(mix=0.5)}
+    for path, label, _group, part in photographed(mix=0.5, sound=1):
+        assert label == (placed[path][1] if part == "train" else path[0])
+
+
 def test_few_photographs_are_left_for_training_alone() -> None:
     parts = Counter((label, part) for _, label, _, part in photographed(few=6))
     assert (parts["d", "train"], parts["d", "val"], parts["c", "train"]) == (6, 30, 60)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from netvet.locale import _, ngettext
 from netvet.rule import Diagnosis
+from netvet.rules._stuck import AUC
 from netvet.trial import ClassEffect, Trial, Verdict
 
 
@@ -18,7 +19,7 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:
-        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, compared)]
+        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, diagnosis)]
     elif not parts or not any(v.measurement for v in trial.verdicts):
         parts.append(_("The trial ended before a remedy and the control had run on the same seed."))
     parts += _limits(trial, diagnosis)
@@ -92,13 +93,14 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
     return [sentence.format(names=_listed(gone), ailment=ailment)]
 
 
-def _of_the_class(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
-    """Where a class was stuck: what the remedies did to it, and what that cost the others."""
-    judged = [(v, v.stuck) for v in compared if v.stuck is not None]
-    if not judged:
+def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
+    """Where a class was stuck: what the remedies did to it, what that cost the others, and what data it takes where it
+    stays behind all the same.
+    """
+    best, test = trial.for_the_class, trial.confirmation
+    if best is None or best.stuck is None:
         return []
-    best, stuck = max(judged, key=lambda pair: (pair[1].helped, pair[1].effect))
-    test = trial.confirmation
+    stuck, sure = best.stuck, best.stuck
     on_test = test is not None and test.remedy == best.remedy and test.stuck is not None
     if on_test and test is not None and test.stuck is not None:
         stuck = test.stuck
@@ -111,7 +113,17 @@ def _of_the_class(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
         "interval": _auc_interval(stuck.interval),
         "split": _("test") if on_test else _("validation"),
     }
-    if stuck.helped:
+    if sure.helped and not stuck.helped:
+        first = _(
+            "{remedy} raised the AUC of {name}, the class that is stuck, from {before} to {after} on the validation "
+            "images ({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
+        )
+        numbers |= {
+            "before": f"{sure.control:.2f}",
+            "after": f"{sure.treated:.2f}",
+            "surely": _auc_interval(sure.interval),
+        }
+    elif stuck.helped:
         first = _(
             "{remedy} raised the AUC of {name}, the class that is stuck, from {control} to {treated} on the {split} "
             "images ({interval})."
@@ -121,7 +133,16 @@ def _of_the_class(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
             "No remedy is shown to raise the AUC of {name}, the class that is stuck: with {remedy} it is {treated} on "
             "the {split} images, where the control has {control} ({effect}, {interval})."
         )
-    return [first.format(**numbers), *_of_the_others(stuck)]
+    return [first.format(**numbers), *_of_the_others(stuck), *_data_needed((sure, stuck), diagnosis)]
+
+
+def _data_needed(measured: Sequence[ClassEffect], diagnosis: Diagnosis) -> list[str]:
+    """What other images or labels it takes, by the causes found: where the class is not shown to gain, or still lies
+    below what classes that are learnt have (the AUC on the page of stuck-class). `measured`: on validation, on test.
+    """
+    if any(each.helped for each in measured) and all(each.treated >= AUC for each in measured):
+        return []
+    return [f.needed for f in diagnosis.findings if f.needed and f.severity == "illness"][:1]
 
 
 def _of_the_others(stuck: ClassEffect) -> list[str]:

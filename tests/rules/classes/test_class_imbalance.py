@@ -78,3 +78,20 @@ def test_one_class_that_is_rare_and_stuck_among_even_ones() -> None:
     assert "has 6 training images" in found.message
     assert_silent(RULE, altered(healthy_trace(), {"class_images@*": 70.0, "class_images@species 3": 6.0}))
     assert_silent(RULE, altered(healthy_trace(), {"class_images@*": 70.0, "val_recall@species 3": 0.0}))
+
+
+def test_says_how_many_more_images_it_takes() -> None:
+    rare = {**_unequal(COSTLY), "class_images@species 7": 20.0}
+    plain = assert_fires(RULE, altered(healthy_trace(), rare)).needed
+    assert plain == (
+        "It takes more images of species 7: with 108 more it would have 128, one for 5 of species 0, and not be called "
+        "rare."
+    )
+    known = altered(healthy_trace(), {**rare, **_curve("species 7", 0.9, 0.93, 0.95, 0.01, 0.03)})
+    assert "with an AUC of 0.93 by the 20 that there are" in assert_fires(RULE, known).needed
+    rising = altered(healthy_trace(), {**rare, **_curve("species 7", 0.71, 0.78, 0.85, 0.03, 0.08)})
+    assert "an AUC of 0.85 takes about 20 more, 40 in all" in assert_fires(RULE, rising).needed
+    flat = altered(healthy_trace(), {**rare, **_curve("species 7", 0.7, 0.7, 0.705, -0.01, 0.015)})
+    assert "8 times as many of the kind that there are would not" in assert_fires(RULE, flat).needed
+    falling = altered(healthy_trace(), {**rare, **_curve("species 7", 0.7, 0.7, 0.69, -0.03, 0.01)})
+    assert "8 times as many" in assert_fires(RULE, falling).needed

@@ -24,6 +24,13 @@ def test_fires_and_names_the_other() -> None:
     assert "0.51" in found.message
 
 
+def test_says_that_it_takes_other_pictures() -> None:
+    counts = {f"class_images@{WORST}": 120.0, "class_images@species 4": 200.0}
+    found = assert_fires(RULE, sick({**ALIKE, **counts}, taken=0.9))
+    assert found.needed.startswith("It takes other pictures of species 3 and species 4")
+    assert "the 120 and 200 training images" in found.needed
+
+
 @pytest.mark.parametrize(
     "change",
     [

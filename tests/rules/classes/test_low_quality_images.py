@@ -18,6 +18,11 @@ def test_fires_on_a_stuck_class_that_is_dark() -> None:
     assert found.evidence[0].name == "quality_dark"
 
 
+def test_says_that_it_takes_better_pictures() -> None:
+    found = assert_fires(RULE, sick({**DARK, f"class_images@{WORST}": 120.0}))
+    assert "better pictures of species 3: its 120 training images are dark" in found.needed
+
+
 def test_names_the_class_that_is_as_dark() -> None:
     both = {**DARK, "quality_dark@species 4": 0.9, "quality_surely@species 4": 0.85}
     assert "species 4" in assert_fires(RULE, sick(both, taken=0.9)).message

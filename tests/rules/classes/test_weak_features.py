@@ -38,6 +38,13 @@ def test_a_detail_that_is_lost_at_this_size() -> None:
     assert found.remedies[0] == "larger-images"
 
 
+def test_says_what_pictures_it_takes_where_the_files_are_no_larger() -> None:
+    small = assert_fires(RULE, sick({**LOST, f"stored_side@{WORST}": 70.0}, taken=0.9))
+    assert "the files of species 3 have a median side of 70 px" in small.needed
+    large = assert_fires(RULE, sick({**LOST, f"stored_side@{WORST}": 400.0}, taken=0.9))
+    assert large.needed == ""
+
+
 def test_a_network_that_lacks_what_its_images_hold() -> None:
     found = assert_fires(RULE, sick(LACKING, taken=0.9), where=WORST)
     assert "what tells species 3 from species 4: a linear probe on them has an AUC of 0.66" in found.message

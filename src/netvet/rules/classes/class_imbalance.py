@@ -49,15 +49,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import logit
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
 from netvet.rules._chance import surely_more
 from netvet.rules._curve import last_third
-from netvet.rules._stuck import stuck
+from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
 
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
+DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all
 
 
 @rule(
@@ -122,6 +124,7 @@ def check(
             ),
             limit=high - cost,
             confidence=confidence,
+            needed=_needed(trace, rarest, counts, ratio),
         )
         return
     yield from _alone(trace, counts, ratio, rising, flat)
@@ -139,8 +142,51 @@ def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, 
         message = text.format(name=each.place, count=counts[each.place], most=most, most_count=counts[most])
         if each.place in trace.places("curve_auc"):
             message = f"{message} {_more(trace, each.place, counts[each.place], rising, flat)}"
-        yield Finding(message, where=each.place, evidence=(each.curve,), limit=each.limit, confidence=ALONE)
+        yield Finding(
+            message,
+            where=each.place,
+            evidence=(each.curve,),
+            limit=each.limit,
+            confidence=ALONE,
+            needed=_needed(trace, each.place, counts, ratio),
+        )
         return
+
+
+def _needed(trace: Trace, name: str, counts: dict[str, float], ratio: float) -> str:
+    """How many more images: as its learning curve says, where it has one that is still below what learnt classes reach;
+    else as many as a class has that is not called rare.
+    """
+    count, most = counts[name], max(counts, key=lambda other: counts[other])
+    reached, twice = trace.last("curve_auc", name), trace.last("curve_auc_twice", name)
+    if reached < AUC:
+        slope = logit(twice) - logit(reached)
+        doublings = (logit(AUC) - logit(reached)) / slope if slope > 0 else np.inf
+        if not doublings <= DOUBLINGS:
+            text = _(
+                "It takes other images of {name}: by its learning curve {times} times as many of the kind that there "
+                "are would not give an AUC of {auc:.2f}."
+            )
+            return text.format(name=name, times=2**DOUBLINGS, auc=AUC)
+        text = _(
+            "It takes more images of {name}: by its learning curve an AUC of {auc:.2f} takes about {more:.0f} more, "
+            "{total:.0f} in all."
+        )
+        total = np.ceil(count * 2**doublings)
+        return text.format(name=name, auc=AUC, more=total - count, total=total)
+    text = _(
+        "It takes more images of {name}: with {more:.0f} more it would have {total:.0f}, one for {ratio:.0f} of "
+        "{most}, and not be called rare."
+    )
+    total = np.ceil(counts[most] / ratio)
+    message = text.format(name=name, more=total - count, total=total, ratio=ratio, most=most)
+    if reached >= AUC:
+        more = _(
+            "{message} Features that have not seen the run tell it from the others with an AUC of {auc:.2f} by the "
+            "{count:.0f} that there are: a pretrained network may need no more (transfer)."
+        )
+        return more.format(message=message, auc=reached, count=count)
+    return message
 
 
 def _more(trace: Trace, name: str, count: float, rising: float, flat: float) -> str:

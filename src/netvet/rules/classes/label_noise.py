@@ -70,10 +70,17 @@ def check(
         "At least {share:.0%} of the labels {name} are likely wrong (of another class {usual:.0%}): these images look "
         "like other classes as surely as those classes' own do."
     )
+    needed = _(
+        "It takes right labels: at least {wrong:.0f} of the {count:.0f} training images called {name} are likely of "
+        "another class, and images of it stand under other names. netvet inspect lists them for a person to look at, "
+        "and data.relabel takes the list."
+    )
+    count = trace.last("class_images", place)
     yield Finding(
         text.format(share=share.last, name=place, usual=float(np.median(others))),
         where=place,
         evidence=(share, trace.series("image_rest_auc", place), found.stuck.curve),
         limit=errors,
         confidence=0.85,
+        needed=needed.format(wrong=share.last * count, count=count, name=place),
     )

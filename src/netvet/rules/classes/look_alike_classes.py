@@ -83,7 +83,19 @@ def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: floa
         evidence=(image, probe, rest_auc, found.stuck.curve),
         limit=pair,
         confidence=0.85,
+        needed=_needed(trace, place, found.partner),
     )
+
+
+def _needed(trace: Trace, place: str, partner: str) -> str:
+    """Other pictures, or one label."""
+    text = _(
+        "It takes other pictures of {name} and {partner}, closer or of the side on which the two differ: the "
+        "{count:.0f} and {others:.0f} training images that there are do not show the difference, and more like them "
+        "would not either. If they are one species, give them one label."
+    )
+    count, others = (trace.last("class_images", name) for name in (place, partner))
+    return text.format(name=place, partner=partner, count=count, others=others)
 
 
 def _apart(trace: Trace, place: str, partner: str, rest: float) -> RuledOut:

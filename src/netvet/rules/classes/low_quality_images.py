@@ -70,12 +70,19 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     if also:
         more = _("{message} So are those of {partner}, which it is taken for most.")
         message = more.format(message=message, partner=also[0])
+    needed = _(
+        "It takes better pictures of {name}: its {count:.0f} training images are {poor}, and so are those on which it "
+        "is measured."
+    )
     yield Finding(
         message,
         where=place,
         evidence=(curve, *(trace.series(curve.name, name) for name in also), found.stuck.curve),
         limit=effect,
         confidence=0.87,
+        needed=needed.format(
+            name=place, count=trace.last("class_images", place), poor=_(" and ").join(map(_words, found.kinds))
+        ),
     )
 
 

@@ -56,6 +56,7 @@ https://arxiv.org/abs/1701.04128
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
@@ -113,7 +114,15 @@ def _resolution(trace: Trace, found: Case, limits: Limits) -> Finding:
         probe=probe.last,
         double=double.last,
     )
-    return _finding(message, found, (double, same, probe), limits.rest, 0.85, _first("larger-images"))
+    finding = _finding(message, found, (double, same, probe), limits.rest, 0.85, _first("larger-images"))
+    needed = _(
+        "It takes pictures in which {name} and {partner} are larger: the difference shows at {twice} px, and the files "
+        "of {name} have a median side of {side:.0f} px."
+    )
+    side = trace.last("stored_side", place)
+    if not side < 2 * size:
+        return finding  # the files hold it: larger-images
+    return replace(finding, needed=needed.format(name=place, partner=found.partner, twice=2 * size, side=side))
 
 
 def _network(trace: Trace, found: Case, limits: Limits) -> Finding:
