@@ -43,8 +43,14 @@ from netvet.visit import examine
 ENOUGH = 0.85
 """AUC that a cured class is asked for."""
 SMALL = {"data.image_size": 32, "data.val": 0.3, "stop.epochs": 6, "batch_size": 16}
+FREQUENT = (
+    *("Dascyllus_reticulatus", "Plectroglyphidodon_dickii", "Neoniphon_sammara", "Hemigymnus_fasciatus"),
+    "Myripristis_kuntee",
+)
+"""From the fourth to the eighth of the species, by the number of their photographs."""
 SPECIES = classes.SPECIES["calibration", "even"]
 EVEN = "f4k23:classes=7,each=115,val=0.3"
+MANY = "f4k23:classes=12,each=60,val=0.3"
 STEEP = "f4k23:classes=5,each=300,imbalance=4.8,val=0.3"
 TWINS = "f4k23:classes=3,each=400,imbalance=16,val=0.3"
 DETAIL = "reef:species=4,n=400,imbalance=16"
@@ -97,6 +103,10 @@ CAUSES = (
         {"victim": 2, "victims": 2, "dark": 0.99},
     ),
     Cause(
+        "one-name", "scattered-class", MANY, "+".join(FREQUENT), "five species under one name, 12 photographs of each",
+        {"victim": 3, "merged": 5}, also={"stop.epochs": 12}, stronger=("transfer",),
+    ),
+    Cause(
         "augmented", "harmful-augmentation", EVEN, SPECIES[3], "turned, moved, lit, coloured and blanked, it alone",
         changes=classes.augmented(SPECIES[3], 1),
         also={"model.name": "resnet", "model.depth": 7, "model.width": 12, "stop.epochs": 12},
@@ -124,7 +134,7 @@ def answer(
     row: dict[str, Any] = {
         "planted": cause.words,
         "victim": victim,
-        "healthy": well.last("val_auc", victim.removesuffix(TWIN)),
+        "healthy": statistics.mean(well.last("val_auc", part) for part in victim.removesuffix(TWIN).split("+")),
         "once": {"auc": trace.last("val_auc", victim), "recall": trace.last("val_recall", victim)},
         "diagnosed": first.rule if first is not None else found.verdict,
         "where": first.where if first is not None else "",

@@ -37,9 +37,12 @@ whole has far fewer images than others. A class of varied backgrounds or poses: 
 varies within the others does not count here.
 
 ## Remedies
-oversample gives the class, and so each form, more of the say. transfer: features that are there need fewer images of
-each form. class-augment makes more of the few. What helps most is outside the network: a label for each form (they can
-be counted as one class afterwards), or more images of the forms with the fewest.
+oversample gives the class, and so each form, more of the say, where the class is small: of six painted species under
+one name (45 training images, the largest class 220; three seeds) recall rose from 0.16 to 0.52 and AUC from 0.90 to
+0.93; of five photographed ones with as many images as every other class AUC stayed, 0.75 and 0.72. transfer brings
+features for which fewer images of each form may do; not measured here. class-augment changed nothing in either (AUC
+0.90 and 0.88, 0.75 and 0.75), and is not prescribed. What helps most is outside the network: a label for each form
+(they can be counted as one class afterwards), or more images of the forms with the fewest.
 
 ## References
 Liu et al. 2008, Statistical significance of clustering, https://doi.org/10.1198/016214508000000454
@@ -62,7 +65,7 @@ from netvet.trace import Trace
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit", "class-features", "class-forms"],
     explains=["stuck-class"],
-    remedies=["oversample", "transfer", "class-augment"],
+    remedies=["oversample", "transfer"],
 )
 def check(
     trace: Trace, *, distance: float = 1.2, beyond: float = 1.4, chance: float = 0.05, doubtful: float = 0.3
@@ -81,6 +84,11 @@ def check(
         "apart as the class lies from the nearest other one, where the median class has {usual:.1f} (a single cloud "
         "can be parted as well in {chance:.0%} of all cases). They share {images:.0f} training images."
     )
+    needed = _(
+        "It takes a label for each form of {name} (they can be counted as one class afterwards), or more images of "
+        "every form: {count:.0f} or more share {images:.0f} training images, some {each:.0f} each."
+    )
+    images = trace.last("class_images", place)
     yield Finding(
         text.format(
             name=place,
@@ -88,10 +96,11 @@ def check(
             distance=apart.last,
             usual=usual.last,
             chance=by_chance.last,
-            images=trace.last("class_images", place),
+            images=images,
         ),
         where=place,
         evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), found.stuck.curve),
         limit=max(distance, beyond * usual.last),
         confidence=0.75,
+        needed=needed.format(name=place, count=count.last, images=images, each=images / count.last),
     )
