@@ -129,6 +129,21 @@ def test_dark_training_images_are_left_out_and_dark_ones_held_out_stay(sizes: An
     np.testing.assert_array_equal(after.labels, base.labels)
 
 
+def test_half_of_a_class_is_left_out_and_more_is_not(sizes: Any) -> None:
+    base = sizes(TRUE)(32)
+    training = np.flatnonzero((base.labels == 1) & (base.split == 0))
+    for count, lost in ((len(training) // 2, len(training) // 2), (len(training) // 2 + 4, 0)):
+        mine = training[:count]
+
+        def at(size: int, mine: Any = mine) -> ImageSet:
+            return altered(sizes(TRUE)(size), mine, dark)
+
+        after = cleaned(at, TRUE, drop_low_quality=True)
+        out = set(np.flatnonzero(after.split == OUT).tolist()) & set(training.tolist())
+        assert len(out) == lost
+        assert out <= set(mine.tolist())
+
+
 def test_a_class_that_is_dark_as_a_whole_is_not_lost(sizes: Any) -> None:
     base = sizes(TRUE)(32)
 

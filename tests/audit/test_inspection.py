@@ -15,6 +15,7 @@ from netvet.audit import Inspection, features, inspect, looks, suspects
 from netvet.cli import main
 from netvet.images.dataset import load
 from netvet.images.reef import Reef, paint
+from netvet.report import inspection
 
 Netvet = Callable[..., tuple[int, str, str]]
 
@@ -57,6 +58,28 @@ def test_all_that_was_planted_is_there(found: Inspection) -> None:
     assert found.headers is not None
     assert found.headers.summary()["modes"] == {"RGB": 239, "L": 1}
     assert ("5.png", "dark") in {(found.images.paths[each.row], each.kind) for each in found.quality.outliers}
+
+
+def test_part_of_a_class_is_said_and_listed_beside_the_suspects(tmp_path: Path) -> None:
+    painted = paint(Reef(species=3, n=60), 48)
+    for i, (image, label) in enumerate(zip(painted.images, painted.labels.tolist(), strict=True)):
+        folder = tmp_path / "data" / painted.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image // 4 if label == 1 and i % 2 else image).save(folder / f"{i:03d}.png")
+    source = str(tmp_path / "data")
+    there = inspect(load(source, image_size=64), source, features_from="none")
+    (part,) = there.quality.parts
+    said = [each.message for each in there.notices if each.message.startswith("Part of")]
+    assert len(said) == 1
+    assert f"is dark: {part.count} of 60 images" in said[0]
+    suspects.write(there, tmp_path)
+    assert [row["reason"] for row in read(tmp_path / "doubtful-classes.csv")] == ["dark"] * part.count
+    assert "dark" not in {row["reason"] for row in read(tmp_path / "suspects.csv")}
+    (listed,) = there.to_json()["quality"]["parts"]
+    assert (listed["class"], listed["images"], listed["of"]) == (painted.classes[1], part.count, 60)
+    page = inspection.write(there, tmp_path).read_text(encoding="utf-8")
+    assert "Part of a class: dark" in page
+    assert f"{part.count} of 60 dark" in page
 
 
 def test_json_is_plain(found: Inspection) -> None:

@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from netvet.audit import quality
+from netvet.audit import parts, quality
 from netvet.audit.looks import Looks, look
 from netvet.images.dataset import ImageSet, load
 from netvet.images.reef import Reef, paint
 
+Rows = NDArray[np.int64]
 COLUMNS = ("thumbnails", "hashes", "detail", "outline", "light", "contrast", "glare")
 
 
@@ -95,6 +96,86 @@ def test_planted_in_a_painted_species_with_noise(options: dict[str, float]) -> N
 def test_a_healthy_reef_has_no_class_that_is_worse() -> None:
     reef = paint(Reef(species=6, n=60), 64)
     assert not quality.assess(look(reef.images), None, reef.labels, None).classes
+
+
+def halved(kind: str, strength: float, share: float, *, victim: int = 2) -> tuple[Looks, NDArray[np.int64], Rows]:
+    """The looks of a painted reef of which a share of one species was spoilt, the labels and the rows."""
+    reef = paint(Reef(species=4, n=60), 64)
+    mine = np.flatnonzero(reef.labels == victim)
+    rows = np.random.default_rng(0).choice(mine, round(share * len(mine)), replace=False)
+    plant = blurred if kind == "blur" else darkened
+    return put(look(reef.images), rows, look(plant(reef.images[rows], strength))), reef.labels, rows
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.65])
+@pytest.mark.parametrize(("kind", "strength"), [("blur", 1.0), ("blur", 2.0), ("dark", 0.4), ("dark", 0.2)])
+def test_a_part_of_a_class_is_named_and_its_images_listed(kind: str, strength: float, share: float) -> None:
+    planted, labels, rows = halved(kind, strength, share)
+    found = quality.assess(planted, None, labels, None)
+    assert [(each.kind, each.label, each.total) for each in found.parts] == [(kind, 2, 60)]
+    listed = {each.row for each in found.outliers if each.kind == kind and each.of_part}
+    assert found.parts[0].count == len(listed)
+    assert len(listed & set(rows.tolist())) >= 0.9 * max(len(listed), len(rows))
+    assert not found.classes
+
+
+def test_a_class_that_is_spoilt_as_a_whole_is_not_named_as_a_part() -> None:
+    planted, labels, _rows = halved("blur", 1.5, 1.0)
+    found = quality.assess(planted, None, labels, None)
+    assert [each.label for each in found.classes if each.kind == "blur"] == [2]
+    assert not found.parts
+
+
+def test_one_animal_in_the_dark_is_no_part_of_its_class() -> None:
+    planted, labels, rows = halved("dark", 0.2, 0.5)
+    groups = np.array([f"image {i}" for i in range(len(labels))])
+    groups[rows] = "one animal"
+    assert quality.assess(planted, None, labels, None).parts
+    assert not quality.assess(planted, None, labels, groups).parts
+
+
+def test_no_part_is_named_where_nothing_was_planted(fish: tuple[ImageSet, Looks]) -> None:
+    images, looks = fish
+    assert not quality.assess(looks, None, images.labels, images.known_groups).parts
+
+
+def test_a_cut_is_where_two_heaps_part() -> None:
+    random = np.random.default_rng(0)
+    values = np.r_[random.normal(0, 1, 70), random.normal(10, 1, 30)]
+    found = parts.cut(values, np.arange(100))
+    assert found is not None
+    assert np.array_equal(found.worse, np.arange(100) >= 70)
+    assert found.distance == pytest.approx(10, abs=0.5)
+    assert found.valley == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize(("name", "valley"), [("normal", 2.65), ("uniform", 3.46)])
+def test_a_single_heap_is_cut_too_and_its_parts_touch(name: str, valley: float) -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(0, 1, 20_000) if name == "normal" else random.uniform(0, 1, 20_000)
+    found = parts.cut(values, np.arange(20_000))
+    assert found is not None
+    assert found.valley == pytest.approx(valley, abs=0.05)
+    assert found.valley < parts.VALLEY
+
+
+def test_what_is_too_small_or_alike_is_not_cut() -> None:
+    few, same = np.r_[np.zeros(20), np.ones(4)], np.ones(30)
+    assert parts.cut(few, np.arange(24)) is None
+    assert parts.cut(same, np.arange(30)) is None
+    assert parts.cut(np.arange(6.0), np.arange(6)) is None
+    heaps = np.r_[np.zeros(20), np.ones(20)]
+    assert parts.cut(heaps, np.r_[np.arange(20), np.full(20, 20)]) is None
+    assert parts.cut(heaps, np.arange(40)) is not None
+
+
+def test_a_long_track_counts_once() -> None:
+    """Forty frames of one animal do not move the cut."""
+    random = np.random.default_rng(0)
+    values = np.r_[random.normal(0, 1, 30), random.normal(10, 1, 30), np.full(40, 3.0)]
+    found = parts.cut(values, np.r_[np.arange(60), np.full(40, 60)])
+    assert found is not None
+    assert np.flatnonzero(found.worse).tolist() == list(range(30, 60))
 
 
 def test_single_images_stand_out() -> None:

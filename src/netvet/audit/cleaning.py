@@ -124,15 +124,20 @@ def _poor(seen: _Seen, source: str, labels: Rows) -> Rows:
     """
     own, headers = labels[seen.rows], files.headers(source, seen.paths)
     found = quality.assess(seen.looks, headers, own, seen.groups)
-    poor = {each.row for each in found.outliers if each.kind != "shape" and not each.of_class}
+    surely = {each.row for each in found.outliers if each.kind != "shape" and not each.of_class}
+    poor = set(surely)
     levels = _levels(seen.looks, headers)
     for kind, columns in quality.measures(seen.looks, headers, own).items():
         for column in columns if kind != "shape" else ():
             poor |= _standing_out(column, own, levels.get(kind), alone=kind == "glare")
     kept: list[int] = []
     for label in np.unique(own).tolist():
-        mine = [row for row in poor if own[row] == label]
-        kept += mine if len(mine) <= MOST_OF_A_CLASS * int((own == label).sum()) else []
+        most = MOST_OF_A_CLASS * int((own == label).sum())
+        for rows in (poor, surely):  # where all of them are too many, those that the audit itself lists
+            mine = [row for row in rows if own[row] == label]
+            if len(mine) <= most:
+                kept += mine
+                break
     return seen.rows[np.array(sorted(kept), np.int64)]
 
 
@@ -142,8 +147,10 @@ def _standing_out(
     """Rows beyond all but 1 % of the other classes, and either far beyond their class' median (in robust standard
     deviations, as they are usual in a class) or beyond a `level` that needs no comparison; `alone`: that only.
 
-    The audit's own list is shorter: it names what is beyond all but 1 % of the whole set, and a third of a class can
-    be dark.
+    The audit's own list of single images is shorter: it must be right, and ends at 1 % of the whole set. Of a twentieth
+    of the images of each of 23 species of photographs in turn, blurred by 1 px at 64 px, this finds 82 % at a precision
+    of 0.79, the audit 55 % at 1.0. Of a half it finds 9 %: that is what the audit's parts of classes are for, whose
+    images go too.
     """
     names = np.unique(labels).tolist()
     middles = {k: float(np.median(column[labels == k])) for k in names}

@@ -119,10 +119,16 @@ class Inspection:
                      "interval": [each.low, each.high], "median": each.median, "others": each.others}
                     for each in self.quality.classes
                 ],
+                "parts": [
+                    {"kind": each.kind, "class": classes[each.label], "images": each.count, "of": each.total,
+                     "effect": each.effect, "interval": [each.low, each.high]}
+                    for each in self.quality.parts
+                ],
                 "images": len({each.row for each in self.quality.outliers}),
                 "outliers": [
                     {"path": paths[each.row], "class": classes[int(images.labels[each.row])], "kind": each.kind,
-                     "value": each.value, "class_median": each.class_median, "of_class": each.of_class}
+                     "value": each.value, "class_median": each.class_median, "of_class": each.of_class,
+                     "of_part": each.of_part}
                     for each in self.quality.outliers[:MOST_LISTED]
                 ],
             },

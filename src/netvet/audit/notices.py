@@ -126,13 +126,28 @@ def _quality(found: Inspection) -> Iterator[Notice]:
         )
         weight = 0.5 if each.kind in ("blur", "dark", "glare") else 0.35  # the network normalises contrast itself
         yield Notice("quality", weight * each.effect + 0.1, text)
+    for part in found.quality.parts:
+        text = _(
+            "Part of {name} is {kind}: {n} of {total} images, worse than {share:.0%} of those of the other classes "
+            "(effect {effect:.2f}, 99% interval {low:.2f} to {high:.2f})."
+        ).format(
+            name=_pretty(found.images.classes[part.label]),
+            kind=words(part.kind),
+            n=part.count,
+            total=part.total,
+            share=(part.effect + 1) / 2,
+            effect=part.effect,
+            low=part.low,
+            high=part.high,
+        )
+        yield Notice("quality", 0.5 * part.effect * part.count / part.total + 0.1, text)
     for kind, share in found.quality.whole.items():
         if share >= _WHOLE:
             text = _("{share:.0%} of all images are {kind}, whatever their class.").format(
                 share=share, kind=words(kind)
             )
             yield Notice("quality", 0.45 * share, text)
-    single = len({each.row for each in found.quality.outliers if not each.of_class})
+    single = len({each.row for each in found.quality.outliers if not (each.of_class or each.of_part)})
     if single:
         text = ngettext(
             "{n} image stands out from its class: blurred, dark, overexposed, low in contrast, tiny or oddly shaped.",

@@ -10,13 +10,16 @@ The limit of 0.8: on 4,179 photographs of 23 species as they are, the largest ef
 (darkness), in eight painted species 0.47; a blur of 1 px at 64 px, or half the light, planted in any one of the 23
 gives at least 0.98 and 0.97.
 
+A part of a class against its rest and the others: see `netvet.audit.parts`. Looked for in blur and darkness, where
+it was planted and its limits were measured; light in stops (log2), of which half the light is one whatever it was.
+
 One image against its class: the distance from the class's median in robust standard deviations (1.4826 x the median
 absolute deviation), from 3.5 on (Iglewicz and Hoaglin 1993).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +27,14 @@ from numpy.typing import NDArray
 
 from netvet.audit.files import Headers
 from netvet.audit.looks import Looks
+from netvet.audit.parts import DISTANCE, EXTREME, VALLEY, cut, usual_spread
 
 LIMIT, LOWEST = 0.8, 0.6  # Cliff's delta, and the lower end of its interval, from which a class is named
 FEWEST = 5  # images of a class
 DEVIATIONS = 3.5
 Z = 2.576
 BEYOND = 0.05  # an image of a class that is named counts where it is worse than all but 5 % of the others'
+IN_PART = ("blur", "dark")  # kinds in which a part of a class is looked for
 # Levels from which a single image counts whatever its class is like; all images of a set beyond them are told as such.
 DARK, FLAT, GLARING, TINY = 0.2, 0.04, 0.25, 32
 RARE = 0.05  # share of the images up to which such levels single images out: more is how the set is
@@ -53,9 +58,26 @@ class ClassEffect:
 
 
 @dataclass(frozen=True)
+class ClassPart:
+    """A class of which a part is worse than the rest and than the other classes: `kind`, `label` as in `ClassEffect`,
+    `count` images of the part that are listed, of `total` in the class; `effect` Cliff's delta of the part against the
+    other classes, with its 99 % interval.
+    """
+
+    kind: str
+    label: int
+    count: int
+    total: int
+    effect: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Outlier:
     """One image: its `row`, the `kind`, the `value` of the measure, the `class_median`, and the `deviations` in robust
-    standard deviations, from its class or, `of_class` (listed because its whole class is named), from the others.
+    standard deviations, from its class or, `of_class` (listed because its whole class is named), from the others;
+    `of_part` (listed because a part of its class is named), from the rest of its class.
     """
 
     row: int
@@ -64,18 +86,20 @@ class Outlier:
     class_median: float
     deviations: float
     of_class: bool
+    of_part: bool = False
 
 
 @dataclass(frozen=True)
 class Quality:
-    """`classes`: the worst first. `outliers`: the worst first. `whole`: kind -> share of all images beyond the level
-    that needs no comparison. `effects`: (kind) -> Cliff's delta of every class, nan where it has too few images.
+    """`classes`, `parts` and `outliers`: the worst first. `whole`: kind -> share of all images beyond the level that
+    needs no comparison. `effects`: (kind) -> Cliff's delta of every class, nan where it has too few images.
     """
 
     classes: tuple[ClassEffect, ...]
     outliers: tuple[Outlier, ...]
     whole: Mapping[str, float]
     effects: Mapping[str, Floats]
+    parts: tuple[ClassPart, ...] = ()
 
 
 def measures(looks: Looks, files: Headers | None, labels: NDArray[np.int64]) -> dict[str, tuple[Floats, ...]]:
@@ -100,6 +124,7 @@ def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], group
     member = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     known = measures(looks, files, labels)
     named: list[ClassEffect] = []
+    parts: list[ClassPart] = []
     outliers: dict[tuple[int, str], Outlier] = {}
     effects: dict[str, Floats] = {}
     for kind, columns in known.items():
@@ -116,6 +141,12 @@ def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], group
                     beyond = np.quantile(column[~mine], 1 - BEYOND)
                     for image in np.flatnonzero(mine & (column > beyond)).tolist():
                         outliers[image, kind] = _outlier(image, kind, column, medians[0], medians[1], of_class=True)
+        for part, rows, column in _parts(kind, columns, labels, member, ill):
+            parts.append(part)
+            mine = np.flatnonzero(labels == part.label)
+            middle, rest = float(np.median(column[mine])), float(np.median(column[np.setdiff1d(mine, rows)]))
+            for image in rows.tolist():
+                outliers[image, kind] = _outlier(image, kind, column, middle, rest, of_class=False, of_part=True)
         for column in columns:
             for image in _far(kind, column, looks, files, labels):
                 median = float(np.median(column[labels == labels[image]]))
@@ -125,6 +156,7 @@ def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], group
         outliers=tuple(sorted(outliers.values(), key=lambda each: (-each.of_class, -each.deviations))),
         whole=_whole(looks, files),
         effects=effects,
+        parts=tuple(sorted(parts, key=lambda each: -each.effect)),
     )
 
 
@@ -175,6 +207,31 @@ def _without(column: Floats, small: Floats, labels: NDArray[np.int64]) -> Floats
     return np.asarray(column - slope * (small - np.median(small)), np.float64)
 
 
+def _parts(
+    kind: str, columns: tuple[Floats, ...], labels: NDArray[np.int64], member: NDArray[np.int64], ill: set[int]
+) -> Iterator[tuple[ClassPart, NDArray[np.int64], Floats]]:
+    """Of the classes that are not `ill` as a whole: the worse part, its rows, and the measure that shows it best."""
+    if kind not in IN_PART:
+        return
+    scales = [-np.log2(np.maximum(1 - column, 1e-3)) if kind == "dark" else column for column in columns]
+    usual = [usual_spread(scale, labels) for scale in scales]
+    for k in np.setdiff1d(np.unique(labels), list(ill)).tolist():
+        mine = np.flatnonzero(labels == k)
+        best: tuple[float, ClassPart, NDArray[np.int64], Floats] | None = None
+        for column, scale, spread in zip(columns, scales, usual, strict=True):
+            found = cut(scale[mine], member[mine])
+            if found is None or found.distance < DISTANCE * spread or (best and found.valley <= best[0]):
+                continue
+            seen = labels != k
+            seen[mine[found.worse]] = True
+            delta, low, high = effect(column[seen], labels[seen] == k, member[seen])
+            if delta >= LIMIT and low >= LOWEST and (found.valley >= VALLEY or delta >= EXTREME):
+                rows = mine[found.worse & (column[mine] > np.quantile(column[labels != k], 1 - BEYOND))]
+                best = found.valley, ClassPart(kind, k, len(rows), len(mine), delta, low, high), rows, column
+        if best:
+            yield best[1:]
+
+
 def _far(kind: str, column: Floats, looks: Looks, files: Headers | None, labels: NDArray[np.int64]) -> list[int]:
     """Images far beyond their class, and beyond all but 1 % of the set: what is odd for its class alone is no fault."""
     spread = 1.4826 * float(np.median(np.abs(column - np.median(column))))
@@ -195,9 +252,11 @@ def _far(kind: str, column: Floats, looks: Looks, files: Headers | None, labels:
     return [int(row) for row in np.flatnonzero(far)]
 
 
-def _outlier(row: int, kind: str, column: Floats, median: float, origin: float, *, of_class: bool) -> Outlier:
+def _outlier(
+    row: int, kind: str, column: Floats, median: float, origin: float, *, of_class: bool, of_part: bool = False
+) -> Outlier:
     spread = max(1.4826 * float(np.median(np.abs(column - np.median(column)))), 1e-3)
-    return Outlier(row, kind, float(column[row]), median, float((column[row] - origin) / spread), of_class)
+    return Outlier(row, kind, float(column[row]), median, float((column[row] - origin) / spread), of_class, of_part)
 
 
 def _whole(looks: Looks, files: Headers | None) -> dict[str, float]:

@@ -18,10 +18,11 @@ def write(found: Inspection, folder: Path) -> None:
 
     `suspects.csv`: one row an image and reason, the likely label errors first; of a pair the image that can go.
     `fixes.csv`: path and the label that fits better, of the likely label errors. `doubtful-classes.csv`: the images
-    of a class that is worse than the others as a whole: to leave these out would be to lose the class.
+    of a class that is worse than the others as a whole or in part: to leave these out would be to lose the class, or
+    much of it.
     """
     _put(folder / SUSPECTS, _HEADER, suspects(found))
-    _put(folder / CLASSES, _HEADER, _quality(found, of_class=True))
+    _put(folder / CLASSES, _HEADER, _quality(found, doubtful=True))
     _put(folder / FIXES, ("path", "label"), fixes(found))
 
 
@@ -43,7 +44,7 @@ def suspects(found: Inspection) -> Iterator[Sequence[str]]:
     yield from _pairs(found)
     for each in images.rejected:
         yield each.path, f"unusable: {each.reason}", "", "", "", ""
-    yield from _quality(found, of_class=False)
+    yield from _quality(found, doubtful=False)
 
 
 def _pairs(found: Inspection) -> Iterator[Sequence[str]]:
@@ -64,9 +65,9 @@ def _pairs(found: Inspection) -> Iterator[Sequence[str]]:
             yield images.paths[go], reason, _label(found, go), "", score, images.paths[keep]
 
 
-def _quality(found: Inspection, *, of_class: bool) -> Iterator[Sequence[str]]:
+def _quality(found: Inspection, *, doubtful: bool) -> Iterator[Sequence[str]]:
     for each in found.quality.outliers:
-        if each.of_class == of_class:
+        if (each.of_class or each.of_part) == doubtful:
             path, label = found.images.paths[each.row], _label(found, each.row)
             yield path, each.kind, label, "", f"{each.deviations:.1f}", ""
 

@@ -194,15 +194,13 @@ def _duplicate_lines(found: Inspection) -> list[str]:
 def _quality(found: Inspection) -> list[Gallery]:
     from netvet.audit.notices import words as quality_words
 
-    by_kind: dict[tuple[bool, str], list[Outlier]] = {}
+    by_kind: dict[tuple[int, str], list[Outlier]] = {}
     for each in found.quality.outliers:
-        by_kind.setdefault((each.of_class, each.kind), []).append(each)
+        by_kind.setdefault((2 * each.of_class + each.of_part, each.kind), []).append(each)
     made = []
-    for (of_class, kind), rows in sorted(by_kind.items(), key=lambda item: (not item[0][0], -len(item[1]))):
-        title = quality_words(kind)
-        title = (
-            _("As a class: {kind}").format(kind=title) if of_class else _("Single images: {kind}").format(kind=title)
-        )
+    titles = (_("Single images: {kind}"), _("Part of a class: {kind}"), _("As a class: {kind}"))
+    for (among, kind), rows in sorted(by_kind.items(), key=lambda item: (-item[0][0], -len(item[1]))):
+        title = titles[among].format(kind=quality_words(kind))
         made.append(Gallery(title, [_odd(found, each) for each in rows[:MOST_OUTLIERS]], len(rows)))
     return made
 
@@ -288,6 +286,9 @@ def _classes(found: Inspection) -> list[ClassLine]:
     marks: dict[int, list[str]] = {}
     for each in found.quality.classes:
         marks.setdefault(each.label, []).append(quality_words(each.kind))
+    for part in found.quality.parts:
+        mark = _("{n} of {total} {kind}").format(n=part.count, total=part.total, kind=quality_words(part.kind))
+        marks.setdefault(part.label, []).append(mark)
     return [
         ClassLine(
             found.images.classes[k],
