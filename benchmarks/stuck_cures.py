@@ -52,7 +52,6 @@ SPECIES = classes.SPECIES["calibration", "even"]
 EVEN = "f4k23:classes=7,each=115,val=0.3"
 MANY = "f4k23:classes=12,each=60,val=0.3"
 STEEP = "f4k23:classes=5,each=300,imbalance=4.8,val=0.3"
-TWINS = "f4k23:classes=3,each=400,imbalance=16,val=0.3"
 DETAIL = "reef:species=4,n=400,imbalance=16"
 PAINTED = fauna(4, 0)[0][1]
 """The second species of `DETAIL`."""
@@ -95,7 +94,7 @@ CAUSES = (
         {"victim": 3, "mix": 0.8, "sound": 1},
     ),
     Cause(
-        "two-names", "look-alike-classes", TWINS, SPECIES[0] + TWIN, "a quarter of a species under a second name",
+        "two-names", "look-alike-classes", STEEP, SPECIES[0] + TWIN, "a quarter of a species under a second name",
         {"victim": 0, "dealt": 0.25}, stronger=("transfer",),
     ),
     Cause(
