@@ -52,7 +52,7 @@ def test_two_forms_of_a_class_are_found(tmp_path: Path) -> None:
     assert said.startswith("The images of a can be parted into 2")
     assert trace.last("form_count", "a") == 2
     assert trace.last("form_chance", "a") == 0
-    assert trace.last("form_distance", "a") > 1.4 * trace.last("form_usual", "a")
+    assert trace.last("form_distance", "a") > 1.65 * trace.last("form_usual", "a")
     rows = trace.array("form_rows", "a")
     assert rows is not None
     dark = images.images[rows[:, 0]].mean(axis=(1, 2))[:, 0] < 128

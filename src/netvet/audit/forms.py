@@ -9,7 +9,8 @@ the parts are forms:
 
 - how often one cloud gives as high a silhouette: normal samples of the same number and variances, parted in the same
   way (SigClust, Liu et al. 2008, https://doi.org/10.1198/016214508000000454);
-- how far the nearest two forms lie apart, as a multiple of the distance from the class to the nearest other class.
+- how far the nearest two forms lie apart, as a multiple of the distance from the class to the second nearest other
+  class: of two classes that look the same, either would be all forms beside the nearest.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ Ints = NDArray[np.int64]
 @dataclass(frozen=True)
 class Forms:
     """Of one class. `count`: the number of forms, at least 2. `silhouette`: -1..1. `distance`: of the nearest two
-    forms, as a multiple of the distance to the nearest other class. `chance`: share 0..1 of the normal samples that
-    have as high a silhouette. `rows`: the class's images. `form`: (rows,) 0 is the largest. `far`: (rows,) distance of
+    forms, as a multiple of the distance to the second nearest other class. `chance`: share 0..1 of the normal samples
+    that have as high a silhouette. `rows`: the class's images. `form`: (rows,) 0 is the largest. `far`: (rows,) distance of
     each image's animal from the centre of its form.
     """
 
@@ -80,7 +81,8 @@ def forms(values: NDArray[np.floating], labels: Ints, member: Ints, label: int, 
     parts = int(parted.max()) + 1
     middle = np.stack([cloud[parted == j].mean(axis=0) for j in range(parts)])
     apart = np.linalg.norm(middle[:, None] - middle[None], axis=2)[np.triu_indices(parts, 1)].min()
-    near = min(np.linalg.norm((centres[int(k)] - centres[label]) @ whiten) for k in known if k != label)
+    far_off = sorted(np.linalg.norm((centres[int(k)] - centres[label]) @ whiten) for k in known if k != label)
+    near = far_off[min(1, len(far_off) - 1)]
     random = np.random.default_rng(0)
     scale = found.std(axis=0)
     as_high = sum(part(random.normal(0, scale, found.shape))[1] >= silhouette for _ in range(draws))

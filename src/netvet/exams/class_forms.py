@@ -13,9 +13,9 @@ network (1.9 and 2.4 times, for species that are rare or hard).
 ## What it gives
 By class: `form_count`, how many parts, at least 2; `form_silhouette`, -1..1, of the parting; `form_chance`, 0..1, how
 often one cloud of normal samples can be parted as well; `form_distance`, the distance of the two nearest forms as a
-multiple of the distance from the class to the nearest other class; `form_usual`, the median of that over the other
-classes that can be parted. Array `form_rows` by class, (n, 2): rows of its images and the form of each, 0 the largest,
-the most typical images first.
+multiple of the distance from the class to the second nearest other class; `form_usual`, the median of that over the
+other classes that can be parted. Array `form_rows` by class, (n, 2): rows of its images and the form of each, 0 the
+largest, the most typical images first.
 
 ## What it decides
 Whether a class that is not learnt is one kind of thing: juveniles and adults, both sexes, or several species under one
@@ -80,7 +80,7 @@ def take(patient: Patient) -> str:
         record.add_array(0, "form_rows", np.stack([rows[found.rows], found.form], axis=1)[typical], name)
         text = _(
             "The images of {name} can be parted into {count}, {distance:.1f} times as far apart as the class lies from "
-            "the nearest other one (the median class {usual:.1f}); one cloud can be parted as well in {chance:.0%} of "
+            "its second neighbour (the median class {usual:.1f}); one cloud can be parted as well in {chance:.0%} of "
             "all cases."
         )
         told.append(

@@ -34,9 +34,9 @@ class Limits:
     the others. `together`: share of the missed images, or of the likely errors, that goes to one class. `pair`, `rest`:
     AUC against that class and against all but it. `gain`: recall by which the augmentation surely raises it. `gap`: AUC
     by which the network's features surely lack what the images hold, and `poor`: below which they do. `few`: share of
-    the images of the largest class. `distance`: of two forms, as a multiple of the distance to the nearest other class;
-    `beyond`: times the median of that over the other classes; `chance`: share of single clouds that can be parted as
-    well; `doubtful`: share of its labels up to which forms may pass for wrong ones.
+    the images of the largest class. `distance`: of two forms, as a multiple of the distance to the second nearest other
+    class; `beyond`: times the median of that over the other classes; `chance`: share of single clouds that can be
+    parted as well; `doubtful`: share of its labels up to which forms may pass for wrong ones.
     """
 
     effect: float = 0.8
@@ -49,8 +49,8 @@ class Limits:
     gap: float = 0.1
     poor: float = 0.7
     few: float = 0.2
-    distance: float = 1.2
-    beyond: float = 1.4
+    distance: float = 1.0
+    beyond: float = 1.65
     chance: float = 0.05
     doubtful: float = 0.3
 
