@@ -32,8 +32,8 @@ Ints = NDArray[np.int64]
 class Forms:
     """Of one class. `count`: the number of forms, at least 2. `silhouette`: -1..1. `distance`: of the nearest two
     forms, as a multiple of the distance to the second nearest other class. `chance`: share 0..1 of the normal samples
-    that have as high a silhouette. `rows`: the class's images. `form`: (rows,) 0 is the largest. `far`: (rows,) distance of
-    each image's animal from the centre of its form.
+    that have as high a silhouette. `rows`: the class's images. `form`: (rows,) 0 is the largest. `far`: (rows,)
+    distance of each image's animal from the centre of its form.
     """
 
     count: int
