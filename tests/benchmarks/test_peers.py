@@ -198,3 +198,8 @@ def test_a_run_is_trained_again_when_its_recipe_or_its_cap_changes() -> None:
     assert command._kept(run, book, None)
     assert command._kept(run, book, 5)
     assert not command._kept(run, book, 1)
+
+
+def test_a_row_of_the_table_has_shares_and_their_intervals() -> None:
+    row = command._row("tool", [True, False], [True, True], [], 3).split()
+    assert row == ["tool", "2", "50%", "9%", "to", "91%", "100%", "34%", "to", "100%", "0", "-", "3"]

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.map:
             print(meaning.table())
         elif asked.table:
-            print(_scores())
+            print(_scores(asked.half))
         else:
             return _train(asked, list(argv if argv is not None else sys.argv[1:]))
     except BadInput as error:
@@ -140,26 +140,46 @@ def digest(recipe: Recipe) -> str:
     return blake2b(json.dumps(tree, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _scores() -> str:
-    """Of every tool: runs heard, planted cause first and among the first three, false alarms on healthy runs."""
-    plan = {run.name: run for run in runs()}
-    from benchmarks.clinic import store
+def _scores(half: str | None = None) -> str:
+    """Of every tool and of netvet, on the runs that were heard: planted cause first and among the first three, where
+    the fault did harm, and alarms on healthy runs.
+    """
+    from benchmarks.clinic import score, store
 
-    traces = {name: store.read(name).trace for name in plan if store.path(name).is_file()}
-    said = meaning.peer_words(traces, _merged())
-    lines = [f"{'tool':<30}{'sick':>6}{'first':>8}{'top 3':>8}{'healthy':>9}{'alarmed':>9}{'silent':>8}"]
-    for peer, by in said.items():
-        answers = {name: meaning.meant(peer, heard) for name, heard in by.items() if name in plan}
-        sick = [name for name in answers if plan[name].rule]
-        sound = [name for name in answers if not plan[name].rule]
-        first = sum(meaning.names_it(answers[name], plan[name].rule, 1) for name in sick)
-        third = sum(meaning.names_it(answers[name], plan[name].rule, 3) for name in sick)
-        alarms = sum(meaning.alarmed(by[name]) for name in sound)
-        silent = sum(bool(by[name].error) for name in answers)
-        shares = (f"{first / len(sick):.0%}" if sick else "-", f"{third / len(sick):.0%}" if sick else "-")
-        alarm = f"{alarms / len(sound):.0%}" if sound else "-"
-        lines.append(f"{peer:<30}{len(sick):>6}{shares[0]:>8}{shares[1]:>8}{len(sound):>9}{alarm:>9}{silent:>8}")
-    return "\n".join(lines)
+    book = _merged()
+    chosen = [run for run in runs() if run.name in book.runs and half in (None, run.half)]
+    found = {case.run.name: case for case in score.cases(chosen)[0]}
+    sick = [name for name, case in found.items() if case.took]
+    sound = [name for name, case in found.items() if case.took is None]
+    own = [found[name] for name in sick]
+    rows = [_row("netvet", [case.first for case in own], [case.among_three for case in own],
+                 [found[name].verdict == "sick" for name in sound], 0)]  # fmt: skip
+    traces = {name: store.read(name).trace for name in found}
+    for peer, by in meaning.peer_words(traces, book).items():
+        answers = {name: meaning.meant(peer, by[name]) for name in sick if name in by}
+        first, third = (
+            [meaning.names_it(answers[name], found[name].run.rule, most) for name in answers] for most in (1, 3)
+        )
+        alarms = [meaning.alarmed(by[name]) for name in sound if name in by]
+        rows.append(_row(peer, first, third, alarms, sum(bool(by[name].error) for name in found if name in by)))
+    head = f"{'tool':<30}{'sick':>6}{'first':>8}{'95 %':>15}{'top 3':>8}{'95 %':>15}{'healthy':>9}{'alarmed':>9}"
+    return "\n".join([f"{head}{'95 %':>15}{'silent':>8}", *rows])
+
+
+def _row(name: str, first: list[bool], third: list[bool], alarms: list[bool], silent: int) -> str:
+    """A line of the table: shares with Wilson's intervals."""
+    return (
+        f"{name:<30}{len(first):>6}{_share(first, 8)}{_share(third, 8)}{len(alarms):>9}{_share(alarms, 9)}{silent:>8}"
+    )
+
+
+def _share(hits: list[bool], width: int) -> str:
+    from benchmarks.clinic.score import wilson
+
+    if not hits:
+        return f"{'-':>{width}}{'':>15}"
+    low, high = wilson(sum(hits), len(hits))
+    return f"{sum(hits) / len(hits):>{width}.0%}{f'{low:.0%} to {high:.0%}':>15}"
 
 
 if __name__ == "__main__":
