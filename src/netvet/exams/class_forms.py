@@ -75,7 +75,7 @@ def take(patient: Patient) -> str:
         record.add(0, "form_silhouette", found.silhouette, name)
         record.add(0, "form_chance", found.chance, name)
         record.add(0, "form_distance", found.distance, name)
-        record.add(0, "form_usual", float(np.median(usual)) if usual else 1.0, name)
+        record.add(0, "form_usual", float(np.median(usual)) if usual else float("nan"), name)
         typical = np.argsort(found.far, kind="stable")
         record.add_array(0, "form_rows", np.stack([rows[found.rows], found.form], axis=1)[typical], name)
         text = _(
@@ -88,7 +88,7 @@ def take(patient: Patient) -> str:
                 name=name,
                 count=found.count,
                 distance=found.distance,
-                usual=float(np.median(usual)) if usual else 1.0,
+                usual=float(np.median(usual)) if usual else float("nan"),
                 chance=found.chance,
             )
         )

@@ -34,6 +34,7 @@ def test_forms_that_lie_far_apart() -> None:
         {f"form_distance@{WORST}": 0.9, f"form_usual@{WORST}": 0.4},  # nearer than the other classes
         {f"form_chance@{WORST}": 0.1},  # one cloud is parted as well
         {f"form_distance@{WORST}": None},  # not asked
+        {f"form_usual@{WORST}": None},  # no other class could be parted
     ],
 )
 def test_near_misses(change: dict[str, Curve]) -> None:

@@ -97,7 +97,8 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         return ""
     shares = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]
     scattered = (
-        measured("form_distance") >= max(limits.distance, limits.beyond * measured("form_usual"))
+        measured("form_distance") >= limits.distance
+        and measured("form_distance") >= limits.beyond * measured("form_usual")
         and measured("form_chance") <= limits.chance
     )
     if scattered and measured("label_error_share") < limits.doubtful:
