@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from netvet.audit import features
 from netvet.exam import Patient, take
@@ -35,9 +36,10 @@ def asked_about_a(patient: Patient) -> None:
 def _described_by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mean colours of the quarters of an image, in the place of a pretrained network."""
 
-    def described(images: ImageSet) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    def described(images: ImageSet) -> NDArray[np.float32]:
         n, side = len(images.images), images.images.shape[1] // 2
-        return images.images.reshape(n, 2, side, 2, side, 3).mean(axis=(2, 4)).reshape(n, 12).astype(np.float32)
+        quarters = images.images.reshape(n, 2, side, 2, side, 3).mean(axis=(2, 4))
+        return np.asarray(quarters.reshape(n, 12), np.float32)
 
     monkeypatch.setattr(_described, "described", described)
     monkeypatch.setattr(features, "weights_there", lambda: True)
