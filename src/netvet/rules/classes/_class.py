@@ -101,10 +101,10 @@ def _why(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
         and measured("form_distance") >= limits.beyond * measured("form_usual")
         and measured("form_chance") <= limits.chance
     )
-    if scattered and measured("label_error_share") < limits.doubtful:
-        return "forms"
+    few = scattered and measured("label_error_share") < limits.doubtful  # what few images of each form look like
     if (
-        measured("label_error_share") >= max(limits.errors, limits.above * float(np.median(shares)))
+        not few
+        and measured("label_error_share") >= max(limits.errors, limits.above * float(np.median(shares)))
         and measured("label_error_together") <= limits.together
         and measured("image_rest_auc") < limits.rest
     ):

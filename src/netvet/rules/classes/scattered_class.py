@@ -18,10 +18,9 @@ photographed one among labels of which a third were wrong 1.6, both with a chanc
 half of its labels wrong 1.3, and sound ones at most 1.2. `beyond` lies between. Eight species under one name are
 missed, 12 photographs of each (1.4) and painted ones (a chance of 0.89).
 
-With few images of each form, the exam on labels takes up to a fifth of them for wrong. So forms are judged before wrong
-labels where less than `doubtful` of the labels look wrong, and after them otherwise.
-
-Images too poor to show what they are and an augmentation that moves the class are judged before.
+With few images of each form, the exam on labels takes up to a fifth of them for wrong. So where forms are seen, wrong
+labels are blamed only from a share of `doubtful` on. Images too poor to show what they are, an augmentation that moves
+the class, features that lack something and a class that looks the same are judged before.
 
 ## Why it happens
 Juveniles and adults, males and females, colour forms, or a name for what is left over ("other fish"). A network learns
