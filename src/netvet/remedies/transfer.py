@@ -7,8 +7,9 @@ pixels. Augmentation, classes, splits and the number of epochs stay; `surgery`, 
 goes.
 
 ## When it helps
-weak-features, scattered-class (not measured there) and too few images: the features are there already and need not be
-learnt from a few hundred pictures.
+weak-features, scattered-class and too few images: the features are there already and need not be learnt from a few
+hundred pictures. A painted class that differs from a larger one in 13 bars alone rose from an AUC of 0.61 to 1.00, five
+photographed species under one name from 0.70 to 0.88 (three seeds each).
 On photographs of 23 species (2,899 to train on, split by trajectory, one run of each) five epochs of it reached a
 balanced validation accuracy of 87.3 %, 24 epochs of the default recipe 76.5 %. The size of the images counts: at 112
 pixels it reached 82.4 %.
