@@ -102,7 +102,7 @@ def test_features_are_made_once_for_the_same_images(monkeypatch: pytest.MonkeyPa
     asked: list[int] = []
     true = features.extract
 
-    def counted(images: NDArray[np.uint8]) -> features.Features:
+    def counted(images: NDArray[np.uint8], **_options: object) -> features.Features:
         asked.append(len(images))
         return true(images, kind="handmade")
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from netvet.audit import duplicates, features, files, looks, quality
 from netvet.audit.labels import MOST_OF_A_CLASS, weigh
 from netvet.audit.labels import find as find_errors
+from netvet.audit.parts import usual_spread
 from netvet.images.dataset import ImageSet
 from netvet.images.splits import TRAIN
 from netvet.locale import _, ngettext
@@ -154,8 +155,7 @@ def _standing_out(
     """
     names = np.unique(labels).tolist()
     middles = {k: float(np.median(column[labels == k])) for k in names}
-    spreads = [float(np.median(np.abs(column[labels == k] - middles[k]))) for k in names]
-    usual = max(1.4826 * float(np.median(spreads)), 1e-3)
+    usual = usual_spread(column, labels)
     out: set[int] = set()
     for k in names:
         mine, others = np.flatnonzero(labels == k), column[labels != k]

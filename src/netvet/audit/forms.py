@@ -55,6 +55,7 @@ def forms(values: NDArray[np.floating], labels: Ints, member: Ints, label: int, 
         label: the class.
         draws: normal samples that `chance` is a share of.
     """
+    from scipy.spatial.distance import pdist
     from sklearn.covariance import LedoitWolf
 
     key = np.unique(np.stack([labels, member], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
@@ -80,15 +81,13 @@ def forms(values: NDArray[np.floating], labels: Ints, member: Ints, label: int, 
         return None
     parts = int(parted.max()) + 1
     middle = np.stack([cloud[parted == j].mean(axis=0) for j in range(parts)])
-    apart = np.linalg.norm(middle[:, None] - middle[None], axis=2)[np.triu_indices(parts, 1)].min()
+    apart = pdist(middle).min()
     far_off = sorted(np.linalg.norm((centres[int(k)] - centres[label]) @ whiten) for k in known if k != label)
     near = far_off[min(1, len(far_off) - 1)]
     random = np.random.default_rng(0)
     scale = found.std(axis=0)
     as_high = sum(part(random.normal(0, scale, found.shape))[1] >= silhouette for _ in range(draws))
-    order = np.argsort(-np.bincount(parted, minlength=parts), kind="stable")
-    rank = np.empty(parts, np.int64)
-    rank[order] = np.arange(parts)
+    rank = np.argsort(np.argsort(-np.bincount(parted, minlength=parts), kind="stable"))
     rows = np.flatnonzero(labels == label)
     place = np.cumsum(of == label) - 1
     here = place[key[rows]]

@@ -1,16 +1,18 @@
-"""Features of a patient's images that owe nothing to its run, and which images are of one animal, for the exams that
-judge the data: described once, though several exams ask.
+"""Features of a patient's images that owe nothing to its run, and which images are asked about and which of them are of
+one animal, for the exams that judge the data: described once, though several exams ask.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from netvet.audit.features import Kind
     from netvet.images.dataset import ImageSet
 
 Floats = NDArray[np.float32]
@@ -20,18 +22,30 @@ _last: tuple[weakref.ref[NDArray[np.uint8]], Floats] | None = None
 
 def described(images: ImageSet) -> Floats:
     """(n, d) features as `netvet.audit.features` makes them: pretrained where the weights are there, else handmade."""
+    global _last
+    if _last is not None and _last[0]() is images.images:
+        return _last[1]
+    values = describe(images.images)
+    values.setflags(write=False)
+    _last = weakref.ref(images.images), values
+    return values
+
+
+def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats:
+    """(n, d) features of (n, size, size, 3); random numbers stay as they are."""
     import torch
 
     from netvet.audit import features
 
-    global _last
-    if _last is not None and _last[0]() is images.images:
-        return _last[1]
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
-        values = features.extract(images.images).values
-    values.setflags(write=False)
-    _last = weakref.ref(images.images), values
-    return values
+        return features.extract(pixels, kind=kind).values
+
+
+def sample(labels: NDArray[np.int64], classes: Sequence[int], most: int) -> NDArray[np.int64]:
+    """At most so many rows of each of the classes, ascending, always the same."""
+    random = np.random.default_rng(0)
+    chosen = [random.permutation(np.flatnonzero(labels == k))[:most] for k in classes]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
 def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
@@ -39,9 +53,10 @@ def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[n
     from netvet.audit import duplicates, looks
 
     chosen = np.arange(len(images.labels)) if rows is None else rows
-    known, pixels = images.known_groups, images.images if rows is None else images.images[chosen]
-    return duplicates.members(
-        None if known is None else known[chosen],
-        len(chosen),
-        lambda: duplicates.find(looks.look(pixels), images.labels[chosen], None, pixels),
-    )
+    known = images.known_groups
+
+    def near() -> duplicates.Duplicates:
+        pixels = images.images if rows is None else images.images[chosen]
+        return duplicates.find(looks.look(pixels), images.labels[chosen], None, pixels)
+
+    return duplicates.members(None if known is None else known[chosen], len(chosen), near)

@@ -52,30 +52,32 @@ def take(patient: Patient) -> str:
     """Look for forms in a patient's stuck classes."""
     from netvet.audit.features import weights_there
     from netvet.audit.forms import forms
-    from netvet.exams._described import member
+    from netvet.exams._described import member, sample
     from netvet.exams._hardest import hardest
     from netvet.trace import Trace
 
     images, record, told = patient.images, patient.record, list[str]()
     if not weights_there():
         return _("The forms of a class are told apart by a pretrained network, and its weights are not installed.")
-    rows = _rows(images.labels)
+    known = np.unique(images.labels).tolist()
+    rows = sample(images.labels, known, IMAGES)
     values, labels, groups = _values(images, rows), images.labels[rows], member(images, rows)
     units = ("forms", "-1..1", "0..1", "times", "times")
     for name, unit in zip(("count", "silhouette", "chance", "distance", "usual"), units, strict=True):
         record.unit(f"form_{name}", unit)
+    parted = {k: each for k in known if (each := forms(values, labels, groups, k, draws=0)) is not None}
     for name in hardest(Trace.open(patient.run), CLASSES):
         k = images.classes.index(name)
-        found = forms(values, labels, groups, k)
+        found = forms(values, labels, groups, k) if k in parted else None
         if found is None:
             continue
-        others = (forms(values, labels, groups, other, draws=0) for other in np.unique(labels).tolist() if other != k)
-        usual = [each.distance for each in others if each is not None]
+        others = [each.distance for other, each in parted.items() if other != k]
+        usual = float(np.median(others)) if others else float("nan")
         record.add(0, "form_count", float(found.count), name)
         record.add(0, "form_silhouette", found.silhouette, name)
         record.add(0, "form_chance", found.chance, name)
         record.add(0, "form_distance", found.distance, name)
-        record.add(0, "form_usual", float(np.median(usual)) if usual else float("nan"), name)
+        record.add(0, "form_usual", usual, name)
         typical = np.argsort(found.far, kind="stable")
         record.add_array(0, "form_rows", np.stack([rows[found.rows], found.form], axis=1)[typical], name)
         text = _(
@@ -88,29 +90,18 @@ def take(patient: Patient) -> str:
                 name=name,
                 count=found.count,
                 distance=found.distance,
-                usual=float(np.median(usual)) if usual else float("nan"),
+                usual=usual,
                 chance=found.chance,
             )
         )
     return told[0] if told else _("The classes have too few images for forms to be told apart.")
 
 
-def _rows(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most `IMAGES` rows of each class, ascending, always the same."""
-    random = np.random.default_rng(0)
-    return np.sort(
-        np.concatenate([random.permutation(np.flatnonzero(labels == k))[:IMAGES] for k in np.unique(labels)])
-    ).astype(np.int64)
-
-
 def _values(images: ImageSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Features of rows by the pretrained network; those of all images, where other exams ask for them too."""
-    import torch
-
     from netvet.audit import features
-    from netvet.exams._described import described
+    from netvet.exams._described import describe, described
 
     if len(rows) == len(images.labels) <= features.MOST_PRETRAINED:
         return described(images)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
-        return features.extract(images.images[rows], kind="pretrained").values
+    return describe(images.images[rows], "pretrained")

@@ -52,7 +52,7 @@ CANVAS = 256
 def take(patient: Patient) -> str:
     """Measure at what size a patient's classes can be told apart."""
     from netvet.exams import _trained
-    from netvet.exams._described import member
+    from netvet.exams._described import member, sample
     from netvet.exams._hardest import hardest
     from netvet.partner import partners
     from netvet.trace import Trace
@@ -70,7 +70,7 @@ def take(patient: Patient) -> str:
         k = patient.images.classes.index(name)
         if k not in partner:
             continue
-        rows = _rows(patient, (k, partner[k]))
+        rows = sample(patient.images.labels, (k, partner[k]), IMAGES)
         record.add(0, "detail_class", float(partner[k]), name)
         side = _stored(patient, rows[patient.images.labels[rows] == k])
         if side is not None:
@@ -161,23 +161,13 @@ def _linear(module: Any) -> None:
             module.bias.data.zero_()
 
 
-def _rows(patient: Patient, pair: tuple[int, int]) -> NDArray[np.int64]:
-    """At most `IMAGES` rows of each of two classes, ascending, always the same."""
-    random = np.random.default_rng(0)
-    chosen = [random.permutation(np.flatnonzero(patient.images.labels == k))[:IMAGES] for k in pair]
-    return np.sort(np.concatenate(chosen)).astype(np.int64)
-
-
 def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[np.int64]) -> float:
     """AUC of one class against another by features that owe nothing to the run, cross-validated."""
-    import torch
-
-    from netvet.audit import features, labels
+    from netvet.audit import labels
+    from netvet.exams._described import describe
     from netvet.exams._frozen import auc
 
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
-        values = features.extract(pixels).values
-    found = labels.cross_validate(values, mine.astype(np.int64), member, 2)
+    found = labels.cross_validate(describe(pixels), mine.astype(np.int64), member, 2)
     return auc(np.log(found[:, 1]) - np.log(found[:, 0]), mine)
 
 

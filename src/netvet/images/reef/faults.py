@@ -75,7 +75,7 @@ def _morphs(reef: Reef, look: npt.NDArray[np.float64]) -> Genomes:
     """The victim's looks but its own: other species as they are; or, on its body, a pattern and palette that lie
     `spread` towards unrelated ones.
     """
-    _names, others = fauna(MORPHS - 1 if reef.kinds == 1 else max(2, reef.kinds - 1), _UNRELATED)
+    _names, others = fauna(max(1, _looks(reef) - 1), _UNRELATED)
     if reef.kinds > 1:
         return others
     others[:, [INDEX[gene] for gene in _SHAPE]] = look[[INDEX[gene] for gene in _SHAPE]]
