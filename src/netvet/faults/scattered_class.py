@@ -7,7 +7,7 @@ from netvet.faults._reef import painted
 from netvet.recipe import Recipe
 
 
-@fault("scattered-class", on={"data.val": 0.3, "stop.epochs": 9})
+@fault("scattered-class", on={"data.val": 0.3, "stop.epochs": 8})
 def several_species(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the rarest is five, six or seven species under one name, a fish of each in turn.
 
