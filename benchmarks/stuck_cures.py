@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clinic import classes, datasets
+from benchmarks.clinic import class_sets, classes, datasets
 from benchmarks.clinic.photographs import TWIN
 from benchmarks.cures import START, trained, treated
 from netvet.images.reef.species import fauna
@@ -48,7 +48,7 @@ FREQUENT = (
     "Myripristis_kuntee",
 )
 """From the fourth to the eighth of the species, by the number of their photographs."""
-SPECIES = classes.SPECIES["calibration", "even"]
+SPECIES = class_sets.SPECIES["first", "even"]
 EVEN = "f4k23:classes=7,each=115,val=0.3"
 MANY = "f4k23:classes=12,each=60,val=0.3"
 STEEP = "f4k23:classes=5,each=300,imbalance=4.8,val=0.3"

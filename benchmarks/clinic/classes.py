@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import count, product
 from typing import Any
 from zlib import crc32
 
-from benchmarks.clinic import bases, locked
-from benchmarks.clinic.bases import Half, Healthy, Net
+from benchmarks.clinic import bases
+from benchmarks.clinic.bases import Healthy, Role
+from benchmarks.clinic.class_sets import EPOCHS, HALVES, MISSES, NETS, PREFIX, SOURCES, SPECIES, TABLES, Round
 from benchmarks.clinic.datasets import family as family_of
 from benchmarks.clinic.datasets import setting
 from benchmarks.clinic.photographs import TWIN
@@ -38,57 +39,7 @@ RULES = (
 )
 """The causes that concern one class."""
 EACH = 4
-"""Planted runs of a cause, or of all pairs together, in each half and family of data sets."""
-
-_RARE = ("Acanthurus_nigrofuscus", "Chaetodon_trifascialis", "Pomacentrus_moluccensis", "Canthigaster_valentini")
-SPECIES: dict[tuple[Half, str], tuple[str, ...]] = {
-    ("calibration", "even"): (
-        *("Amphiprion_clarkii", "Chaetodon_lunulatus", "Chromis_chrysura", "Dascyllus_reticulatus"),
-        *("Plectroglyphidodon_dickii", "Neoniphon_sammara", "Hemigymnus_fasciatus"),
-    ),
-    ("locked", "even"): ("Neoniphon_sammara", "Hemigymnus_fasciatus", *_RARE),
-    ("locked", "steep"): (*_RARE, "Abudefduf_vaigiensis"),
-}
-SPECIES["calibration", "steep"] = SPECIES["calibration", "even"][:5]
-"""The photographed classes of a set in the order of their places, the most frequent first; of those that calibration
-does not have, the ones with tracks enough to be split."""
-
-SOURCES: dict[tuple[Half, str, str], str] = {
-    ("calibration", "reef", "even"): "reef:species=8,n=150,fauna=31",
-    ("calibration", "reef", "steep"): "reef:species=5,n=300,imbalance=4.8,fauna=32",
-    ("calibration", "f4k23", "even"): "f4k23:classes=7,each=115,val=0.3",
-    ("calibration", "f4k23", "steep"): "f4k23:classes=5,each=300,imbalance=4.8,val=0.3",
-    ("locked", "reef", "even"): "reef:species=7,n=150,fauna=41",
-    ("locked", "reef", "steep"): "reef:species=5,n=300,imbalance=4.8,fauna=42",
-    ("locked", "f4k23", "even"): f"f4k23:only={'+'.join(SPECIES['locked', 'even'])},skip=115,each=115,val=0.3",
-    ("locked", "f4k23", "steep"): f"f4k23:only={'+'.join(SPECIES['locked', 'steep'])},each=210,imbalance=3.4,val=0.3",
-}
-"""Sets of even classes, and of classes of unequal size, in which the largest has about five times the smallest's."""
-
-NETS: dict[tuple[Half, str, str], tuple[str, ...]] = {
-    ("calibration", "reef", "even"): ("cnn-5x16", "cnn-8x12", "preact-7x12"),
-    ("calibration", "reef", "steep"): ("cnn-5x16", "cnn-8x12", "resnet-7x12"),
-    ("calibration", "f4k23", "even"): ("cnn-5x16", "cnn-8x12", "resnet-7x12"),
-    ("calibration", "f4k23", "steep"): ("cnn-5x16", "resnet-7x12"),
-    ("locked", "reef", "even"): ("cnn-6x14", "preact-5x16", "resnet-9x10"),
-    ("locked", "reef", "steep"): ("cnn-6x14", "preact-5x16", "resnet-9x10"),
-    ("locked", "f4k23", "even"): ("cnn-6x14", "resnet-9x10", "cnn-5x18-layer"),
-    ("locked", "f4k23", "steep"): ("cnn-6x14", "resnet-9x10"),
-}
-_TABLES: dict[Half, Mapping[str, Net]] = {"calibration": bases.NETS, "locked": locked.NETS}
-EPOCHS = {"reef": 10, "f4k23": 16}
-
-_EVEN: dict[Half, str] = {half: SOURCES[half, "f4k23", "even"] for half in ("calibration", "locked")}
-_MISSES: tuple[tuple[Half, str, str, str], ...] = (
-    ("calibration", "rare-and-well", "reef:species=6,n=250,imbalance=10,difficulty=0.2,fauna=33", "cnn-8x12"),
-    ("calibration", "rare-and-well", setting(_EVEN["calibration"], victim=1, few=25), "cnn-5x16"),
-    ("calibration", "hard-class", "reef:species=6,n=150,lookalike=0.25,fauna=34", "resnet-7x12"),
-    ("calibration", "hard-class", setting(_EVEN["calibration"], victim=2, few=25), "cnn-8x12"),
-    ("locked", "rare-and-well", "reef:species=6,n=250,imbalance=11,difficulty=0.2,fauna=43", "cnn-6x14"),
-    ("locked", "rare-and-well", setting(_EVEN["locked"], victim=1, few=25), "cnn-6x14"),
-    ("locked", "hard-class", "reef:species=6,n=150,lookalike=0.25,fauna=44", "resnet-9x10"),
-    ("locked", "hard-class", setting(_EVEN["locked"], victim=2, few=25), "resnet-9x10"),
-)
+"""Planted runs of a cause, or of all pairs together, in each round and family of data sets."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +50,7 @@ class Kind:
     name: str
     family: str
     shape: str
-    plant: Callable[[Recipe, int, Half], Recipe | None]
+    plant: Callable[[Recipe, int, Round], Recipe | None]
     also: str = ""
 
 
@@ -118,22 +69,28 @@ class Planted:
 
 def healthy() -> list[Healthy]:
     """The twins, and the healthy look-alikes."""
-    made: list[Healthy] = []
-    for (half, family, shape), nets in NETS.items():
-        for net in nets:
-            name = f"{'locked-' if half == 'locked' else ''}class-{shape}-{family}-{net}"
-            made.append(_healthy(name, half, SOURCES[half, family, shape], net, len(made) + 1))
-    for half, why, source, net in _MISSES:
-        name = f"{'locked-' if half == 'locked' else ''}{why}-{family_of(source)}"
-        made.append(_healthy(name, half, source, net, len(made) + 1, why))
-    return made
+    return [base for _of, base in by_round()]
 
 
-def _healthy(name: str, half: Half, source: str, net: str, seed: int, why: str = "") -> Healthy:
-    table = _TABLES[half][net]
-    changes: dict[str, Any] = {"stop.epochs": EPOCHS[family_of(source)], **table.changes}
+def by_round() -> Iterator[tuple[Round, Healthy]]:
+    """Every healthy run of this plan, with its round."""
+    for together, start in ((("first", "second"), 1), (("third",), 101)):  # the first two were made together
+        seed = count(start)
+        for (of, family, shape), nets in NETS.items():
+            for net in nets if of in together else ():
+                name = f"class-{shape}-{family}-{net}"
+                yield of, _base(name, of, SOURCES[of, family, shape], net, next(seed))
+        for of, why, source, net in MISSES:
+            if of in together:
+                yield of, _base(f"{why}-{family_of(source)}", of, source, net, next(seed), why)
+
+
+def _base(name: str, of: Round, source: str, net: str, seed: int, why: str = "") -> Healthy:
+    table = TABLES[of][net]
+    changes: dict[str, Any] = {"stop.epochs": EPOCHS[of, family_of(source)], **table.changes}
     made = bases.recipe(source, {**changes, "data.val": 0.3, "seed": seed})
-    return Healthy(name, made, net, table.side, "near miss" if why else "class", half, why)
+    role: Role = "near miss" if why else "class"
+    return Healthy(PREFIX[of] + name, made, net, table.side, role, HALVES[of], why)
 
 
 def planted(known: Mapping[str, Fault]) -> list[Planted]:
@@ -141,26 +98,26 @@ def planted(known: Mapping[str, Fault]) -> list[Planted]:
     made: list[Planted] = []
     rules = {fault.rule for fault in known.values()}
     kinds = [*_reef(known), *(kind for kind in _own() if {kind.rule, kind.also} - {""} <= rules)]
-    twins = [base for base in healthy() if base.role == "class"]
-    for half, family in product(("calibration", "locked"), ("reef", "f4k23")):
-        here = [base for base in twins if base.half == half and base.family == family]
+    twins = [(of, base) for of, base in by_round() if base.role == "class"]
+    for of, family in product(HALVES, ("reef", "f4k23")):
+        here = [base for each, base in twins if each == of and base.family == family]
         groups: dict[str, list[Kind]] = {}
         for kind in kinds:
             if kind.family == family:
                 groups.setdefault("" if kind.also else kind.rule, []).append(kind)
         for group in groups.values():
-            made += _slots(group, here)
+            made += _slots(group, of, here)
     return made
 
 
-def _slots(group: list[Kind], twins: list[Healthy]) -> list[Planted]:
+def _slots(group: list[Kind], of: Round, twins: list[Healthy]) -> list[Planted]:
     """`EACH` runs: kinds, strengths and nets in turn, ties by lot."""
     places: list[Planted] = []
     for kind, base, severity in product(group, twins, SEVERITIES):
-        recipe = kind.plant(base.recipe, severity, base.half) if f"-{kind.shape}-" in base.name else None
+        recipe = kind.plant(base.recipe, severity, of) if f"-{kind.shape}-" in base.name else None
         if recipe is not None and recipe != base.recipe:
             name = f"{kind.rule}{'+' + kind.also if kind.also else ''}-{kind.name}-{severity}-{base.name}"
-            places.append(Planted(name, base, recipe, kind, severity, victims(recipe, base), _story(kind)))
+            places.append(Planted(name, base, recipe, kind, severity, victims(recipe, of, base), _story(kind)))
     used: Counter[object] = Counter()
     made: list[Planted] = []
     while places and len(made) < EACH:
@@ -182,7 +139,7 @@ def _reef(known: Mapping[str, Fault]) -> Iterator[Kind]:
         for family in ("reef", "f4k23"):
             costs: dict[str, int] = {}
             for shape in ("even", "steep"):
-                base = bases.recipe(SOURCES["calibration", family, shape], {})
+                base = bases.recipe(SOURCES["first", family, shape], {})
                 found = _try(fault, base, 1)
                 if found is not None and found != base:
                     costs[shape] = _moved(base.data.source, found.data.source)
@@ -190,8 +147,8 @@ def _reef(known: Mapping[str, Fault]) -> Iterator[Kind]:
                 yield Kind(fault.rule, fault.kind, family, min(costs, key=lambda s: costs[s]), _by(fault))
 
 
-def _by(fault: Fault) -> Callable[[Recipe, int, Half], Recipe | None]:
-    return lambda recipe, severity, _half: _try(fault, recipe, severity)
+def _by(fault: Fault) -> Callable[[Recipe, int, Round], Recipe | None]:
+    return lambda recipe, severity, _of: _try(fault, recipe, severity)
 
 
 def _try(fault: Fault, recipe: Recipe, severity: int) -> Recipe | None:
@@ -213,10 +170,10 @@ def _options(source: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split(",")) if text else {}
 
 
-def _source(**by_severity: tuple[float, float, float]) -> Callable[[Recipe, int, Half], Recipe]:
+def _source(**by_severity: tuple[float, float, float]) -> Callable[[Recipe, int, Round], Recipe]:
     """Options of the source, by strength."""
 
-    def plant(recipe: Recipe, severity: int, _half: Half) -> Recipe:
+    def plant(recipe: Recipe, severity: int, _of: Round) -> Recipe:
         options = {key: values[severity] for key, values in by_severity.items()}
         return recipe.change({"data.source": setting(recipe.data.source, **options)})
 
@@ -231,13 +188,13 @@ def augmented(name: str, severity: int) -> dict[str, Any]:
     return {"augment.per_class": {name: changes}}
 
 
-def _augmented(recipe: Recipe, severity: int, half: Half) -> Recipe:
+def _augmented(recipe: Recipe, severity: int, of: Round) -> Recipe:
     """Of the class at place 3."""
-    return recipe.change(augmented(SPECIES[half, "even"][3], severity))
+    return recipe.change(augmented(SPECIES[of, "even"][3], severity))
 
 
-def _scarce(recipe: Recipe, severity: int, half: Half) -> Recipe:
-    return _source(few=(20, 14, 10))(_augmented(recipe, severity, half), severity, half)
+def _scarce(recipe: Recipe, severity: int, of: Round) -> Recipe:
+    return _source(few=(20, 14, 10))(_augmented(recipe, severity, of), severity, of)
 
 
 def _same(value: float) -> tuple[float, float, float]:
@@ -271,12 +228,12 @@ def _story(kind: Kind) -> str:
     return f"{kind.rule} and {kind.also}" if kind.also else ""
 
 
-def victims(recipe: Recipe, base: Healthy) -> tuple[str, ...]:
+def victims(recipe: Recipe, of: Round, base: Healthy) -> tuple[str, ...]:
     """The classes that a planted recipe aims at, by the names that they have in its run; () where it aims at none."""
     if recipe.augment.per_class:
         return tuple(recipe.augment.per_class)
     options = _options(recipe.data.source)
-    names = _names(base)
+    names = _names(of, base)
     if "lookalike" in options:
         return names[:2]
     if not options.keys() & {"victim", "kinds", "spread", "mix", "dark", "blur"}:
@@ -289,11 +246,11 @@ def victims(recipe: Recipe, base: Healthy) -> tuple[str, ...]:
     return names[first : first + int(options.get("victims", 1))]
 
 
-def _names(base: Healthy) -> tuple[str, ...]:
+def _names(of: Round, base: Healthy) -> tuple[str, ...]:
     if base.family == "reef":
         from netvet.images.reef.options import parse
         from netvet.images.reef.species import fauna
 
         reef = parse(base.recipe.data.source.partition(":")[2])
         return tuple(fauna(reef.species, reef.fauna)[0])
-    return SPECIES[base.half, "steep" if "-steep-" in base.name else "even"]
+    return SPECIES[of, "steep" if "-steep-" in base.name else "even"]

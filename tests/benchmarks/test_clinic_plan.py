@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.clinic import bases, classes, datasets, harm, locked, photographs, plan
+from benchmarks.clinic import bases, class_sets, classes, datasets, harm, locked, photographs, plan
 from netvet.errors import BadInput
 from netvet.fault import Fault, faults
 from netvet.recipe import Recipe
@@ -45,7 +46,9 @@ def test_no_image_set_and_no_net_of_a_cause_is_in_both_halves(rule: str) -> None
         seeds = {run.recipe.seed for run in runs}
         assert seeds >= {1, 2, 3, 4, 5} or (rule in classes.RULES and len(seeds) >= 3)  # that of the twin
     assert not {run.recipe.data.source for run in halves[0]} & {run.recipe.data.source for run in halves[1]}
-    assert not {run.net for run in halves[0]} & {run.net for run in halves[1]}
+    for of_class in (False, True):  # what was the locked half of stuck classes once has nets of the other plan's
+        one, other = ({run.net for run in runs if run.of_class == of_class} for runs in halves)
+        assert not one & other
 
 
 def test_every_half_holds_every_data_set_and_kind_of_net() -> None:
@@ -64,11 +67,13 @@ def test_every_half_holds_every_data_set_and_kind_of_net() -> None:
 
 def test_no_near_miss_of_the_locked_half_is_on_data_or_a_net_of_calibration() -> None:
     sound = [run for run in plan.runs() if not run.rule and run.why]
-    seen = {(run.recipe.data.source, run.net) for run in sound if run.half == "calibration"}
-    for run in sound:
-        if run.half == "locked":
-            assert run.recipe.data.source not in {source for source, _ in seen}
-            assert run.net not in {net for _, net in seen}
+    for of_class in (False, True):
+        mine = [run for run in sound if run.of_class == of_class]
+        seen = {(run.recipe.data.source, run.net) for run in mine if run.half == "calibration"}
+        for run in mine:
+            if run.half == "locked":
+                assert run.recipe.data.source not in {source for source, _ in seen}
+                assert run.net not in {net for _, net in seen}
 
 
 def test_photographs_of_the_locked_half_are_not_in_calibration() -> None:
@@ -99,6 +104,9 @@ def test_a_planted_run_differs_from_its_control_in_the_fault_alone() -> None:
 def test_a_class_run_has_the_recipe_and_the_seed_of_its_twin() -> None:
     twins = {base.name: base for base in plan.healthy()}
     mine = [run for run in planted("calibration") + planted("locked") if run.of_class]
+    rounds: dict[class_sets.Round, set[str]] = {of: set() for of in class_sets.HALVES}
+    for of, base in classes.by_round():
+        rounds[of].add(base.name)
     for run in mine:
         twin = twins[run.control].recipe
         changed = run.recipe.differences(twin)
@@ -107,12 +115,13 @@ def test_a_class_run_has_the_recipe_and_the_seed_of_its_twin() -> None:
         if run.rule != "weak-features":
             assert all(path == "data.source" or path.startswith("augment.per_class") for path in changed)
             assert run.victims
-    for half in plan.HALVES:
-        here = [run for run in mine if run.half == half]
+    for of, twins_of in rounds.items():
+        here = [run for run in mine if run.control in twins_of]
         for rule in {run.rule for run in here} - {"class-imbalance", "weak-features"}:
             assert Counter(run.family for run in here if run.rule == rule and not run.also) == {"reef": 4, "f4k23": 4}
         assert len({(run.rule, run.also) for run in here if run.also}) >= 3
-        assert len([run for run in plan.runs() if run.of_class and not run.rule and run.half == half]) >= 10
+        assert len(twins_of) >= 10
+        assert {run.half for run in here} == {class_sets.HALVES[of]}
 
 
 def test_nothing_of_a_class_run_is_in_both_halves() -> None:
@@ -128,12 +137,13 @@ def test_species_are_in_the_order_of_the_photographs() -> None:
     if datasets.absent("f4k23") is not None:
         pytest.skip(str(datasets.absent("f4k23")))
     _root, rows = datasets._fish()
-    seen: dict[str, set[str]] = {"calibration": set(), "locked": set()}
-    for (half, shape), names in classes.SPECIES.items():
-        options = datasets.parse(classes.SOURCES[half, "f4k23", shape])
+    seen: dict[str, set[str]] = {of: set() for of in class_sets.HALVES}
+    for (of, shape), names in class_sets.SPECIES.items():
+        options = datasets.parse(class_sets.SOURCES[of, "f4k23", shape])
         assert tuple(datasets.names(rows, options)) == names
-        seen[half] |= {path for path, *_ in datasets.choose(rows, options)}
-    assert not seen["calibration"] & seen["locked"]
+        seen[of] |= {path for path, *_ in datasets.choose(rows, options)}
+    for one, other in combinations(seen, 2):
+        assert not seen[one] & seen[other], f"{one} and {other} share photographs"
 
 
 ROWS = [(f"{label}/{i}.jpg", label, f"{label}{i // 5}") for label in "abcdef" for i in range(100)]
@@ -305,4 +315,4 @@ def test_late_stopping_harms_where_a_run_spoils_what_it_had() -> None:
 
 
 def test_every_net_is_used() -> None:
-    assert {base.net for base in plan.healthy()} == {*bases.NETS, *locked.NETS}
+    assert {base.net for base in plan.healthy()} == {*bases.NETS, *locked.NETS, *class_sets.TABLES["third"]}
