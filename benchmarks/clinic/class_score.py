@@ -1,8 +1,8 @@
 """What is counted for the causes of a stuck class.
 
-A run counts whose planted class fell against its twin (`harm.class_harm`), and the older runs of class-imbalance by
-their own criterion. Right is the planted cause first; of two planted causes, either. `among_two`: it is among the first
-two causes; of two planted ones, both are. A false alarm is a healthy run, of any plan, on which the symptom stuck-class
+A run of their plan counts whose planted class fell against its twin (`harm.class_harm`). Right is the planted cause as
+the root of the diagnosis; of two planted causes, either. `among_two`: it is among the first two causes, be it only
+suspected; of two planted ones, both are. A false alarm is a healthy run, of any plan, on which the symptom stuck-class
 shows, whether or not a cause was found.
 """
 
@@ -17,8 +17,8 @@ from benchmarks.clinic.score import Case, interval_of, share_of
 
 
 def right(case: Case) -> bool:
-    """Whether a planted cause is the root."""
-    return case.named[:1] in ((case.run.rule,), (case.run.also,))
+    """Whether a planted cause is the root; a suspicion is none."""
+    return case.ill > 0 and case.named[0] in (case.run.rule, case.run.also or case.run.rule)
 
 
 def among_two(case: Case) -> bool:
@@ -30,7 +30,7 @@ def class_score(found: Sequence[Case]) -> dict[str, Any]:
     """The figures: of single causes, `by_fault` and `confusion` (planted -> what was first -> runs), of `pairs`, by
     strength, and of healthy runs.
     """
-    planted = [case for case in found if case.run.rule in RULES]
+    planted = [case for case in found if case.run.of_class and case.run.rule]
     sick = [case for case in planted if case.took and not case.run.also]
     pairs = [case for case in planted if case.took and case.run.also]
     harmless = [case for case in planted if not case.took]
@@ -81,7 +81,7 @@ def _counted(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def _firsts(cases: Sequence[Case]) -> dict[str, int]:
-    return dict(Counter((case.named[:1] or (case.verdict,))[0] for case in cases).most_common())
+    return dict(Counter(case.named[0] if case.ill else case.verdict for case in cases).most_common())
 
 
 def _alarms(healthy: Sequence[Case]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ RULES = (
     "weak-features",
 )
 """The causes that concern one class."""
-EACH = 4
-"""Planted runs of a cause, or of all pairs together, in each round and family of data sets."""
+EACH: dict[Round, int] = {"first": 4, "second": 4, "third": 6}
+"""Planted runs of a cause, or of all pairs together, in each family of data sets."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def planted(known: Mapping[str, Fault]) -> list[Planted]:
 
 
 def _slots(group: list[Kind], of: Round, twins: list[Healthy]) -> list[Planted]:
-    """`EACH` runs: kinds, strengths and nets in turn, ties by lot."""
+    """As many runs as `EACH` says: kinds, strengths and nets in turn, ties by lot."""
     places: list[Planted] = []
     for kind, base, severity in product(group, twins, SEVERITIES):
         recipe = kind.plant(base.recipe, severity, of) if f"-{kind.shape}-" in base.name else None
@@ -120,7 +120,7 @@ def _slots(group: list[Kind], of: Round, twins: list[Healthy]) -> list[Planted]:
             places.append(Planted(name, base, recipe, kind, severity, victims(recipe, of, base), _story(kind)))
     used: Counter[object] = Counter()
     made: list[Planted] = []
-    while places and len(made) < EACH:
+    while places and len(made) < EACH[of]:
         best = min(
             places,
             key=lambda each: (used[each.kind], used[each.severity], used[each.base.name], crc32(each.name.encode())),

@@ -2,7 +2,7 @@
 
 Sick runs are those in which the fault did harm (`harm`); where it did none, an alarm is counted as false, apart from
 those on healthy runs. The causes are counted in the order of the findings: illnesses, then notes, as low-level
-messages of other tools count; symptoms do not. `as_illness` counts those alone that were called an illness. An alarm is
+messages of other tools count, then what is suspected, which is never counted as first; symptoms do not. `as_illness` counts those alone that were called an illness. An alarm is
 a run that is called sick. Intervals are Wilson's, 95 % (1927, https://doi.org/10.1080/01621459.1927.10502953).
 """
 
@@ -33,7 +33,8 @@ Diagnose = Callable[[Trace], Diagnosis]
 class Case:
     """A run and what was said of it.
 
-    `named`: the causes that were found, the root first, notes last; `ill` of them are illnesses. `verdict`: healthy,
+    `named`: the causes that were found, the root first, then notes, last what is `suspected` without being shown;
+    `ill` of them are illnesses. `verdict`: healthy,
     sick or undecided. `message`: the first finding's. `took`: None in a healthy run, else whether the planted fault did
     harm; `numbers` say so. `early`: share of the epochs -> the causes named by then. `learns`: of a healthy run,
     whether it learns well. `stuck`: whether the symptom stuck-class shows. `behind`: whether a class is left behind, by
@@ -51,11 +52,12 @@ class Case:
     learns: bool = True
     stuck: bool = False
     behind: bool = False
+    suspected: tuple[str, ...] = ()
 
     @property
     def first(self) -> bool:
         """Whether the planted cause is the root."""
-        return self.named[:1] == (self.run.rule,)
+        return self.named[:1] == (self.run.rule,) and self.run.rule not in self.suspected
 
     @property
     def among_three(self) -> bool:
@@ -64,9 +66,9 @@ class Case:
 
 
 def named(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The causes that a diagnosis finds, each once, the root first, notes last."""
-    found = [f.rule for f in diagnosis.findings if f.kind == "cause"]
-    return tuple(dict.fromkeys(found))
+    """The causes that a diagnosis finds, each once, the root first, then notes, last what it suspects."""
+    found = [f.rule for f in diagnosis.findings if f.kind == "cause" and not f.suspected]
+    return tuple(dict.fromkeys([*found, *(f.rule for f in diagnosis.suspects)]))
 
 
 def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose) -> tuple[list[Case], list[str]]:
@@ -103,6 +105,7 @@ def cases(chosen: Iterable[Run], *, early: bool = False, by: Diagnose = diagnose
                 bool(run.rule) or accuracy(trace) >= LEARNS * best[run.recipe.data.source],
                 any(f.rule == "stuck-class" for f in diagnosis.findings),
                 leaves_behind(trace),
+                tuple(f.rule for f in diagnosis.suspects),
             )
         )
     return found, missing

@@ -85,14 +85,15 @@ def prescribe(
 ) -> list[Prescription]:
     """The remedies worth a trial, the likeliest first, each applied to the recipe.
 
-    First those of the root cause, then the first of each other cause, then the others'. `least`: where these are
+    First those of the root cause, then the first of each other cause, then the others'; where no cause was found, those
+    of the suspected ones. `least`: where these are
     fewer, the list is filled up with remedies of notes and then of `general`, which need no finding. `names`: only
     these, whatever was found (an unknown name raises KeyError); one that needs a class and is no cause's gets the one
     that is stuck. A remedy that would change nothing, or that another one already amounts to, is left out.
     """
     known = remedies()
     causes = [f for f in diagnosis.findings if f.kind == "cause"]
-    ill = [f for f in causes if f.severity == "illness"]
+    ill = [f for f in causes if f.severity == "illness"] or list(diagnosis.suspects)
     if names:
         unknown = [name for name in names if name not in known]
         if unknown:

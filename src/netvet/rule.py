@@ -25,8 +25,9 @@ class Finding:
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
     that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
-    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. The other
-    fields are the rule's, filled in by `diagnose`.
+    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a
+    cause that comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was
+    found. The other fields are the rule's, filled in by `diagnose`.
     """
 
     message: str
@@ -40,6 +41,7 @@ class Finding:
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     needed: str = ""
+    suspected: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The finding as the design's JSON object."""
@@ -47,6 +49,7 @@ class Finding:
             "rule": self.rule,
             "kind": self.kind,
             "severity": self.severity,
+            **({"suspected": True} if self.suspected else {}),
             "where": self.where,
             "message": self.message,
             "confidence": round(self.confidence, 3),
@@ -99,6 +102,7 @@ class Rule(Paged):
         return self.module.split(".")[-2]
 
 
+SUSPECTS = 2  # that are told: more would be guessing
 _registry: dict[str, Rule] = {}
 
 
@@ -175,7 +179,12 @@ class Diagnosis:
     @property
     def notes(self) -> tuple[Finding, ...]:
         """Causes that show without a symptom."""
-        return tuple(f for f in self.findings if f.severity == "note")
+        return tuple(f for f in self.findings if f.severity == "note" and not f.suspected)
+
+    @property
+    def suspects(self) -> tuple[Finding, ...]:
+        """Causes that come near a symptom which none explains, the nearest first."""
+        return tuple(f for f in self.findings if f.suspected)
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as the design's JSON object, schema 1."""
@@ -218,8 +227,10 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
                 found.append(replace(answer, rule=each.name, kind=each.kind, explains=each.explains, remedies=cures))
     symptoms = [f for f in found if f.kind == "symptom"]
     present = {f.rule for f in symptoms}
-    causes = list(_causes([f for f in found if f.kind == "cause"], present, known))
+    causes = list(_causes([f for f in found if f.kind == "cause" and not f.suspected], present, known))
     illnesses = [f for f in causes if f.severity == "illness"]
+    near = _by_confidence(f for f in found if f.suspected and present & set(f.explains))
+    suspects = [] if illnesses else [replace(f, severity="note", explains=()) for f in near[:SUSPECTS]]
     wanted = _exams(known, present, trace, taken)
     signs = [name for name, each in known.items() if each.kind == "symptom"]
     assessed = [name for name in signs if name not in not_assessed]
@@ -230,7 +241,7 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
         verdict = "undecided"
     else:
         verdict = "healthy"
-    ordered = [*illnesses, *_by_confidence(symptoms), *(f for f in causes if f.severity == "note")]
+    ordered = [*illnesses, *_by_confidence(symptoms), *suspects, *(f for f in causes if f.severity == "note")]
     if not present:
         ruled_out = []
     return Diagnosis(tuple(ordered), not_assessed, verdict, tuple(ruled_out), wanted, run)

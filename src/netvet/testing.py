@@ -29,6 +29,7 @@ __all__ = [
     "assert_fires",
     "assert_rules_out",
     "assert_silent",
+    "assert_suspects",
     "fault",
     "faults",
     "findings",
@@ -41,7 +42,7 @@ Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.flo
 
 def findings(rule: str, trace: Trace) -> list[Finding]:
     """What one rule finds in a trace. Raises AssertionError where the trace lacks what the rule needs."""
-    return [answer for answer in _answers(rule, trace) if isinstance(answer, Finding)]
+    return [answer for answer in _answers(rule, trace) if isinstance(answer, Finding) and not answer.suspected]
 
 
 def assert_fires(rule: str, trace: Trace, *, where: str | None = None) -> Finding:
@@ -57,8 +58,16 @@ def assert_fires(rule: str, trace: Trace, *, where: str | None = None) -> Findin
     return found[0]
 
 
+def assert_suspects(rule: str, trace: Trace) -> Finding:
+    """What the rule suspects without being sure; raises AssertionError where it finds something, or nothing."""
+    assert_silent(rule, trace)
+    near = [answer for answer in _answers(rule, trace) if isinstance(answer, Finding)]
+    assert near, f"{rule} suspects nothing, and should."
+    return near[0]
+
+
 def assert_silent(rule: str, trace: Trace) -> None:
-    """Raises AssertionError, with what it says, where the rule finds something."""
+    """Raises AssertionError, with what it says, where the rule finds something; a suspicion is nothing found."""
     found = findings(rule, trace)
     assert not found, f"{rule} should be silent, and says: {found[0].message}"
 

@@ -93,6 +93,20 @@ def test_planted_in_a_painted_species_with_noise(options: dict[str, float]) -> N
     assert [(each.label, each.kind) for each in found.classes if each.kind == kind] == [(2, kind)]
 
 
+@pytest.mark.parametrize("species", [4, 5, 6])
+def test_two_classes_that_are_poor_do_not_hide_each_other(species: int) -> None:
+    reef = paint(Reef(species=species, n=60, victim=1, victims=2, dark=0.9), 64)
+    found = quality.assess(look(reef.images), None, reef.labels, None)
+    assert {each.label for each in found.classes if each.kind == "dark"} == {1, 2}
+
+
+def test_most_classes_poor_is_how_the_set_is() -> None:
+    reef = paint(Reef(species=6, n=60, victim=1, victims=4, dark=0.9), 64)
+    assert not [
+        each for each in quality.assess(look(reef.images), None, reef.labels, None).classes if each.kind == "dark"
+    ]
+
+
 def test_a_healthy_reef_has_no_class_that_is_worse() -> None:
     reef = paint(Reef(species=6, n=60), 64)
     assert not quality.assess(look(reef.images), None, reef.labels, None).classes

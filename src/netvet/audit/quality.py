@@ -128,7 +128,7 @@ def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], group
     outliers: dict[tuple[int, str], Outlier] = {}
     effects: dict[str, Floats] = {}
     for kind, columns in known.items():
-        table = [[effect(column, labels == k, member) for k in range(int(labels.max()) + 1)] for column in columns]
+        table = [by_class(column, labels, member) for column in columns]
         effects[kind] = np.nanmax(np.array([[cell[0] for cell in row] for row in table]), axis=0, initial=-1)
         ill: set[int] = set()
         for column, row in zip(columns, table, strict=True):
@@ -173,6 +173,20 @@ def effect(column: Floats, mine: NDArray[np.bool_], member: NDArray[np.int64]) -
     variance = _variance(up, member[mine]) + _variance(down, member[~mine])
     half = Z * float(np.sqrt(variance))
     return delta, max(-1.0, delta - half), min(1.0, delta + half)
+
+
+def by_class(column: Floats, labels: NDArray[np.int64], member: NDArray[np.int64]) -> list[tuple[float, float, float]]:
+    """Of each class, by index: its `effect` against the others. Classes that are poor together do not hide one another:
+    where several, and not more than half, have an effect of `LOWEST` or more, each is held against the sound ones.
+    """
+    classes = range(int(labels.max()) + 1)
+    found = [effect(column, labels == k, member) for k in classes]
+    poor = [k for k in classes if found[k][0] >= LOWEST]
+    if 2 <= len(poor) <= len(np.unique(labels)) / 2:
+        for k in poor:
+            kept = (labels == k) | ~np.isin(labels, poor)
+            found[k] = effect(column[kept], labels[kept] == k, member[kept])
+    return found
 
 
 def _placements(values: Floats, others: Floats) -> Floats:

@@ -3,8 +3,8 @@
 ## What it does
 Measures blur, darkness, flatness (low contrast), glare and, where the images are files, size of every image, and
 compares each class with the others by Cliff's delta: the chance that an image of the class is poorer than one of the
-others, less the chance of the opposite. That all images are blurred or dark does not move it. The same measures as in
-`netvet inspect`.
+others, less the chance of the opposite. That all images are blurred or dark does not move it, nor does a second class
+that is poor as well. The same measures as in `netvet inspect`.
 
 ## What it gives
 By class: `quality_blur`, `quality_dark`, `quality_flat`, `quality_glare`, `quality_tiny` (-1..1; 0 is as the others, 1
@@ -56,12 +56,14 @@ def take(patient: Patient) -> str:
     for name in (*(f"quality_{kind}" for kind in KINDS), "quality_surely"):
         record.unit(name, "Cliff's delta, -1..1")
     poorest, at = (-2.0, ""), ""
-    for k, name in enumerate(images.classes):
+    tables = {
+        kind: [quality.by_class(each, images.labels, member) for each in measured.get(kind, ())] for kind in KINDS
+    }
+    for k, name in enumerate(images.classes[: int(images.labels.max()) + 1]):
         mine, best = images.labels == k, (-2.0, -2.0, "")
         telling = np.zeros(len(mine))
         for kind in KINDS:
-            effects = [(*quality.effect(column, mine, member), i) for i, column in enumerate(measured.get(kind, ()))]
-            effects = [each for each in effects if each[0] == each[0]]
+            effects = [(*row[k], i) for i, row in enumerate(tables[kind]) if row[k][0] == row[k][0]]
             if effects:
                 delta, low, _high, column = max(effects)
                 record.add(0, f"quality_{kind}", delta, name)

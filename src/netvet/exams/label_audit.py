@@ -10,7 +10,8 @@ likely wrong: the image is taken for another class as surely as the images of th
 By class: `label_error_share`, the share (0..1) of the images with this label that are likely of another class;
 `label_error_together`, the share of these that are likely of the same one, and `label_error_class`, the index of that
 one. Of the cross-validated predictions, 0..1: `image_auc`, the class against the rest; `image_pair_auc`, against the
-class that the network takes it for most; `image_rest_auc`, against all but that one. Arrays `label_errors`: rows of the
+class that the network takes it for most; `image_rest_auc`, against all but that one, by the probability of either (a
+class that cannot be told from its partner has half of its probability there). Arrays `label_errors`: rows of the
 images, the likeliest error first, by what `netvet inspect` makes of them; `label_suggested`: the class that fits each
 of them best; and `label_wrong`: the probability that its label is wrong, by the same.
 
@@ -73,7 +74,8 @@ def take(patient: Patient) -> str:
         if counts.any():
             record.add(0, "label_error_class", float(counts.argmax()), name)
         other = images.labels == partner.get(k, -1)
-        record.add(0, "image_rest_auc", auc(log[~other, k], mine[~other]), name)
+        either = np.logaddexp(log[:, k], log[:, partner[k]]) if k in partner else log[:, k]
+        record.add(0, "image_rest_auc", auc(either[~other], mine[~other]), name)
         if other.any():
             pair = mine | other
             record.add(0, "image_pair_auc", auc((log[:, k] - log[:, partner[k]])[pair], mine[pair]), name)

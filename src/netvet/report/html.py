@@ -211,7 +211,9 @@ def _finding(finding: Finding, trace: Trace) -> Fact:
     if finding.limit is not None and numbers:
         numbers.append(_("limit {value}").format(value=words.number(finding.limit, finding.evidence[0].name)))
     kind = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
-    if finding.severity == "note":
+    if finding.suspected:
+        kind = _("suspected, not proven")
+    elif finding.severity == "note":
         kind = _("note")
     shown = pictures.of_finding(trace, finding)
     return Fact(f"{finding.rule} · {kind}", finding.message, "; ".join(numbers), shown)

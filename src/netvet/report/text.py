@@ -55,6 +55,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
         _say(console, Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
     groups = {
         _("Also found"): [f for f in diagnosis.findings if f is not root and f.severity == "illness"],
+        _("Suspected, not proven"): list(diagnosis.suspects),
         _("Notes"): list(diagnosis.notes),
     }
     for title, findings in groups.items():

@@ -187,6 +187,9 @@ def reason(diagnosis: Diagnosis) -> str:
             "{symptoms} show, and no cause that explains them was found.",
             len(diagnosis.symptoms),
         ).format(symptoms=names)
+        if diagnosis.suspects:
+            near = listed([clean(f.rule) for f in diagnosis.suspects])
+            open_question += " " + _("What comes nearest: {names}.").format(names=near)
         if diagnosis.exams:
             exams = listed([clean(e) for e in diagnosis.exams])
             open_question += " " + _("An exam may tell: {exams}.").format(exams=exams)

@@ -11,7 +11,7 @@ from netvet.rules._chance import interval
 from netvet.rules._curve import last_third, quantile, rise
 from netvet.trace import Series, Trace
 
-MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.4, 0.05, 0.85, 0.7  # explained on the page of stuck-class
+MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.5, 0.05, 0.85, 0.7  # explained on the page of stuck-class
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def stuck(
     names = trace.places("val_auc")
     if len(names) < 3:
         return ()
-    z = float(-ndtri(0.025 / len(names)))
+    z = float(-ndtri(0.05 / len(names)))
     found: dict[str, Stuck] = {}
     for name in ("val_auc", "val_recall", "train_recall"):
         curves = [trace.series(name, place) for place in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from netvet.rule import diagnose
 from netvet.testing import Curve, assert_fires, assert_silent, healthy_trace
 from tests.rules.classes._traces import WORST, sick
 
@@ -48,3 +49,24 @@ def test_silent_without_a_stuck_class_or_without_the_exam() -> None:
     assert_silent(RULE, sick(NOISY, stuck=False))
     assert_silent(RULE, sick({name.split("@")[0] + "@*": None for name in NOISY}))
     assert_silent(RULE, healthy_trace())
+
+
+OTHER = "species 5"
+WORSE: dict[str, Curve] = {
+    f"val_auc@{OTHER}": 0.6,
+    f"val_auc_high@{OTHER}": 0.68,
+    f"val_recall@{OTHER}": 0.1,
+    f"probe_recall@{OTHER}": 0.1,
+}
+
+
+def test_a_class_that_is_worse_and_unexplained_does_not_hide_it() -> None:
+    found = assert_fires(RULE, sick({**NOISY, **WORSE}), where=WORST)
+    assert found.confidence == 0.85
+
+
+def test_the_cause_of_the_worst_class_comes_first() -> None:
+    dark = {f"quality_dark@{OTHER}": 0.95, f"quality_surely@{OTHER}": 0.9}
+    causes = [f for f in diagnose(sick({**NOISY, **WORSE, **dark})).findings if f.kind == "cause"]
+    assert [(f.rule, f.where) for f in causes] == [("low-quality-images", OTHER), (RULE, WORST)]
+    assert causes[1].confidence < causes[0].confidence

@@ -38,6 +38,13 @@ def test_a_detail_that_is_lost_at_this_size() -> None:
     assert found.remedies[0] == "larger-images"
 
 
+def test_a_detail_that_is_half_lost_at_this_size() -> None:
+    half = {f"image_pair_auc@{WORST}": 0.87, f"detail_same@{WORST}": 0.87}
+    found = assert_fires(RULE, sick({**LOST, **half, f"detail_double@{WORST}": 1.0}, taken=0.9), where=WORST)
+    assert found.remedies[0] == "larger-images"
+    assert_silent(RULE, sick({**LOST, **half, f"detail_double@{WORST}": 0.95}, taken=0.9))
+
+
 def test_says_what_pictures_it_takes_where_the_files_are_no_larger() -> None:
     small = assert_fires(RULE, sick({**LOST, f"stored_side@{WORST}": 70.0}, taken=0.9))
     assert "the files of species 3 have a median side of 70 px" in small.needed

@@ -19,6 +19,12 @@ def test_fires_on_a_class_that_is_never_named() -> None:
     assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": 0.02}), where="species 3")
 
 
+def test_fires_below_half_of_what_the_better_classes_reach() -> None:
+    many = {"val_images@species 3": 200.0}
+    assert_fires(RULE, altered(healthy_trace(), {**many, "val_recall@species 3": 0.33}), where="species 3")
+    assert_silent(RULE, altered(healthy_trace(), {**many, "val_recall@species 3": 0.46}))
+
+
 def test_fires_on_a_small_class_that_training_does_not_even_fit() -> None:
     unlearnt = {"val_images@species 3": 2.0, "val_recall@species 3": 0.0, "train_recall@species 3": 0.0}
     found = assert_fires(

@@ -31,7 +31,8 @@ def lack(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
     same, double = measured("detail_same"), measured("detail_double")
     one, classes = taken >= limits.together, trace.meta.get("classes", ())
     asked = partner in classes and measured("detail_class") == classes.index(partner)
-    if one and asked and max(probe, same) < limits.pair and double >= max(limits.rest, same + limits.gap):
+    unseen = probe < limits.pair and same < limits.rest
+    if one and asked and unseen and double >= max(limits.rest, same + limits.gap):
         return "size"
     counts = [trace.last("class_images", name) for name in trace.places("class_images")]
     if not measured("class_images") >= limits.few * max(counts, default=0.0):

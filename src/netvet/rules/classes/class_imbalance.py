@@ -59,6 +59,7 @@ from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
 
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
+NEAR, SUSPECTED = 0.7, 0.5  # of `ratio` and of the confidence, for a class that is nearly rare
 DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all
 
 
@@ -81,7 +82,10 @@ def check(
     """`ratio`: of images; `correlation`: rank correlation; `cost`: recall, 0..1; `rising`, `flat`: AUC."""
     counts = {name: trace.last("class_images", name) for name in trace.places("class_images")}
     counts = {name: count for name, count in sorted(counts.items(), key=lambda pair: pair[1]) if count > 0}
-    if len(counts) < 3 or max(counts.values()) <= ratio * min(counts.values()):
+    if len(counts) < 3:
+        return
+    if max(counts.values()) <= ratio * min(counts.values()):
+        yield from _alone(trace, counts, ratio, rising, flat)
         return
     rarest, most = next(iter(counts)), max(counts, key=lambda name: counts[name])
     for split, confidence in (("train", 0.9), ("val", 0.6)):
@@ -131,24 +135,29 @@ def check(
 
 
 def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, flat: float) -> Iterator[Finding]:
-    """One class alone that is both rare and stuck, among others that have images enough."""
+    """One class alone that is both rare and stuck, among others that have images enough; suspected from `NEAR` of the
+    ratio on.
+    """
     most = max(counts, key=lambda name: counts[name])
-    for each in stuck(trace):
-        if not counts.get(each.place, counts[most]) * ratio < counts[most]:
+    for least in (ratio, NEAR * ratio):
+        rare = [each for each in stuck(trace) if counts.get(each.place, counts[most]) * least < counts[most]]
+        if not rare:
             continue
+        worst = rare[0]
         text = _(
             "{name}, which is stuck, has {count:.0f} training images; {most}, which has the most, has {most_count:.0f}."
         )
-        message = text.format(name=each.place, count=counts[each.place], most=most, most_count=counts[most])
-        if each.place in trace.places("curve_auc"):
-            message = f"{message} {_more(trace, each.place, counts[each.place], rising, flat)}"
+        message = text.format(name=worst.place, count=counts[worst.place], most=most, most_count=counts[most])
+        if worst.place in trace.places("curve_auc"):
+            message = f"{message} {_more(trace, worst.place, counts[worst.place], rising, flat)}"
         yield Finding(
             message,
-            where=each.place,
-            evidence=(each.curve,),
-            limit=each.limit,
-            confidence=ALONE,
-            needed=_needed(trace, each.place, counts, ratio),
+            where=worst.place,
+            evidence=(worst.curve,),
+            limit=worst.limit,
+            confidence=ALONE if least == ratio else SUSPECTED * ALONE,
+            needed=_needed(trace, worst.place, counts, ratio),
+            suspected=least < ratio,
         )
         return
 

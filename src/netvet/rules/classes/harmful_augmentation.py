@@ -53,8 +53,8 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 )
 def check(trace: Trace, *, gain: float = 0.3) -> Iterator[Finding]:
     """`gain`: recall, 0..1."""
-    found = case(trace, Limits(gain=gain))
-    if found is None or found.why != "augmentation":
+    found = case(trace, Limits(gain=gain), "augmentation")
+    if found is None:
         return
     place = found.stuck.place
     plain, changed = trace.series("recall_plain", place), trace.series("recall_augmented", place)
@@ -76,7 +76,8 @@ def check(trace: Trace, *, gain: float = 0.3) -> Iterator[Finding]:
         where=place,
         evidence=(plain, changed, found.stuck.curve),
         limit=changed.last - gain,
-        confidence=0.9,
+        confidence=0.9 * found.weight,
+        suspected=not found.sure,
     )
 
 

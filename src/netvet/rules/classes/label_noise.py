@@ -60,8 +60,8 @@ def check(
     trace: Trace, *, errors: float = 0.15, above: float = 2.0, together: float = 0.6, rest: float = 0.9
 ) -> Iterator[Finding]:
     """`errors`, `together`: shares, 0..1; `above`: times the other classes' median; `rest`: AUC."""
-    found = case(trace, Limits(errors=errors, above=above, together=together, rest=rest))
-    if found is None or found.why != "labels":
+    found = case(trace, Limits(errors=errors, above=above, spread=together, unlike=rest), "labels")
+    if found is None:
         return
     place = found.stuck.place
     share = trace.series("label_error_share", place)
@@ -81,6 +81,7 @@ def check(
         where=place,
         evidence=(share, trace.series("image_rest_auc", place), found.stuck.curve),
         limit=errors,
-        confidence=0.85,
+        confidence=0.85 * found.weight,
+        suspected=not found.sure,
         needed=needed.format(wrong=share.last * count, count=count, name=place),
     )

@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.classes._class import Limits, case
+from netvet.rules.classes._class import Case, Limits, case, cases
 from netvet.trace import Trace
 
 
@@ -55,15 +55,13 @@ from netvet.trace import Trace
 )
 def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
-    found = case(trace, Limits(together=together, pair=pair, rest=rest))
-    if found is None or found.why not in ("", "features", "alike") or found.taken < together:
+    limits = Limits(together=together, pair=pair, rest=rest)
+    found = case(trace, limits, "alike")
+    if found is None:
+        yield from _apart(trace, cases(trace, limits), together, pair, rest)
         return
     place = found.stuck.place
     image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
-    if found.why != "alike":
-        if probe.last >= rest or (probe.last < pair and image.last >= rest):
-            yield _apart(trace, place, found.partner, rest)
-        return
     text = _(
         "{name} looks like {partner}: {taken:.0%} of its missed validation images are taken for that, and the two are "
         "told apart with an AUC of only {probe:.2f} by the network's features and {image:.2f} by features of the "
@@ -81,8 +79,9 @@ def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: floa
         ),
         where=place,
         evidence=(image, probe, rest_auc, found.stuck.curve),
-        limit=pair,
-        confidence=0.85,
+        limit=found.limits.pair,
+        confidence=0.85 * found.weight,
+        suspected=not found.sure,
         needed=_needed(trace, place, found.partner),
     )
 
@@ -98,20 +97,30 @@ def _needed(trace: Trace, place: str, partner: str) -> str:
     return text.format(name=place, partner=partner, count=count, others=others)
 
 
-def _apart(trace: Trace, place: str, partner: str, rest: float) -> RuledOut:
-    """Two classes that can be told apart, and what it takes."""
-    image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
-    if probe.last >= rest:
-        text = _(
-            "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells the "
-            "two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last layer "
-            "{own:.0%}. It is the last layer that is biased."
-        )
-        recall, own = trace.last("probe_recall", place), trace.last("val_recall", place)
-        message = text.format(name=place, partner=partner, auc=probe.last, probe=recall, own=own)
-        return RuledOut(message, (probe, trace.series("probe_recall", place)))
-    text = _(
-        "{name} is taken for {partner}, and its images hold the difference: features that have not seen the run tell "
-        "the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the network that lacks it."
-    )
-    return RuledOut(text.format(name=place, partner=partner, image=image.last, probe=probe.last), (image, probe))
+def _apart(trace: Trace, known: tuple[Case, ...], together: float, pair: float, rest: float) -> Iterator[RuledOut]:
+    """The worst stuck class that is taken for one other and can be told from it, and what it takes."""
+    for each in known:
+        place, partner = each.stuck.place, each.partner
+        image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
+        if each.why not in ("", "features") or each.taken < together:
+            continue
+        if probe.last >= rest:
+            text = _(
+                "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells "
+                "the two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last "
+                "layer {own:.0%}. It is the last layer that is biased."
+            )
+            recall, own = trace.last("probe_recall", place), trace.last("val_recall", place)
+            message = text.format(name=place, partner=partner, auc=probe.last, probe=recall, own=own)
+            yield RuledOut(message, (probe, trace.series("probe_recall", place)))
+        elif probe.last < pair and image.last >= rest:
+            text = _(
+                "{name} is taken for {partner}, and its images hold the difference: features that have not seen the "
+                "run tell the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the "
+                "network that lacks it."
+            )
+            message = text.format(name=place, partner=partner, image=image.last, probe=probe.last)
+            yield RuledOut(message, (image, probe))
+        else:
+            continue
+        return

@@ -55,8 +55,8 @@ from netvet.trace import Trace
 )
 def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     """`effect`: Cliff's delta, -1..1."""
-    found = case(trace, Limits(effect=effect))
-    if found is None or found.why != "quality":
+    found = case(trace, Limits(effect=effect, surely=effect - 0.2), "quality")
+    if found is None:
         return
     place = found.stuck.place
     curve = trace.series(f"quality_{found.kinds[0]}", place)
@@ -65,7 +65,7 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     also = [
         name
         for name in trace.places(curve.name)
-        if name == found.partner and trace.last(curve.name, name) >= effect - 0.2
+        if name == found.partner and trace.last(curve.name, name) >= found.limits.surely
     ]
     if also:
         more = _("{message} So are those of {partner}, which it is taken for most.")
@@ -78,8 +78,9 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
         message,
         where=place,
         evidence=(curve, *(trace.series(curve.name, name) for name in also), found.stuck.curve),
-        limit=effect,
-        confidence=0.87,
+        limit=found.limits.effect,
+        confidence=0.87 * found.weight,
+        suspected=not found.sure,
         needed=needed.format(
             name=place, count=trace.last("class_images", place), poor=_(" and ").join(map(_words, found.kinds))
         ),

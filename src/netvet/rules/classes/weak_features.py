@@ -10,12 +10,13 @@ features (`probe_auc`, `probe_pair_auc` of the `class-features` exam) and the sa
 run (`image_auc`, `image_pair_auc` of `label-audit`). The pair is the class and the one it is taken for, where at least
 `together` of its missed validation images go to that one. Which of three it is the finding says, with the numbers:
 
-It is the resolution where at `data.image_size` neither tells the two apart (both below `pair`), and at twice that size
-features of the images do (`detail_double` of the `detail-size` exam: at least `rest`, and `gap` more than
-`detail_same`). It is the network where the images hold the difference (an AUC of `rest` or more) and the network's
-features do not (below `poor`, and `gap` less); its receptive field is named where it is smaller than half of the image.
-It is the last layer where the network's features do hold it (an AUC of `rest` or more), and the probe surely (by
-Newcombe's interval) recognises at least `gain` more of the class than the network itself.
+It is the resolution where at `data.image_size` the network's features do not tell the two apart (below `pair`) and
+those of the images do not well (`detail_same` of the `detail-size` exam: below `rest`), and at twice that size they do
+(`detail_double`: at least `rest`, and `gap` more). It is the network where the images hold the difference (an AUC of
+`rest` or more) and the network's features do not (below `poor`, and `gap` less); its receptive field is named where it
+is smaller than half of the image. It is the last layer where the network's features do hold it (an AUC of `rest` or
+more), and the probe surely (by Newcombe's interval) recognises at least `gain` more of the class than the network
+itself.
 
 Measured on five painted species at 32 pixels (one run of each strength), of which the second differs from the largest
 in 8, 11 or 13 bars along a body of some 20 pixels alone: its AUC stayed at 0.80, 0.78 and 0.76 (the median class 0.98),
@@ -88,12 +89,12 @@ def check(
 ) -> Iterator[Finding]:
     """`together`, `few`: shares, 0..1; `pair`, `rest`, `gap`, `poor`: AUC; `gain`: recall, 0..1."""
     limits = Limits(together=together, pair=pair, rest=rest, gap=gap, poor=poor, gain=gain, few=few)
-    found = case(trace, limits)
-    if found is None or found.why != "features":
+    found = case(trace, limits, "features")
+    if found is None:
         return
-    which = lack(trace, found.stuck.place, found.partner, found.taken, limits)
+    which = lack(trace, found.stuck.place, found.partner, found.taken, found.limits)
     judge = {"size": _resolution, "network": _network, "head": _last_layer}[which]
-    yield judge(trace, found, limits)
+    yield judge(trace, found, found.limits)
 
 
 def _resolution(trace: Trace, found: Case, limits: Limits) -> Finding:
@@ -175,6 +176,7 @@ def _finding(
         where=found.stuck.place,
         evidence=(*evidence, found.stuck.curve),
         limit=limit,
-        confidence=confidence,
+        confidence=confidence * found.weight,
+        suspected=not found.sure,
         remedies=cures,
     )
