@@ -211,6 +211,8 @@ def _own() -> tuple[Kind, ...]:
         Kind("look-alike-classes", "one-species", "f4k23", "steep", _source(victim=_same(0), dealt=(0.4, 0.33, 0.25))),
         Kind("scattered-class", "one-name", "f4k23", "even",
              _source(victim=_same(1), each=(60, 50, 40), merged=(3, 4, 4))),
+        Kind("weak-features", "fine-pattern", "f4k23", "steep",
+             _source(victim=_same(0), dealt=(0.4, 0.33, 0.25), fine=(48, 32, 20))),
         Kind(quality, "night", "f4k23", "steep", _source(**both, dark=(0.94, 0.97, 0.99))),
         Kind(quality, "blurred", "f4k23", "steep", _source(**both, blur=(0.12, 0.2, 0.3))),
         Kind("harmful-augmentation", "one-class", "f4k23", "even", _augmented),

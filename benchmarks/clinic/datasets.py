@@ -43,6 +43,7 @@ class Options:
     mix: float = 0.0
     sound: int = 0
     dealt: float = 0.0
+    fine: float = 0.0
     merged: int = 0
     few: int = 0
     dark: float = 0.0
@@ -106,7 +107,7 @@ def parse(source: str) -> Options:
         match name:
             case "classes" | "each" | "skip" | "victim" | "victims" | "merged" | "few" | "sound":
                 values[name] = int(text)
-            case "imbalance" | "noise" | "val" | "mix" | "dealt" | "dark" | "blur":
+            case "imbalance" | "noise" | "val" | "mix" | "dealt" | "fine" | "dark" | "blur":
                 values[name] = float(text)
             case "only":
                 values[name] = tuple(text.split("+"))

@@ -9,6 +9,8 @@ files and tracks, so the same option plants the same fault everywhere, and a str
   first with `TWIN` behind it. That is one species under two names, so that no photograph can tell the two apart, by
   construction; two species that merely look alike would have to be shown to look alike by the very measures that are
   scored.
+- `fine`: with `dealt`; the photographs of the species are written anew at `FINE_SIDE` pixels, those under the second
+  name with a checkerboard of single pixels, so many grey levels up and down: there at that size, gone at half of it.
 - `merged`: so many classes from the victim on are one label, their names with + between: several species under one
   name. Each keeps as many of its photographs as leave the label as large as the victim was.
 - `few`: training photographs that the victim keeps; what is held out of it stays, so that its score is still known.
@@ -23,7 +25,7 @@ import os
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 TWIN = "-b"
 GRAIN = 5.0
 """Standard deviation of the noise that is added to darkened photographs, of 255."""
+FINE_SIDE = 64
 TEST = 0.1
 """Share of a class that is tested on, where the source gives the split (`val`)."""
 Row = tuple[str, str, str]
@@ -61,6 +64,12 @@ def plant(root: Path, rows: Sequence[Row], names: Sequence[str], options: Option
         mine = [row for row in placed if row[1] == victim and row[3] == "train"]
         kept = set(sorted(mine, key=lambda row: lot(f"few {row[0]}"))[: options.few])
         placed = [row for row in placed if row not in mine or row in kept]
+    if options.fine:
+        board = {victim: 0.0, victim + TWIN: 1.0}
+        placed = [
+            (_patterned(root, row[0], options.fine, board[row[1]]) if row[1] in board else row[0], *row[1:])
+            for row in placed
+        ]
     if options.dark or options.blur:
         poor = set(names[options.victim : options.victim + options.victims])
         placed = [(_written(root, row[0], options) if truth[row[0]] in poor else row[0], *row[1:]) for row in placed]
@@ -135,9 +144,7 @@ def _merged(placed: list[Placed], together: Sequence[str]) -> list[Placed]:
 
 def _written(root: Path, path: str, options: Options) -> str:
     """Where the photograph is, made poor: an absolute path in the cache folder."""
-    made = (
-        folder() / "clinic" / "poor" / f"dark-{options.dark:g}-blur-{options.blur:g}" / Path(path).with_suffix(".jpg")
-    )
+    made = _anew(f"dark-{options.dark:g}-blur-{options.blur:g}", path, ".jpg")
     if made.is_file():
         return str(made)
     image = Image.open(root / path).convert("RGB")
@@ -147,8 +154,27 @@ def _written(root: Path, path: str, options: Options) -> str:
         light = np.asarray(image, np.float64) * (1 - options.dark)
         noise = np.random.default_rng(lot(f"grain {path}")).normal(0, GRAIN, light.shape)
         image = Image.fromarray(np.clip(light + noise + 0.5, 0, 255).astype(np.uint8))
+    return _save(image, made, format="JPEG", quality=90)
+
+
+def _patterned(root: Path, path: str, levels: float, share: float) -> str:
+    """Where the photograph is, made square, with a checkerboard of a share of so many grey levels, and room for all."""
+    made = _anew(f"fine-{levels:g}-{share:g}", path, ".png")
+    if made.is_file():
+        return str(made)
+    image = Image.open(root / path).convert("RGB").resize((FINE_SIDE, FINE_SIDE), Image.Resampling.LANCZOS)
+    board = np.where(np.indices((FINE_SIDE, FINE_SIDE)).sum(axis=0) % 2, levels, -levels)[..., None]
+    room = np.clip(np.asarray(image, np.float64), levels, 255 - levels)  # so that nothing is clipped off it
+    return _save(Image.fromarray((room + share * board).round().astype(np.uint8)), made, format="PNG")
+
+
+def _anew(how: str, path: str, kind: str) -> Path:
+    return folder() / "clinic" / "poor" / how / Path(path).with_suffix(kind)
+
+
+def _save(image: Image.Image, made: Path, **options: Any) -> str:
     made.parent.mkdir(parents=True, exist_ok=True)
     partial = made.with_suffix(f".{os.getpid()}")
-    image.save(partial, format="JPEG", quality=90)
+    image.save(partial, **options)
     partial.replace(made)
     return str(made)

@@ -200,13 +200,38 @@ def test_several_species_share_one_label_of_the_same_size() -> None:
     assert {row[1] for row in placed} == {"a", "b", "c", "d+e+f"}
 
 
-def test_photographs_of_two_classes_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "cache"))
-    root = tmp_path / "fish"
+def fish(place: Path) -> Path:
+    root = place / "fish"
     rng = np.random.default_rng(0)
     for path, *_ in ROWS:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8)).save(root / path)
+    return root
+
+
+def test_a_fine_pattern_is_there_at_full_size_and_gone_at_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "cache"))
+    root = fish(tmp_path)
+    placed = photographed(root, victim=2, dealt=0.4, fine=40)
+    made = [row for row in placed if Path(row[0]).is_absolute()]
+    assert {row[1] for row in made} == {"c", "c" + photographs.TWIN}
+    assert len(made) == 100
+    fine: dict[int, list[float]] = {}
+    for side in (64, 32):
+        corners: dict[str, list[float]] = {}
+        for path, label, *_ in made:
+            small = Image.open(path).resize((side, side), Image.Resampling.BILINEAR)
+            x = np.asarray(small, np.float64)
+            corner = np.abs(x[1:, 1:] - x[:-1, 1:] - x[1:, :-1] + x[:-1, :-1])
+            corners.setdefault(label, []).append(float(corner.mean()))
+        fine[side] = [float(np.mean(corners[label])) for label in ("c", "c" + photographs.TWIN)]
+    assert fine[64][1] > fine[64][0] + 100  # 4 x 40 on 24 pixels made larger, which are smooth
+    assert fine[32][1] == pytest.approx(fine[32][0], rel=0.1)
+
+
+def test_photographs_of_two_classes_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "cache"))
+    root = fish(tmp_path)
     light = {}
     for name, options in (("plain", {}), ("dark", {"dark": 0.95}), ("blur", {"blur": 0.2})):
         placed = photographed(root, victim=3, victims=2, **options)
