@@ -4,7 +4,8 @@ Sick runs are those in which the fault did harm (`harm`); where it did none, an 
 those on healthy runs. The causes are counted in the order of the findings: illnesses, then notes, as low-level messages
 of other tools count, then what is suspected, which is never counted as first; symptoms do not. `as_illness` counts
 those alone that were called an illness. An alarm is a run that is called sick. Intervals are Wilson's, 95 % (1927,
-https://doi.org/10.1080/01621459.1927.10502953). """
+https://doi.org/10.1080/01621459.1927.10502953).
+"""
 
 from __future__ import annotations
 
