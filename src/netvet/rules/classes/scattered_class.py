@@ -20,9 +20,9 @@ missed, 12 photographs of each (1.4) and painted ones (a chance of 0.89).
 
 With few images of each form, the exam on labels takes up to a fifth of them for wrong. So where forms are seen, wrong
 labels are blamed only from a share of `doubtful` on. Images too poor to show what they are, an augmentation that moves
-the class, features that lack something and a class that looks the same are judged before. A class with less than a fifth of the
-images of the largest is left to class-imbalance: 12 photographs of one species, the others having 70, fell into forms
-1.9 times as far apart as those of the median class.
+the class, features that lack something and a class that looks the same are judged before. A class with less than a
+fifth of the images of the largest is left to class-imbalance: 12 photographs of one species, the others having 70, fell
+into forms 1.9 times as far apart as those of the median class.
 
 ## Why it happens
 Juveniles and adults, males and females, colour forms, or a name for what is left over ("other fish"). A network learns
