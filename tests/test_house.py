@@ -58,7 +58,7 @@ def test_what_the_readme_lists_is_there_and_called_so() -> None:
     listed = dict(re.findall(r"^- `([a-z-]+)`: (.+)$", README, re.MULTILINE))
     titles = {name: leaf.title for leaves in (rules(), remedies()) for name, leaf in leaves.items()}
     assert len(listed) > 20
-    assert listed == {name: titles[name] for name in listed}
+    assert listed == titles
 
 
 def test_the_commands_of_the_papers_are_there() -> None:
