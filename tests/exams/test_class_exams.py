@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from netvet.audit.files import Headers
 from netvet.exam import take
 from netvet.exams import _trained
 from netvet.exams._frozen import auc, frozen, probe
@@ -221,6 +222,18 @@ def test_a_dark_class_stands_out(tmp_path: Path) -> None:
     assert (images.labels[worst] == 2).all()
     assert set(images.labels[usual].tolist()) == {0, 1, 3}
     assert light[worst].max() < 0.5 * light[usual].min()
+
+
+@pytest.mark.parametrize(("side", "tiny"), [(4, True), (8, False), (40, False)])
+def test_small_files_count_below_the_size_that_the_network_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, tiny: bool
+) -> None:
+    images = squares()
+    sides = np.where(images.labels == 2, side, 80)
+    stored = Headers(sides, sides, ("RGB",) * len(sides), ("PNG",) * len(sides))
+    monkeypatch.setattr("netvet.audit.files.headers", lambda source, paths: stored)
+    take("image-quality", admit(tmp_path, images=images, steps=1))
+    assert Trace.open(tmp_path).last("quality_tiny", "c") == (1.0 if tiny else 0.0)
 
 
 def test_all_dark_is_no_class_s_fault(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """Are the images of a class poorer than those of the others?
 
 ## What it does
-Measures blur, darkness, flatness (low contrast), glare and, where the images are files, size of every image, and
-compares each class with the others by Cliff's delta: the chance that an image of the class is poorer than one of the
-others, less the chance of the opposite. That all images are blurred or dark does not move it, nor does a second class
-that is poor as well. The same measures as in `netvet inspect`.
+Measures blur, darkness, flatness (low contrast), glare and, where the images are files, size of every image (as far as
+it is below the size that the network is shown), and compares each class with the others by Cliff's delta: the chance
+that an image of the class is poorer than one of the others, less the chance of the opposite. That all images are
+blurred or dark does not move it, nor does a second class that is poor as well. `netvet inspect` measures the same.
 
 ## What it gives
 By class: `quality_blur`, `quality_dark`, `quality_flat`, `quality_glare`, `quality_tiny` (-1..1; 0 is as the others, 1
@@ -53,6 +53,8 @@ def take(patient: Patient) -> str:
         member = np.unique(images.known_groups, return_inverse=True)[1]
     headers = files.headers(patient.recipe.data.source, images.paths)
     measured = quality.measures(looks.look(images.images), headers, images.labels)
+    if headers is not None and "tiny" in measured:  # a file that is larger than what the network is shown is no plight
+        measured["tiny"] = (-np.log2(np.minimum(headers.side, patient.recipe.data.image_size)),)
     for name in (*(f"quality_{kind}" for kind in KINDS), "quality_surely"):
         record.unit(name, "Cliff's delta, -1..1")
     poorest, at = (-2.0, ""), ""
