@@ -20,7 +20,7 @@ from zlib import crc32
 
 from benchmarks.clinic import bases
 from benchmarks.clinic.bases import Healthy, Role
-from benchmarks.clinic.class_sets import EPOCHS, HALVES, MISSES, NETS, PREFIX, SOURCES, SPECIES, TABLES, Round
+from benchmarks.clinic.class_sets import EPOCHS, HALVES, MISSES, NETS, PREFIX, SOURCES, SPECIES, TABLES, VAL, Round
 from benchmarks.clinic.datasets import family as family_of
 from benchmarks.clinic.datasets import setting
 from benchmarks.clinic.photographs import TWIN
@@ -38,7 +38,7 @@ RULES = (
     "weak-features",
 )
 """The causes that concern one class."""
-EACH: dict[Round, int] = {"first": 4, "second": 4, "third": 6}
+EACH: dict[Round, int] = {"first": 4, "second": 4, "third": 6, "fourth": 5}
 """Planted runs of a cause, or of all pairs together, in each family of data sets."""
 
 
@@ -74,7 +74,11 @@ def healthy() -> list[Healthy]:
 
 def by_round() -> Iterator[tuple[Round, Healthy]]:
     """Every healthy run of this plan, with its round."""
-    for together, start in ((("first", "second"), 1), (("third",), 101)):  # the first two were made together
+    for together, start in (
+        (("first", "second"), 1),
+        (("third",), 101),
+        (("fourth",), 201),
+    ):  # the first two were made together
         seed = count(start)
         for (of, family, shape), nets in NETS.items():
             for net in nets if of in together else ():
@@ -88,7 +92,7 @@ def by_round() -> Iterator[tuple[Round, Healthy]]:
 def _base(name: str, of: Round, source: str, net: str, seed: int, why: str = "") -> Healthy:
     table = TABLES[of][net]
     changes: dict[str, Any] = {"stop.epochs": EPOCHS[of, family_of(source)], **table.changes}
-    made = bases.recipe(source, {**changes, "data.val": 0.3, "seed": seed})
+    made = bases.recipe(source, {**changes, "data.val": VAL[of], "seed": seed})
     role: Role = "near miss" if why else "class"
     return Healthy(PREFIX[of] + name, made, net, table.side, role, HALVES[of], why)
 

@@ -143,8 +143,18 @@ def test_species_are_in_the_order_of_the_photographs() -> None:
         options = datasets.parse(class_sets.SOURCES[of, "f4k23", shape])
         assert tuple(datasets.names(rows, options)) == names
         seen[of] |= {path for path, *_ in datasets.choose(rows, options)}
-    for one, other in combinations(seen, 2):
+    for one, other in combinations([of for of in seen if of != "fourth"], 2):
         assert not seen[one] & seen[other], f"{one} and {other} share photographs"
+
+
+def test_the_species_that_something_is_planted_in_are_those_of_one_round() -> None:
+    mine = {of: set[str]() for of in class_sets.HALVES}
+    for each in classes.planted(faults()):
+        of = next(of for of, base in classes.by_round() if base.name == each.base.name)
+        if each.base.family == "f4k23" and each.kind.name != "one-name":  # which needs three or four species at once
+            mine[of] |= {name.removesuffix(photographs.TWIN) for name in each.victims}
+    for one, other in combinations(mine, 2):
+        assert not mine[one] & mine[other], f"{one} and {other}: {mine[one] & mine[other]}"
 
 
 ROWS = [(f"{label}/{i}.jpg", label, f"{label}{i // 5}") for label in "abcdef" for i in range(100)]
@@ -341,4 +351,9 @@ def test_late_stopping_harms_where_a_run_spoils_what_it_had() -> None:
 
 
 def test_every_net_is_used() -> None:
-    assert {base.net for base in plan.healthy()} == {*bases.NETS, *locked.NETS, *class_sets.TABLES["third"]}
+    assert {base.net for base in plan.healthy()} == {
+        *bases.NETS,
+        *locked.NETS,
+        *class_sets.TABLES["third"],
+        *class_sets.TABLES["fourth"],
+    }

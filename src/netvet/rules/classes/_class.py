@@ -4,8 +4,8 @@ those that come near their limits are suspected, and said to be.
 
 The exams decide: `image-quality` and `label-audit` look at the data with features that owe nothing to the run,
 `class-features` and `augmentation-effect` at what the network makes of them. In this order, the first that holds is
-the root: images too poor to show what they are (which makes classes look alike), an augmentation that the network knows
-the class by, wrong labels (which make a class look like all others), features that lack what the images or their files
+the root: an augmentation that the network knows the class by (what it does when asked, where all else is about the
+images), images too poor to show what they are (which makes classes look alike), wrong labels (which make a class look like all others), features that lack what the images or their files
 hold (`_features`), another class that looks the same, forms with little in common. Without the exams nothing is
 blamed.
 """
@@ -149,11 +149,11 @@ def _reasons(trace: Trace, place: str, partner: str, taken: float, limits: Limit
     def measured(name: str) -> float:
         return trace.last(name, place)
 
-    if _poor(trace, place, limits) and measured("quality_surely") >= limits.surely:
-        yield "quality"
     n = measured("val_images")
     if n > 0 and surely_more(measured("recall_augmented"), n, measured("recall_plain"), n) >= limits.gain:
         yield "augmentation"
+    if {*_poor(trace, place, limits)} - {"flat"} and measured("quality_surely") >= limits.surely:
+        yield "quality"
     others = [trace.last("image_auc", name) for name in trace.places("image_auc") if name not in (place, partner)]
     if not others or not np.median(others) >= limits.sound:
         return

@@ -32,7 +32,8 @@ def lack(trace: Trace, place: str, partner: str, taken: float, limits: Limits) -
     one, classes = taken >= limits.together, trace.meta.get("classes", ())
     asked = partner in classes and measured("detail_class") == classes.index(partner)
     unseen = probe < limits.pair and same < limits.rest
-    if one and asked and unseen and double >= max(limits.rest, same + limits.gap):
+    shown = double >= max(limits.rest, same + limits.gap) or double >= max(limits.pair, same + 3 * limits.gap)
+    if one and asked and unseen and shown:
         return "size"
     counts = [trace.last("class_images", name) for name in trace.places("class_images")]
     if not measured("class_images") >= limits.few * max(counts, default=0.0):

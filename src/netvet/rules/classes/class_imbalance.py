@@ -58,6 +58,7 @@ from netvet.rules._curve import last_third
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
 
+MODERATE = 0.8  # up to twice the ratio: less than a cause that an exam has shown, which makes a class rare and not learnt
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
 NEAR, SUSPECTED = 0.7, 0.5  # of `ratio` and of the confidence, for a class that is nearly rare
 DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all
@@ -127,7 +128,7 @@ def check(
                 *(trace.series(f"curve_auc{part}", name) for name in asked[:1] for part in ("_half", "", "_twice")),
             ),
             limit=high - cost,
-            confidence=confidence,
+            confidence=confidence if counts[most] > 2 * ratio * counts[rarest] else min(confidence, MODERATE),
             needed=_needed(trace, rarest, counts, ratio),
         )
         return
