@@ -74,7 +74,7 @@ SOURCES: dict[tuple[Round, str, str], str] = {
     ("third", "f4k23", "steep"): f"f4k23:only={_only(('third', 'steep'))},each=200,val=0.3",
     ("fourth", "reef", "even"): "reef:species=7,n=150,fauna=71",
     ("fourth", "reef", "steep"): "reef:species=5,n=400,imbalance=4.8,fauna=72",
-    ("fourth", "f4k23", "even"): f"f4k23:only={_only(('fourth', 'even'))},skip=300,each=100,val=0.4",
+    ("fourth", "f4k23", "even"): f"f4k23:only={_only(('fourth', 'even'))},skip=240,each=160,val=0.4",
     ("fourth", "f4k23", "steep"): f"f4k23:only={_only(('fourth', 'steep'))},each=290,imbalance=3.4,val=0.4",
 }
 VAL: dict[Round, float] = {"first": 0.3, "second": 0.3, "third": 0.3, "fourth": 0.4}
@@ -161,7 +161,7 @@ MISSES: tuple[tuple[Round, str, str, str], ...] = (
     ("fourth", "all-dark", "reef:species=7,n=150,dark=0.8,victims=7,fauna=75", "resnet-9x14"),
     ("fourth", "all-dark", setting(_EVEN["fourth"], victim=0, victims=6, dark=0.8), "preact-5x18"),
     ("fourth", "all-blurred", setting(_EVEN["fourth"], victim=0, victims=6, blur=0.03), "resnet-9x14"),
-    ("fourth", "some-wrong-everywhere", "reef:species=7,n=150,noise=0.1,fauna=76", "cnn-6x20"),
+    ("fourth", "some-wrong-everywhere", "reef:species=7,n=250,noise=0.1,fauna=76", "cnn-6x20"),
     ("fourth", "some-wrong-everywhere", setting(_EVEN["fourth"], noise=0.05), "resnet-9x14"),
     ("fourth", "several-forms", "reef:species=6,n=200,kinds=2,victim=1,fauna=77", "preact-5x18"),
 )

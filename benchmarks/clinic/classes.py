@@ -38,7 +38,7 @@ RULES = (
     "weak-features",
 )
 """The causes that concern one class."""
-EACH: dict[Round, int] = {"first": 4, "second": 4, "third": 6, "fourth": 5}
+EACH: dict[Round, int] = {"first": 4, "second": 4, "third": 6, "fourth": 4}
 """Planted runs of a cause, or of all pairs together, in each family of data sets."""
 
 

@@ -38,11 +38,16 @@ def test_says_where_the_class_has_changes_of_its_own() -> None:
         {f"recall_augmented@{WORST}": 0.3},  # known in neither form
         {f"val_images@{WORST}": 4.0},  # four images may differ by chance
         {f"recall_plain@{WORST}": 0.6},
-        {f"quality_dark@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9},
     ],
 )
 def test_silent_where_it_is_not_surely_so(change: dict[str, Curve]) -> None:
     assert_silent(RULE, sick({**KNOWN, **change}))
+
+
+def test_what_the_network_does_says_more_than_how_the_images_look() -> None:
+    dark: dict[str, Curve] = {f"quality_dark@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9}
+    assert_fires(RULE, sick({**KNOWN, **dark}))
+    assert_silent("low-quality-images", sick({**KNOWN, **dark}))
 
 
 def test_silent_without_a_stuck_class_or_without_the_exam() -> None:

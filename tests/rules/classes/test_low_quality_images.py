@@ -54,3 +54,10 @@ def test_silent_on_what_may_be_chance(change: dict[str, Curve]) -> None:
 def test_silent_without_a_stuck_class() -> None:
     assert_silent(RULE, sick(DARK, stuck=False))
     assert_silent(RULE, healthy_trace())
+
+
+def test_flat_pictures_alone_are_no_plight() -> None:
+    flat: dict[str, Curve] = {f"quality_flat@{WORST}": 0.95, f"quality_surely@{WORST}": 0.9}
+    assert_silent(RULE, sick(flat))
+    found = assert_fires(RULE, sick({**flat, f"quality_dark@{WORST}": 0.95}))
+    assert "dark and low in contrast" in found.message

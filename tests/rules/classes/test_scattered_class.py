@@ -43,6 +43,23 @@ def test_near_misses(change: dict[str, Curve]) -> None:
     assert_silent(RULE, sick({**FORMS, **change}, taken=0.4))
 
 
+def test_where_labels_look_sound_less_distance_is_enough() -> None:
+    sound = {f"label_error_share@{WORST}": 0.03, f"form_distance@{WORST}": 1.65}
+    assert_fires(RULE, sick({**FORMS, **sound}, taken=0.4))
+    assert_silent(RULE, sick({**FORMS, **sound, f"form_distance@{WORST}": 1.5}, taken=0.4))
+    assert_silent(RULE, sick({**FORMS, **sound, f"label_error_share@{WORST}": 0.12}, taken=0.4))
+
+
+def test_forms_bias_the_last_layer_too() -> None:
+    root = diagnose(sick({**FORMS, f"probe_recall@{WORST}": 0.95}, taken=0.4)).root
+    assert root is not None
+    assert root.rule == RULE
+
+
+def test_a_rare_class_is_not_called_scattered() -> None:
+    assert_silent(RULE, sick({**FORMS, f"class_images@{WORST}": 20.0}, taken=0.4))
+
+
 def test_a_class_of_which_most_labels_look_wrong_has_no_forms_of_its_own() -> None:
     noisy: dict[str, Curve] = {
         f"label_error_share@{WORST}": 0.5,

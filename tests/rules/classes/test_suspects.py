@@ -27,7 +27,7 @@ NEAR: dict[str, dict[str, Curve]] = {
     },
     "weak-features": {f"probe_auc@{WORST}": 0.74, f"probe_recall@{WORST}": 0.3},
     "scattered-class": {
-        f"form_distance@{WORST}": 1.5,
+        f"form_distance@{WORST}": 1.25,
         f"form_usual@{WORST}": 1.0,
         f"form_chance@{WORST}": 0.04,
         f"form_count@{WORST}": 3.0,

@@ -38,6 +38,10 @@ def test_a_detail_that_is_lost_at_this_size() -> None:
     assert found.remedies[0] == "larger-images"
 
 
+def test_a_detail_that_shows_for_the_most_part_at_twice_the_size() -> None:
+    assert_fires(RULE, sick({**LOST, f"detail_double@{WORST}": 0.87}, taken=0.9), where=WORST)
+
+
 def test_a_detail_that_is_half_lost_at_this_size() -> None:
     half = {f"image_pair_auc@{WORST}": 0.87, f"detail_same@{WORST}": 0.87}
     found = assert_fires(RULE, sick({**LOST, **half, f"detail_double@{WORST}": 1.0}, taken=0.9), where=WORST)
@@ -89,7 +93,8 @@ def test_the_diagnosis_offers_the_remedies_of_the_finding_alone() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {f"detail_double@{WORST}": 0.85},  # twice the size does not surely help
+        {f"detail_double@{WORST}": 0.83},  # twice the size does not surely help
+        {f"detail_double@{WORST}": 0.88, f"detail_same@{WORST}": 0.6},  # nor enough
         {f"detail_same@{WORST}": 0.88},  # this size shows it
         {f"detail_double@{WORST}": None},  # not asked
         {f"detail_class@{WORST}": 5.0},  # asked of another class

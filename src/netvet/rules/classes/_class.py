@@ -3,11 +3,11 @@ them never blame the same class for different things. Of several stuck classes e
 those that come near their limits are suspected, and said to be.
 
 The exams decide: `image-quality` and `label-audit` look at the data with features that owe nothing to the run,
-`class-features` and `augmentation-effect` at what the network makes of them. In this order, the first that holds is
-the root: an augmentation that the network knows the class by (what it does when asked, where all else is about the
-images), images too poor to show what they are (which makes classes look alike), wrong labels (which make a class look like all others), features that lack what the images or their files
-hold (`_features`), another class that looks the same, forms with little in common. Without the exams nothing is
-blamed.
+`class-features` and `augmentation-effect` at what the network makes of them. In this order, the first that holds is the
+root: an augmentation that the network knows the class by (what it does when asked, where all else is about the images),
+images too poor to show what they are (which makes classes look alike), wrong labels (which make a class look like all
+others), features that lack what the images or their files hold (`_features`), another class that looks the same, forms
+with little in common. Without the exams nothing is blamed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Limits:
     which the augmentation surely raises it. `gap`: AUC by which the network's features surely lack what the images
     hold, and `poor`: below which they do. `few`: share of the images of the largest class. `distance`: of two forms, as
     a multiple of the distance to the second nearest other class; `beyond`: times the median of that over the other
-    classes; `chance`: share of single clouds that can be parted as well; `doubtful`: share of its labels up to which
-    forms may pass for wrong ones. `sound`: median AUC of the other classes in the audit, below which the audit's
-    features say nothing of one class.
+    classes, `beyond_clean`: where at most the share `clean` of its labels is likely wrong; `chance`: share of single
+    clouds that can be parted as well; `doubtful`: share of its labels up to which forms may pass for wrong ones.
+    `sound`: median AUC of the other classes in the audit, below which the audit's features say nothing of one class.
     """
 
     effect: float = 0.8
@@ -60,6 +60,8 @@ class Limits:
     few: float = 0.2
     distance: float = 1.0
     beyond: float = 1.65
+    beyond_clean: float = 1.3
+    clean: float = 0.1
     chance: float = 0.05
     doubtful: float = 0.3
     sound: float = 0.9
@@ -81,6 +83,7 @@ class Limits:
             gap=self.gap / 2,
             poor=self.poor + 0.1,
             beyond=self.beyond - 0.25,
+            beyond_clean=self.beyond_clean - 0.1,
             chance=2 * self.chance,
             sound=self.sound - 0.05,
         )
@@ -158,13 +161,7 @@ def _reasons(trace: Trace, place: str, partner: str, taken: float, limits: Limit
     if not others or not np.median(others) >= limits.sound:
         return
     shares = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]
-    counts = [trace.last("class_images", name) for name in trace.places("class_images")]
-    scattered = (
-        measured("class_images") >= limits.few * max(counts, default=0.0)
-        and measured("form_distance") >= limits.distance
-        and measured("form_distance") >= limits.beyond * measured("form_usual")
-        and measured("form_chance") <= limits.chance
-    )
+    scattered = _scattered(trace, place, limits)
     few = scattered and measured("label_error_share") < limits.doubtful  # what few images of each form look like
     if (
         not few
@@ -173,7 +170,8 @@ def _reasons(trace: Trace, place: str, partner: str, taken: float, limits: Limit
         and measured("image_rest_auc") < limits.unlike
     ):
         yield "labels"
-    if lack(trace, place, partner, taken, limits):
+    lacking = lack(trace, place, partner, taken, limits)
+    if lacking in ("size", "network"):
         yield "features"
     if (
         taken >= limits.together
@@ -183,6 +181,26 @@ def _reasons(trace: Trace, place: str, partner: str, taken: float, limits: Limit
         yield "alike"
     if scattered:
         yield "forms"
+    if lacking == "head":  # forms with few images each bias it, too
+        yield "features"
+
+
+def _scattered(trace: Trace, place: str, limits: Limits) -> bool:
+    """Whether a class that is not rare falls into forms: farther apart where its labels may be wrong, which parts a
+    class as well.
+    """
+
+    def measured(name: str) -> float:
+        return trace.last(name, place)
+
+    counts = [trace.last("class_images", name) for name in trace.places("class_images")]
+    beyond = limits.beyond if measured("label_error_share") >= limits.clean else limits.beyond_clean
+    return (
+        measured("class_images") >= limits.few * max(counts, default=0.0)
+        and measured("form_distance") >= limits.distance
+        and measured("form_distance") >= beyond * measured("form_usual")
+        and measured("form_chance") <= limits.chance
+    )
 
 
 def _partner(trace: Trace, place: str) -> tuple[str, float]:

@@ -8,12 +8,13 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 class has more than `ratio` times the images of the smallest, recall goes with the counts (Spearman's rank correlation
 above `correlation`), and the rare classes together (the half with the fewest images) are recognised surely `cost`
 (0..1) less often than the others, by Newcombe's interval. Training recall says more: the network has seen these very
-images and names another class all the same. A gap in validation alone may be want of variety: there it takes twice
-the `cost`, and the confidence is less. 0.2: of painted species with 40 times fewer images than the largest, 0 % of
-the training images are recognised and 88 to 93 % of the others'; 23 species in photographs, 23 times apart, reach 96
-to 98 % and 99 % (in validation 56 and 92 %). A class that is rare by itself, among others that have images enough,
-does not show in such a comparison: it fires, at the least confidence, where it is stuck. One species of photographs
-with 6 or 12 training images, the others having 70, came down from a recall of 0.57 to between 0.00 and 0.14.
+images and names another class all the same. A gap in validation alone may be want of variety: there it takes twice the
+`cost`, and the confidence is less, as it is up to twice the `ratio`: rare classes that are six times smaller were dark
+besides, and that was it. 0.2: of painted species with 40 times fewer images than the largest, 0 % of the training
+images are recognised and 88 to 93 % of the others'; 23 species in photographs, 23 times apart, reach 96 to 98 % and 99
+% (in validation 56 and 92 %). A class that is rare by itself, among others that have images enough, does not show in
+such a comparison: it fires, at the least confidence, where it is stuck. One species of photographs with 6 or 12
+training images, the others having 70, came down from a recall of 0.57 to between 0.00 and 0.14.
 
 Where the `class-learning-curve` exam was taken, the message says whether more images would help: they would if twice
 as many surely (95 %) raise the AUC of the class, on features that have not seen the run, by more than `rising`; they
@@ -58,7 +59,7 @@ from netvet.rules._curve import last_third
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
 
-MODERATE = 0.8  # up to twice the ratio: less than a cause that an exam has shown, which makes a class rare and not learnt
+MODERATE = 0.8  # up to twice the ratio: less than a cause that an exam has shown
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
 NEAR, SUSPECTED = 0.7, 0.5  # of `ratio` and of the confidence, for a class that is nearly rare
 DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all

@@ -5,11 +5,12 @@ One species is missed, and its pictures are hard to read for people as well: dar
 not.
 
 ## Evidence
-A class that is stuck, and the `image-quality` exam: by blur, darkness, flatness, glare or size an image of the class
-is poorer than one of another class in nearly every pair. Fires when Cliff's delta is at least `effect` (0.9 of the
-pairs), and surely at least 0.2 less. 4,179 photographs of 23 species as they are have at most 0.67, sound painted
-species 0.59; a blur of 1 px at 64 px, or half the light, planted in one class at least 0.97. That all images are poor
-does not count.
+A class that is stuck, and the `image-quality` exam: by blur, darkness, flatness, glare or size an image of the class is
+poorer than one of another class in nearly every pair. Fires when Cliff's delta is at least `effect` (0.9 of the pairs),
+and surely at least 0.2 less. 4,179 photographs of 23 species as they are have at most 0.67 at 64 pixels and 0.75 at 32,
+sound painted species 0.59; a blur of 1 px at 64 px, or half the light, planted in one class at least 0.97. That all
+images are poor does not count, nor does flatness alone: one of these species is flatter than the others with 0.89, and
+is recognised in 97 % of its images.
 
 A class that is dark or blurred alone is hardly ever stuck, since poor pictures are then its mark: painted species with
 a twelfth of the light in one class had that class at an AUC and a recall of 1.00. It takes a second, larger class as

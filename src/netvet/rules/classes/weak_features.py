@@ -12,11 +12,11 @@ run (`image_auc`, `image_pair_auc` of `label-audit`). The pair is the class and 
 
 It is the resolution where at `data.image_size` the network's features do not tell the two apart (below `pair`) and
 those of the images do not well (`detail_same` of the `detail-size` exam: below `rest`), and at twice that size they do
-(`detail_double`: at least `rest`, and `gap` more). It is the network where the images hold the difference (an AUC of
-`rest` or more) and the network's features do not (below `poor`, and `gap` less); its receptive field is named where it
-is smaller than half of the image. It is the last layer where the network's features do hold it (an AUC of `rest` or
-more), and the probe surely (by Newcombe's interval) recognises at least `gain` more of the class than the network
-itself.
+(`detail_double`: at least `rest`, and `gap` more; or at least `pair`, and three times `gap` more). It is the network
+where the images hold the difference (an AUC of `rest` or more) and the network's features do not (below `poor`, and
+`gap` less); its receptive field is named where it is smaller than half of the image. It is the last layer where the
+network's features do hold it (an AUC of `rest` or more), and the probe surely (by Newcombe's interval) recognises at
+least `gain` more of the class than the network itself.
 
 Measured on five painted species at 32 pixels (one run of each strength), of which the second differs from the largest
 in 8, 11 or 13 bars along a body of some 20 pixels alone: its AUC stayed at 0.80, 0.78 and 0.76 (the median class 0.98),
