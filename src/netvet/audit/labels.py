@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 AGREEMENT = 0.6  # of pairs of one group: below it (e1 above 23 %) groups are taken for something else than animals
 # The least that e1 and e2 are taken for together. The model has seen the wrong labels of other groups, so that e2 alone
 # comes out near 0; with this, 0.3 % of the labels of the photographs as they are were listed (groups ignored, errors
-# taken to go everywhere alike), and of 10 % of wrong ones 48 % at a precision of 0.99. cleanlab lists 7.8 %, and 92 % at a precision of 0.50.
+# taken to go everywhere alike), and of 10 % of wrong ones 48 % at a precision of 0.99. cleanlab
+# lists 7.8 %, and 92 % at a precision of 0.50.
 PRIOR = 0.2
 FEWEST_PAIRS = 20  # of images of one group, for their agreement to be known
 STEPS = 12  # of expectation and maximisation
