@@ -12,7 +12,6 @@ from netvet.rules._curve import last_third, quantile, rise
 from netvet.trace import Series, Trace
 
 MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.6, 0.05, 0.85, 0.7  # explained on the page of stuck-class
-LEARNT = 0.3  # validation recall of the median class, below which the run fails as a whole, and no class by itself
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,6 @@ def stuck(
     """The stuck classes, the worst first. The limits are explained on the page of stuck-class."""
     names = trace.places("val_auc")
     if len(names) < 3:
-        return ()
-    recalls = [float(np.median(last_third(c))) for c in (trace.series("val_recall", name) for name in names) if len(c)]
-    if recalls and quantile(np.array(recalls), 0.5) < LEARNT:
         return ()
     z = float(-ndtri(0.05 / len(names)))
     found: dict[str, Stuck] = {}

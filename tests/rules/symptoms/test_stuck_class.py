@@ -62,13 +62,6 @@ def test_silent_when_nothing_is_learnt_at_all() -> None:
     assert_silent(RULE, altered(healthy_trace(), {"val_auc@*": 0.5, "val_auc_high@*": 0.55, "val_recall@*": 0.12}))
 
 
-def test_silent_where_most_classes_are_not_learnt() -> None:
-    known = {f"val_recall@species {i}": 0.95 for i in (0, 1, 2)}
-    lost = {f"val_recall@species {i}": 0.0 for i in (3, 4, 5, 6, 7)}
-    assert_silent(RULE, altered(healthy_trace(), {**known, **lost}))
-    assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": 0.0, "val_recall@species 4": 0.0}))
-
-
 def test_silent_on_healthy_runs() -> None:
     for seed in range(5):
         assert_silent(RULE, healthy_trace(seed=seed))

@@ -13,11 +13,10 @@ classes together (Bonferroni). Training recall, because a class that is too smal
 that it is not even learnt. `share` is 0.6: of 115 healthy runs of the clinic in which each class ends with more than
 half of the median class's recall, none has a class that is called stuck (at 0.7 six have), and of 163 runs in which a
 planted cause made a class fall 152 have (at a half 145). Where the others are not learnt either (AUC below `auc`,
-recall below `recall`, or the median class recognised in less than 30 % of its validation images), no class is called
-stuck: the run fails as a whole. Healthy runs on 23 species stay silent though the worst recognises 0 of 5 validation
-images; painted species with a fortieth of the largest one's images had a training recall of 0.00 and fire. Where class
-weights, oversampling or focal loss are on, the message says so with what they do for this class: how often an image of
-it counts, and its share of the gradient where the `class-features` exam was taken.
+recall below `recall`), no class is called stuck. Healthy runs on 23 species stay silent though the worst recognises 0
+of 5 validation images; painted species with a fortieth of the largest one's images had a training recall of 0.00 and
+fire. Where class weights, oversampling or focal loss are on, the message says so with what they do for this class: how
+often an image of it counts, and its share of the gradient where the `class-features` exam was taken.
 
 ## Why it happens
 Too few images of it, images that do not look alike, another class that looks the same, wrong labels, or photographs
