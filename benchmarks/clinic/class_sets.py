@@ -52,7 +52,7 @@ SPECIES: dict[tuple[Round, str], tuple[str, ...]] = {
 SPECIES["first", "steep"] = SPECIES["first", "even"][:5]
 """The photographed classes of a set in the order of their places, the most frequent first; in the second round of those
 that the first does not have, the ones with tracks enough to be split; in the third those that no round of stuck classes
-has had, and of three others photographs that none has had."""
+has had, and of three others photographs that none has had; in the fourth victims that were nobody's before."""
 
 
 def _only(key: tuple[Round, str]) -> str:
@@ -77,11 +77,12 @@ SOURCES: dict[tuple[Round, str, str], str] = {
     ("fourth", "f4k23", "even"): f"f4k23:only={_only(('fourth', 'even'))},skip=240,each=160,val=0.4",
     ("fourth", "f4k23", "steep"): f"f4k23:only={_only(('fourth', 'steep'))},each=290,imbalance=3.4,val=0.4",
 }
+"""Sets of even classes, and of classes of unequal size, in which the largest has about five times the smallest's."""
+
 VAL: dict[Round, float] = {"first": 0.3, "second": 0.3, "third": 0.3, "fourth": 0.4}
 """The share that is validated on, of painted sets. More in the fourth round: of the 15 to 29 images that a species has
 in the third under a second name, half is not surely less than what the others reach.
 """
-"""Sets of even classes, and of classes of unequal size, in which the largest has about five times the smallest's."""
 
 _THIRD: dict[str, Net] = {
     "cnn-5x22": Net("C", {"model.depth": 5, "model.width": 22, "optimizer.lr": 0.06}),
@@ -132,7 +133,7 @@ EPOCHS: dict[tuple[Round, str], int] = {
     ("fourth", "reef"): 14,
     ("fourth", "f4k23"): 24,
 }
-"""More in the later rounds, so that its healthy runs leave no class behind."""
+"""More in the later rounds, so that their healthy runs leave no class behind."""
 
 _EVEN: dict[Round, str] = {key: SOURCES[key, "f4k23", "even"] for key in HALVES}
 MISSES: tuple[tuple[Round, str, str, str], ...] = (

@@ -197,7 +197,7 @@ def weigh(predicted: Floats, labels: Ints, member: Ints) -> tuple[Floats, bool]:
         whole = 1 / (sizes[number] * all_.sum(axis=1))  # a group counts once
         wrong = goes * ((own * whole[:, None]).T @ fit)
         spread = wrong.sum(axis=1, keepdims=True) + 1e-9
-        goes = apart * (wrong + SPREAD * spread / max(1, classes - 1)) / ((1 + SPREAD) * spread)
+        goes = wrong + SPREAD * spread / max(1, classes - 1) * apart
         goes /= np.maximum(goes.sum(axis=1, keepdims=True), 1e-9)
         e2 = float(np.clip(1 - (right.sum(axis=1) * whole).sum() / len(sizes), max(1e-4, PRIOR - e1), 0.5))
     posterior = own * ((1 - e2) * fit + e2 * (fit @ goes.T))

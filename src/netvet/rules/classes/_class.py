@@ -12,7 +12,7 @@ with little in common. Without the exams nothing is blamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -126,8 +126,13 @@ def cases(trace: Trace, limits: Limits) -> tuple[Case, ...]:
 
 def case(trace: Trace, limits: Limits, why: Why) -> Case | None:
     """The worst of the classes that are stuck for this reason, surely or else perhaps; None where none is."""
-    known = [each for each in cases(trace, limits) if each.why == why]
-    return next((each for each in known if each.sure), known[0] if known else None)
+    return worst(cases(trace, limits), why)
+
+
+def worst(known: Sequence[Case], why: Why) -> Case | None:
+    """The worst of these that is stuck for this reason, surely or else perhaps; None where none is."""
+    fitting = [each for each in known if each.why == why]
+    return next((each for each in fitting if each.sure), fitting[0] if fitting else None)
 
 
 def _case(trace: Trace, found: Stuck, limits: Limits) -> Case:
@@ -185,20 +190,23 @@ def _reasons(trace: Trace, place: str, partner: str, taken: float, limits: Limit
         yield "features"
 
 
+def form_limit(trace: Trace, place: str, limits: Limits) -> float:
+    """How far apart forms have to lie: farther where labels may be wrong, which parts a class as well."""
+    beyond = limits.beyond if trace.last("label_error_share", place) >= limits.clean else limits.beyond_clean
+    return max(limits.distance, beyond * trace.last("form_usual", place))
+
+
 def _scattered(trace: Trace, place: str, limits: Limits) -> bool:
-    """Whether a class that is not rare falls into forms: farther apart where its labels may be wrong, which parts a
-    class as well.
-    """
+    """Whether a class that is not rare falls into forms."""
 
     def measured(name: str) -> float:
         return trace.last(name, place)
 
     counts = [trace.last("class_images", name) for name in trace.places("class_images")]
-    beyond = limits.beyond if measured("label_error_share") >= limits.clean else limits.beyond_clean
     return (
         measured("class_images") >= limits.few * max(counts, default=0.0)
-        and measured("form_distance") >= limits.distance
-        and measured("form_distance") >= beyond * measured("form_usual")
+        and measured("form_usual") >= 0  # measured at all
+        and measured("form_distance") >= form_limit(trace, place, limits)
         and measured("form_chance") <= limits.chance
     )
 

@@ -140,9 +140,9 @@ def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, 
     """One class alone that is both rare and stuck, among others that have images enough; suspected from `NEAR` of the
     ratio on.
     """
-    most = max(counts, key=lambda name: counts[name])
+    most, known = max(counts, key=lambda name: counts[name]), stuck(trace)
     for least in (ratio, NEAR * ratio):
-        rare = [each for each in stuck(trace) if counts.get(each.place, counts[most]) * least < counts[most]]
+        rare = [each for each in known if counts.get(each.place, counts[most]) * least < counts[most]]
         if not rare:
             continue
         worst = rare[0]

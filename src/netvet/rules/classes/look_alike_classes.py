@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.classes._class import Case, Limits, case, cases
+from netvet.rules.classes._class import Case, Limits, cases, worst
 from netvet.trace import Trace
 
 
@@ -55,10 +55,10 @@ from netvet.trace import Trace
 )
 def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
-    limits = Limits(together=together, pair=pair, rest=rest)
-    found = case(trace, limits, "alike")
+    known = cases(trace, Limits(together=together, pair=pair, rest=rest))
+    found = worst(known, "alike")
     if found is None:
-        yield from _apart(trace, cases(trace, limits), together, pair, rest)
+        yield from _apart(trace, known, together, pair, rest)
         return
     place = found.stuck.place
     image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)

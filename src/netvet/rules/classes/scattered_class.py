@@ -62,7 +62,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rule import Finding, rule
-from netvet.rules.classes._class import Limits, case
+from netvet.rules.classes._class import Limits, case, form_limit
 from netvet.trace import Trace
 
 
@@ -116,7 +116,7 @@ def check(
         ),
         where=place,
         evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), found.stuck.curve),
-        limit=max(distance, beyond_clean * usual.last),
+        limit=form_limit(trace, place, found.limits),
         confidence=0.75 * found.weight,
         suspected=not found.sure,
         needed=needed.format(name=place, count=count.last, images=images, each=images / count.last),
