@@ -31,12 +31,12 @@ from typing import Any
 
 from benchmarks.throughput import source
 from netvet.images.dataset import ImageSet
+from netvet.pipeline import examine
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace
 from netvet.training import load_images, train
-from netvet.trial import CONTROL, Trial
+from netvet.trials import CONTROL, Trial
 from netvet.trials.budget import shortened
-from netvet.visit import examine
 
 START = {"data.image_size": 48, "model.width": 16, "stop.epochs": 10}
 DEEP = {"model.depth": 20, "model.pool_every": 5, "data.image_size": 32, "model.width": 12}

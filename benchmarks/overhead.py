@@ -44,9 +44,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from netvet.probe import watch
+from netvet.nets.device import Machine, choose
 from netvet.recipe import Recipe
-from netvet.training.device import Machine, choose
+from netvet.watching import watch
 
 BLOCK = 10  # steps
 CLASSES = 23

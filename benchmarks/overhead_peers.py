@@ -33,8 +33,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.overhead import BLOCK, MODELS, ROOT, Side, Step, cost, plain_cnn, race, sgd, unwatched, watched
+from netvet.nets.device import Machine, choose
 from netvet.recipe import Recipe
-from netvet.training.device import Machine, choose
 
 PEER_MODELS = {**MODELS, "plain-cnn": (plain_cnn, 64)}
 BUDGET = 120.0  # seconds for one tool on one model: then no further block is begun

@@ -14,7 +14,7 @@ import os
 import statistics
 import time
 
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 
 
 def measure(size: int, images: int, repeats: int, workers: int) -> dict[str, float]:

@@ -33,12 +33,12 @@ from typing import Any
 from benchmarks.clinic import class_sets, classes, datasets
 from benchmarks.clinic.photographs import TWIN
 from benchmarks.cures import START, trained, treated
-from netvet.images.reef.species import fauna
+from netvet.pipeline import examine
 from netvet.recipe import Recipe
+from netvet.reef.species import fauna
 from netvet.trace import Trace
 from netvet.training import load_images
-from netvet.trial import CONTROL, FILE, Trial
-from netvet.visit import examine
+from netvet.trials import CONTROL, FILE, Trial
 
 ENOUGH = 0.85
 """AUC that a cured class is asked for."""

@@ -48,10 +48,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms  # type: ignore[import-untyped]
 
+from netvet.nets import models
+from netvet.nets.device import choose
 from netvet.recipe import NO_AUGMENT, Recipe
 from netvet.trace import Trace
-from netvet.training import EpochReport, load_images, models, optimizers, train
-from netvet.training.device import choose
+from netvet.training import EpochReport, load_images, optimizers, train
 
 EPOCHS = 5
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

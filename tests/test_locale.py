@@ -15,12 +15,12 @@ from types import ModuleType
 import pytest
 
 from netvet import locale
-from netvet.cli import _main
-from netvet.page import page, title
-from netvet.report.words import metric
+from netvet.base.pages import page, title
+from netvet.base.words import metric
+from netvet.cli.app import _main
 
 ROOT = Path(__file__).parent.parent
-LEAF_FOLDERS = ("rules", "probes", "exams", "remedies")
+LEAF_FOLDERS = ("rules", "watching/probes", "exams", "remedies")
 UPDATE = "Run .venv/bin/python scripts/locale and commit what it writes; that needs no Indonesian."
 
 

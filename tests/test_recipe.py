@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.recipe import NO_AUGMENT, Recipe, load, parse, parse_assignments, shipped
 
 SHARES = st.floats(0, 1, exclude_max=True, allow_subnormal=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Observation, Trace, TraceWriter
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from benchmarks.audit import cost, labels, photographs, quality, twins
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 
 PARTS = ("labels", "quality", "twins", "growth", "cost")
 

@@ -26,7 +26,7 @@ def paint_files(root: Path, count: int) -> Path:
     """`count` painted fish of 8 species as JPEGs in class folders, painted chunk by chunk."""
     from PIL import Image
 
-    from netvet.images.reef import Reef, paint
+    from netvet.reef import Reef, paint
 
     done = seed = 0
     while done < count:
@@ -53,7 +53,7 @@ def measure(data: str, features: str, cache: Path) -> dict[str, Any]:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     clock, cpu = time.perf_counter(), time.process_time()
-    from netvet.audit import command
+    from netvet.cli import inspecting as command
 
     out = cache / "out"
     command.run(data, [], out, None, None, features, json=False)  # type: ignore[arg-type]

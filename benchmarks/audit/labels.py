@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audit.photographs import photographs
-from netvet.audit import duplicates, features, labels, looks
+from netvet.audit import duplicates, features, labels
+from netvet.audit import image_stats as looks
 
 SHARE = 0.1
 NOISES, UNITS, GROUPS = ("uniform", "look-alike"), ("images", "trajectories"), ("known", "unknown")

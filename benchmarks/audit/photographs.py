@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.dataset import ImageSet, load
 
 SIZE = 128  # pixels a side, as in `netvet inspect` for sets of this size

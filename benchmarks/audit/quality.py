@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks.audit.photographs import SIZE, photographs
 from netvet.audit import files, quality
-from netvet.audit.looks import BLOCK, Looks, look
+from netvet.audit.image_stats import BLOCK, Looks, look
 
 STRENGTHS = {"blur": (0.5, 0.75, 1.0, 1.5, 2.0), "dark": (0.7, 0.6, 0.5, 0.4, 0.3, 0.2)}
 PLANTED = ("all", "half", "trajectories")

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.audit.photographs import photographs
-from netvet.audit import duplicates, looks
-from netvet.audit.looks import LUMA, shrink
+from netvet.audit import duplicates
+from netvet.audit import image_stats as looks
+from netvet.audit.image_stats import LUMA, shrink
 from netvet.images.dataset import ImageSet
 
 SSIM, PIXELS = 0.8, 12.0
@@ -145,7 +146,7 @@ def _search(path: Path, labels: Rows, n: int, repeats: int) -> dict[str, float]:
 
 def _paint(path: Path, count: int) -> Rows:
     """Painted fish, chunk by chunk into a file; their labels."""
-    from netvet.images.reef import Reef, paint
+    from netvet.reef import Reef, paint
 
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))
     labels = np.zeros(count, np.int64)

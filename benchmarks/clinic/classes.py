@@ -24,8 +24,8 @@ from benchmarks.clinic.class_sets import EPOCHS, HALVES, MISSES, NETS, PREFIX, S
 from benchmarks.clinic.datasets import family as family_of
 from benchmarks.clinic.datasets import setting
 from benchmarks.clinic.photographs import TWIN
-from netvet.errors import BadInput
-from netvet.fault import SEVERITIES, Fault
+from netvet.base.errors import BadInput
+from netvet.faults import SEVERITIES, Fault
 from netvet.recipe import Recipe
 
 RULES = (
@@ -254,8 +254,8 @@ def victims(recipe: Recipe, of: Round, base: Healthy) -> tuple[str, ...]:
 
 def _names(of: Round, base: Healthy) -> tuple[str, ...]:
     if base.family == "reef":
-        from netvet.images.reef.options import parse
-        from netvet.images.reef.species import fauna
+        from netvet.reef.options import parse
+        from netvet.reef.species import fauna
 
         reef = parse(base.recipe.data.source.partition(":")[2])
         return tuple(fauna(reef.species, reef.fauna)[0])

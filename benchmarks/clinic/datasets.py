@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.clinic import fashion, photographs
 from benchmarks.clinic.photographs import lot as _lot
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.store import folder
 
 FAMILIES = ("f4k23", "fashion", "reef")

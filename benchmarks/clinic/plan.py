@@ -1,6 +1,6 @@
 """The plan: which faults are planted where, in which strength, and what is locked away for the score.
 
-It is a function of the faults that `netvet.fault` knows, so a new one joins by itself. The locked half has nets and
+It is a function of the faults that `netvet.faults` knows, so a new one joins by itself. The locked half has nets and
 images of its own, so nothing in it has been seen. In the calibration half, for each cause, data sets and sides of the
 table of nets are dealt to two folds by a hash of its name; a cause that fits one data set only is split by net alone.
 """
@@ -17,10 +17,10 @@ from benchmarks.clinic import classes
 from benchmarks.clinic.bases import Half, Healthy, bases, near_misses
 from benchmarks.clinic.datasets import FAMILIES, setting
 from benchmarks.clinic.locked import locked
-from netvet.errors import BadInput
-from netvet.fault import SEVERITIES, Fault, faults
+from netvet.base.errors import BadInput
+from netvet.faults import SEVERITIES, Fault, faults
 from netvet.recipe import Recipe
-from netvet.remedy import OWN_NETS
+from netvet.remedies import OWN_NETS
 
 HALVES: tuple[Half, ...] = ("calibration", "locked")
 PER_HALF = 5

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.clinic import store
 from benchmarks.clinic.harm import LEARNS, Harm, accuracy, class_harm, harm, leaves_behind
 from benchmarks.clinic.plan import Run, runs
-from netvet.rule import Diagnosis, diagnose
+from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Observation, Trace
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -129,7 +129,7 @@ def truncated(trace: Trace, share: float) -> Trace:
     What exams measured is left out: they are made on a finished run. So are confusion matrices and the last
     predictions, which are kept of the end alone.
     """
-    from netvet.exam import exams
+    from netvet.exams import exams
 
     given = {name for exam in exams().values() for name in exam.gives}
     ends = trace.series("epoch").steps

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmarks.clinic import datasets, store
 from benchmarks.clinic.plan import Run
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.store import folder
 from netvet.recipe import parse
 from netvet.trace import FILE, Trace, TraceWriter
@@ -74,8 +74,8 @@ def wanted(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") ->
 
 def _due(trace: Trace, taken: Collection[str], which: Exams) -> tuple[str, ...]:
     """The exams that a run lacks."""
-    from netvet.exam import exams
-    from netvet.rule import diagnose
+    from netvet.exams import exams
+    from netvet.rules import diagnose
 
     if which == "none":
         return ()
@@ -87,7 +87,7 @@ def make(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") -> s
     """Train a run where that is not done, take the exams it lacks and those of `retake`, and keep its trace."""
     import torch
 
-    from netvet.exam import Patient, take
+    from netvet.exams import Patient, take
     from netvet.training import train
 
     torch.set_num_threads(1)

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from netvet.probe import watch as watch
+    from netvet.pipeline import checkup as checkup
     from netvet.recipe import Recipe as Recipe
     from netvet.report import Report as Report
-    from netvet.rule import diagnose as diagnose
+    from netvet.rules import diagnose as diagnose
     from netvet.trace import Trace as Trace
     from netvet.training import train as train
-    from netvet.trial import treat as treat
-    from netvet.visit import checkup as checkup
+    from netvet.trials import treat as treat
+    from netvet.watching import watch as watch
 
 _HOMES = {
     "Recipe": "netvet.recipe",
     "Report": "netvet.report",
     "Trace": "netvet.trace",
-    "checkup": "netvet.visit",
-    "diagnose": "netvet.rule",
+    "checkup": "netvet.pipeline",
+    "diagnose": "netvet.rules",
     "train": "netvet.training",
-    "treat": "netvet.trial",
-    "watch": "netvet.probe",
+    "treat": "netvet.trials",
+    "watch": "netvet.watching",
 }
 __all__ = ["Recipe", "Report", "Trace", "checkup", "diagnose", "train", "treat", "watch"]
 

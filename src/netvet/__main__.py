@@ -1,5 +1,5 @@
 """`python -m netvet` is the command line."""
 
-from netvet.cli import main
+from netvet.cli.app import main
 
 main()

@@ -18,7 +18,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -40,7 +40,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "feature-channels": tuple("+".join(some) for k in (1, 2, 3) for some in combinations(PLANES, k)),
     "normalise-input": ("0.5,0.5,0.5/0.25,0.25,0.25",),  # means / standard deviations, any number of channels
 }
-"""What `surgery` takes: a name, with `=` and one of its values where it has some. See `netvet.training.surgery`."""
+"""What `surgery` takes: a name, with `=` and one of its values where it has some. See `netvet.nets.surgery`."""
 
 
 def parse_operation(text: str) -> tuple[str, str]:
@@ -257,7 +257,7 @@ class Recipe(_Part):
     >>> Recipe().change({"optimizer.name": "sdg"})
     Traceback (most recent call last):
         ...
-    netvet.errors.BadInput: The recipe's optimizer.name is 'sdg'; allowed: sgd, adam, adamw.
+    netvet.base.errors.BadInput: The recipe's optimizer.name is 'sdg'; allowed: sgd, adam, adamw.
     """
 
     data: Data = Data()

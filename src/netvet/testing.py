@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.fault import Fault, fault, faults, plant
+from netvet.faults import Fault, fault, faults, plant
 from netvet.recipe import Recipe
-from netvet.rule import Finding, RuledOut, rules
+from netvet.rules import Finding, RuledOut, rules
 from netvet.trace import Observation, Trace
 
 __all__ = [

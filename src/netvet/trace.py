@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Recipe, parse
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from netvet.audit import duplicates
-from netvet.audit.looks import LUMA, Looks, look, shrink
+from netvet.audit.image_stats import LUMA, Looks, look, shrink
 from netvet.images.dataset import ImageSet, load
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 
 
 def pictures(n: int, seed: int = 0) -> NDArray[np.uint8]:

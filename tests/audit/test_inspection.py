@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvet.audit import Inspection, features, inspect, looks, suspects
-from netvet.cli import main
+from netvet.audit import Inspection, features, inspect, suspects
+from netvet.audit import image_stats as looks
+from netvet.cli.app import main
 from netvet.images.dataset import load
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 from netvet.report import inspection
 
 Netvet = Callable[..., tuple[int, str, str]]

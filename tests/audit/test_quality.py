@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from netvet.audit import parts, quality
-from netvet.audit.looks import Looks, look
+from netvet.audit.image_stats import Looks, look
 from netvet.images.dataset import ImageSet, load
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 
 Rows = NDArray[np.int64]
 COLUMNS = ("thumbnails", "hashes", "detail", "outline", "light", "contrast", "glare")

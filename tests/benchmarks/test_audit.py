@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.audit import cost, labels, photographs, quality, twins
-from netvet.audit.looks import look
-from netvet.errors import BadInput
+from netvet.audit.image_stats import look
+from netvet.base.errors import BadInput
 from netvet.images.dataset import load
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 
 
 @pytest.fixture(scope="module")

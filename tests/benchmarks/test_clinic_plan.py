@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.clinic import bases, class_sets, classes, datasets, harm, locked, photographs, plan
-from netvet.errors import BadInput
-from netvet.fault import Fault, faults
+from netvet.base.errors import BadInput
+from netvet.faults import Fault, faults
 from netvet.recipe import Recipe
-from netvet.rule import rules
+from netvet.rules import rules
 from netvet.testing import altered, healthy_trace
 
 

@@ -11,7 +11,7 @@ from benchmarks.clinic import class_score, plan, score, store, table, train
 from benchmarks.clinic.bases import START
 from benchmarks.clinic.peers.words import INFO, WARNING, Heard, Word
 from benchmarks.clinic.score import Case
-from netvet.rule import Diagnosis, Finding, diagnose
+from netvet.rules import Diagnosis, Finding, diagnose
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Observation, Trace
 
@@ -90,7 +90,7 @@ def test_long_series_are_rounded_and_take_less_room(tmp_path: Path, monkeypatch:
 
 
 def test_truncation_keeps_what_was_known_by_then() -> None:
-    from netvet.exam import exams
+    from netvet.exams import exams
 
     given = next(iter(exams().values())).gives[0]
     trace = Trace([*healthy_trace(epochs=8, steps_per_epoch=10).observations(), Observation(0, given, 1.0)])

@@ -15,7 +15,7 @@ from benchmarks.clinic.peers import autotrainer, meaning, sagemaker, training
 from benchmarks.clinic.peers.hooked import Step, Training
 from benchmarks.clinic.peers.words import CRITICAL, INFO, WARNING, Book, Heard, Word, load, save
 from benchmarks.clinic.plan import Run
-from netvet.fault import REEF
+from netvet.faults import REEF
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Trace
 from netvet.training import train

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from benchmarks.overhead import BLOCK, SIZES, cost, race, small_cnn
 from benchmarks.overhead_peers import PEERS, beside
+from netvet.nets.device import Machine, choose
 from netvet.recipe import Recipe
-from netvet.training.device import Machine, choose
 
 
 def test_a_cost_takes_no_notice_of_a_step_in_which_the_machine_was_away() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks import stuck_cures
 from benchmarks.clinic import datasets
-from netvet.rule import rules
-from netvet.trial import ClassEffect, Trial, Verdict
+from netvet.rules import rules
+from netvet.trials import ClassEffect, Trial, Verdict
 
 
 @pytest.fixture(autouse=True)

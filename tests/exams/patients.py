@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from netvet.exam import Patient
+from netvet.exams import Patient
 from netvet.exams._trained import batch_norms
 from netvet.images.dataset import ImageSet
+from netvet.nets.device import choose
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
 from netvet.training import batches, checkpoint
-from netvet.training.device import choose
 from netvet.training.loop import build
 
 SIZE = 8

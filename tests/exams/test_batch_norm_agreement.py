@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from netvet.exam import take
+from netvet.exams import take
 from netvet.exams._trained import BATCH, batch_norms, even, load
-from netvet.fault import faults, plant
+from netvet.faults import faults, plant
 from netvet.trace import Trace
 from tests.exams.patients import admit, squares
 
@@ -148,8 +148,8 @@ def test_timm_networks(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [name for name in faults() if name.startswith("batch-norm-mismatch/")])
 def test_the_exam_confirms_a_planted_fault(fault: str, tmp_path: Path) -> None:
+    from netvet.pipeline import examine
     from netvet.training import train
-    from netvet.visit import examine
 
     train(plant(fault, faults()[fault].on), out=tmp_path)
     found = examine(tmp_path)

@@ -13,8 +13,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from netvet.audit.files import Headers
-from netvet.exam import take
-from netvet.exams import _trained
+from netvet.exams import _trained, take
 from netvet.exams._frozen import auc, frozen, probe
 from netvet.exams.label_audit import confident
 from netvet.images.dataset import ImageSet

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from netvet.audit import features
-from netvet.exam import Patient, take
-from netvet.exams import _described
+from netvet.exams import Patient, _described, take
 from netvet.images.dataset import ImageSet
 from netvet.trace import Trace
 from tests.exams.patients import admit, squares

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from netvet.exam import Patient, take
-from netvet.exams import _described, class_learning_curve
+from netvet.exams import Patient, _described, class_learning_curve, take
 from netvet.images.dataset import ImageSet
 from netvet.trace import Trace
 from tests.exams.patients import admit, squares

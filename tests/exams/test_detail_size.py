@@ -11,12 +11,12 @@ from torch import nn
 
 from netvet import recipe
 from netvet.audit import features
-from netvet.exam import take
+from netvet.exams import take
 from netvet.exams.detail_size import receptive_field
 from netvet.images.dataset import load
+from netvet.nets.cnn import plan
+from netvet.nets.models import build
 from netvet.trace import Trace
-from netvet.training.cnn import plan
-from netvet.training.models import build
 from tests.exams.patients import admit
 
 CLASSES = ("fine", "other", "plain")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from netvet.exam import take
+from netvet.exams import take
 from netvet.exams._trained import gained, load
 from netvet.exams.early_layers import LEAST, forward_order
-from netvet.fault import REEF, plant
+from netvet.faults import REEF, plant
 from netvet.trace import Trace
 from tests.exams.patients import admit, squares
 
@@ -123,8 +123,8 @@ def test_timm_networks(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [None, "vanishing-gradient"])
 def test_taken_for_real(fault: str | None, tmp_path: Path) -> None:
+    from netvet.pipeline import take_exam
     from netvet.training import train
-    from netvet.visit import take_exam
 
     train(plant(fault, REEF.change({"stop.epochs": 6})) if fault else REEF, out=tmp_path)
     sentence = take_exam(EXAM, tmp_path)

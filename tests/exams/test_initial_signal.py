@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netvet.exam import Patient, exams, take
+from netvet.exams import Patient, exams, take
 from netvet.recipe import Recipe
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.trace import Observation, Trace, TraceWriter
 from tests.exams.patients import recipe, squares
 
@@ -89,8 +89,8 @@ def test_a_timm_model_has_what_can_be_changed_in_it(tmp_path: Path) -> None:
 
 def test_it_is_what_autograd_says(tmp_path: Path) -> None:
     """The net of three convolutions, written out: spread, gradient by image, gain and the slopes."""
+    from netvet.nets.device import choose
     from netvet.training import batches
-    from netvet.training.device import choose
     from netvet.training.loop import build
 
     chosen = recipe({"model.norm_after": "none"})

@@ -51,8 +51,8 @@ def test_a_curve_that_explodes_at_once_has_no_answer() -> None:
 
 @pytest.mark.slow
 def test_taken_for_real(tmp_path: Path) -> None:
+    from netvet.pipeline import take_exam
     from netvet.training import train
-    from netvet.visit import take_exam
 
     recipe = Recipe().change(
         {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from netvet.exam import Patient, take
+from netvet.exams import Patient, take
 from netvet.exams.sharpness import largest
 from netvet.recipe import Recipe
 from netvet.trace import Trace, TraceWriter

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from netvet.fault import REEF, Fault, faults, plant
+from netvet.faults import REEF, Fault, faults, plant
 from netvet.recipe import Recipe
-from netvet.rule import Diagnosis, diagnose, rules
+from netvet.rules import Diagnosis, diagnose, rules
 from netvet.trace import Trace
 
 pytestmark = pytest.mark.slow
@@ -23,8 +23,8 @@ HEALTHY = {
 
 def _diagnosed(recipe: Recipe, out: Path, *, examined: bool = False) -> Diagnosis:
     """`examined`: with the exams that the diagnosis orders, as a checkup takes them."""
+    from netvet.pipeline import examine
     from netvet.training import train
-    from netvet.visit import examine
 
     train(recipe, out=out)
     return examine(out) if examined else diagnose(Trace.open(out))
@@ -54,7 +54,7 @@ def test_a_planted_fault_is_the_root_cause(fault: Fault, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("rule", ["learning-rate-too-low", "learning-rate-too-high", "vanishing-gradient"])
 def test_the_range_test_leaves_the_root_cause_and_never_names_the_other(rule: str, tmp_path: Path) -> None:
-    from netvet.exam import Patient, take
+    from netvet.exams import Patient, take
     from netvet.trace import TraceWriter
     from netvet.training.loop import load_images
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.augment import augment
 from netvet.recipe import NO_AUGMENT, Augment, Transforms
 

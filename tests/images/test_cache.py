@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images import cache, store
 from netvet.images.cache import Pack, open_pack, subset
 from netvet.images.decode import decode

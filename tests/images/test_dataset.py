@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images import ImageSet, Rejected, load
 from netvet.images.splits import torn
 
@@ -284,9 +284,9 @@ def reef(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         split = (np.arange(40) % 5 // 3).astype(np.int8) if options == "split" else None
         return images, np.arange(40) % 2, ("b", "a"), groups, split
 
-    module = ModuleType("netvet.images.reef")
+    module = ModuleType("netvet.reef")
     module.load_reef = load_reef  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "netvet.images.reef", module)
+    monkeypatch.setitem(sys.modules, "netvet.reef", module)
     return asked
 
 

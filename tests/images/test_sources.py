@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.sources import list_source, read_paths
 
 

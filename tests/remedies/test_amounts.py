@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from netvet.recipe import NO_AUGMENT, Recipe
-from netvet.remedy import remedies
-from netvet.rule import Finding
+from netvet.remedies import remedies
+from netvet.rules import Finding
 from netvet.trace import Series
 
 

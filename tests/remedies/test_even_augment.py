@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedies
+from netvet.remedies import remedies
 
 
 def test_empties_the_settings_of_single_classes() -> None:

@@ -9,8 +9,8 @@ import torch
 
 from netvet.images.augment import augment
 from netvet.recipe import NO_AUGMENT, Recipe, Transforms
-from netvet.remedy import named_class, remedies
-from netvet.rule import Finding
+from netvet.remedies import named_class, remedies
+from netvet.rules import Finding
 
 PERCH = Finding("x", where="perch", rule="class-imbalance")
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from netvet.recipe import Recipe
 from netvet.report import Report
-from netvet.rule import Diagnosis, Finding, RuledOut
+from netvet.rules import Diagnosis, Finding, RuledOut
 from netvet.trace import Observation, Trace
-from netvet.trial import ArmRun, Trial, Verdict
+from netvet.trials import ArmRun, Trial, Verdict
 
 FISH = [
     "Abudefduf_vaigiensis",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from netvet.report import Report, html
 from netvet.report.generated import MOST, paintings
-from netvet.rule import Diagnosis
+from netvet.rules import Diagnosis
 from netvet.trace import Trace
 from tests.report.conftest import HOSTILE
 

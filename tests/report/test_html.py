@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netvet.report import Report, html
-from netvet.rule import Diagnosis
+from netvet.rules import Diagnosis
 from netvet.trace import Observation, Trace
 from tests.report.conftest import FISH, HOSTILE, fish_diagnosis, fish_trace, fish_trial, with_gallery
 

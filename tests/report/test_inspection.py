@@ -11,7 +11,7 @@ import pytest
 from netvet.audit import Inspection, inspect
 from netvet.images.dataset import ImageSet
 from netvet.images.reading import Rejected
-from netvet.images.reef import Reef, paint
+from netvet.reef import Reef, paint
 from netvet.report import inspection
 from tests.report.conftest import HOSTILE
 from tests.report.test_html import Page, sections, sound

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import netvet
 from netvet.report import Report, html, json, render_json, write
-from netvet.rule import Diagnosis
+from netvet.rules import Diagnosis
 from netvet.trace import Observation, Trace, TraceWriter
-from netvet.trial import Trial
+from netvet.trials import Trial
 from tests.report.conftest import HOSTILE, fish_diagnosis, fish_trace, fish_trial
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from netvet.base.console import BLOCKS, sparkline
 from netvet.report import text
-from netvet.rule import Diagnosis
-from netvet.trace import Series
-from netvet.trial import ArmProgress, Progress, Verdict
+from netvet.rules import Diagnosis, diagnosis_text, print_diagnosis
+from netvet.trials import ArmProgress, Progress, Verdict
 from tests.report.conftest import HOSTILE, fish_diagnosis, fish_trace, fish_trial
 
 BRACKETS = "[bold red]a[/] [/] [link=file:///etc/passwd]x[/link]"
@@ -28,7 +28,7 @@ def diagnosis() -> Diagnosis:
 
 
 def test_the_root_cause_comes_first_with_its_number_and_limit() -> None:
-    lines = text.diagnosis_text(diagnosis()).splitlines()
+    lines = diagnosis_text(diagnosis()).splitlines()
     assert lines[0].startswith("Sick: learning-rate-too-low. The learning rate peaks at 0.0003")
     page = "\n".join(lines)
     assert "Highest learning rate: 0.05 (limit 0.06)" in page
@@ -39,10 +39,10 @@ def test_the_root_cause_comes_first_with_its_number_and_limit() -> None:
 
 
 def test_each_verdict_has_its_sentence() -> None:
-    assert text.diagnosis_text(Diagnosis((), {}, "healthy")) == "Healthy. No symptom shows."
-    assert text.diagnosis_text(Diagnosis((), {}, "undecided")) == "Undecided. Too little was measured to say."
+    assert diagnosis_text(Diagnosis((), {}, "healthy")) == "Healthy. No symptom shows."
+    assert diagnosis_text(Diagnosis((), {}, "undecided")) == "Undecided. Too little was measured to say."
     symptom = replace(diagnosis().findings[1], rule="loss-plateau")
-    open_ = text.diagnosis_text(Diagnosis((symptom,), {}, "undecided", exams=("lr-range",)))
+    open_ = diagnosis_text(Diagnosis((symptom,), {}, "undecided", exams=("lr-range",)))
     assert open_.startswith("Undecided. loss-plateau shows, and no cause that explains it was found.")
     assert "lr-range" in open_
 
@@ -51,7 +51,7 @@ def test_each_verdict_has_its_sentence() -> None:
 def test_user_text_is_not_markup(name: str) -> None:
     found = diagnosis()
     findings = tuple(replace(f, message=name, rule=name, where=name) for f in found.findings)
-    page = text.diagnosis_text(replace(found, findings=findings, not_assessed={name: (name,)}, exams=(name,)))
+    page = diagnosis_text(replace(found, findings=findings, not_assessed={name: (name,)}, exams=(name,)))
     assert "\x1b" not in page
     if name == BRACKETS:
         assert "[bold red]a[/]" in page
@@ -100,7 +100,7 @@ def test_the_live_table_shows_arms_time_and_what_is_done() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_any_terminal_can_print_it(encoding: str) -> None:
     out, raw = console(encoding)
-    text.print_diagnosis(out, diagnosis())
+    print_diagnosis(out, diagnosis())
     text.print_trial(out, fish_trial())
     page = raw.getvalue().decode(encoding)
     assert "Sick: learning-rate-too-low." in page
@@ -109,9 +109,9 @@ def test_any_terminal_can_print_it(encoding: str) -> None:
 
 def test_sparklines() -> None:
     def line(*values: float) -> str:
-        return text.sparkline(Series("x", "", np.arange(len(values)), np.array(values, np.float64)))
+        return sparkline(np.array(values, np.float64))
 
-    assert line(0, 1, 2, 3, 4, 5, 6, 7) == text.BLOCKS
+    assert line(0, 1, 2, 3, 4, 5, 6, 7) == BLOCKS
     assert line(3, 3, 3) == "▁▁▁"
     assert line() == line(1) == line(float("nan"), 1) == ""
     assert line(0, float("nan"), 7) == "▁█"

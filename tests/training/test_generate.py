@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.dataset import ImageSet, load
 from netvet.recipe import Recipe
 from netvet.trace import Trace

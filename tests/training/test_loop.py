@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from netvet import recipe
-from netvet.errors import BadInput
-from netvet.training import models, optimizers
+from netvet.base.errors import BadInput
+from netvet.nets import models
+from netvet.training import optimizers
 
 
 def small_net() -> nn.Module:

@@ -18,7 +18,7 @@ from torch import distributed, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from netvet.probe import watch
+from netvet.watching import watch
 from tests.watching.loops import batches, net, sgd
 
 

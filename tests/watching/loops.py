@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netvet.probe import watch
 from netvet.trace import Trace
+from netvet.watching import watch
 
 CLASSES = 4
 LAYERS = ("0", "4", "10")  # the weight layers of `net`, and with its activations:

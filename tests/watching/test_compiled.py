@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from netvet.probe import watch
 from netvet.trace import Trace
+from netvet.watching import watch
 from tests.watching.loops import LAYERS, OUTPUTS, Probed, Tell, autocast, half_dead, net, plain, sgd
 from tests.watching.twin import survive
 

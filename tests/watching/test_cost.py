@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netvet.probe import norms, watch
 from netvet.trace import Trace
+from netvet.watching import norms, watch
 from netvet.watching.layers import SAMPLE
 from tests.watching.loops import CLASSES, sgd
 

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from netvet.errors import BadInput
-from netvet.probe import watch
+from netvet.base.errors import BadInput
 from netvet.trace import Trace, TraceWriter
+from netvet.watching import watch
 from netvet.watching.watcher import Watcher
 from tests.watching.loops import CLASSES, Batch, batches, net, run, sgd
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netvet.probe import watch
 from netvet.trace import Trace
+from netvet.watching import watch
 from tests.watching.loops import CLASSES, batches, net, run, sgd
 
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from netvet.probe import watch
 from netvet.trace import Trace
+from netvet.watching import watch
 from tests.watching.loops import batches, net, sgd
 
 

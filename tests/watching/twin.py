@@ -17,8 +17,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netvet.probe import watch
 from netvet.trace import Trace
+from netvet.watching import watch
 from tests.watching.loops import Optimize, Train, plain, sgd
 
 

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from benchmarks.clinic.peers import meaning, words
 from benchmarks.clinic.plan import Run, runs
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, looks, quality
+from netvet.audit import duplicates, features, files, quality
+from netvet.audit import image_stats as looks
 from netvet.audit.labels import MOST_OF_A_CLASS, weigh
 from netvet.audit.labels import find as find_errors
 from netvet.audit.parts import usual_spread

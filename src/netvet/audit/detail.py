@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from netvet.audit.looks import LUMA, SHARP, release, shrink
+from netvet.audit.image_stats import LUMA, SHARP, release, shrink
 
 _WINDOW, _BLOCK = 7, 256
 

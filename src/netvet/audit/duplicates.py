@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from netvet.audit.detail import detail_correlation
-from netvet.audit.looks import Looks
+from netvet.audit.image_stats import Looks
 
 IN_GROUP = 0.75
 APART = 0.92

@@ -24,7 +24,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit.looks import LUMA, SHARP, Advance, release, shrink
+from netvet.audit.image_stats import LUMA, SHARP, Advance, release, shrink
+from netvet.recipe import Recipe
 
 Kind = Literal["auto", "pretrained", "handmade"]
 MOST_PRETRAINED = 10_000  # images for which `auto` takes the network: about 30 s on two cores with bfloat16
@@ -133,9 +134,8 @@ def _network() -> Describe:
     from torch import Tensor
     from torch.nn.functional import interpolate
 
-    from netvet.recipe import Recipe
-    from netvet.training.device import choose
-    from netvet.training.weights import IMAGENET_MODEL, load_pretrained
+    from netvet.nets.device import choose
+    from netvet.nets.weights import IMAGENET_MODEL, load_pretrained
 
     machine = choose(Recipe())
     net: Any = timm.create_model(IMAGENET_MODEL)

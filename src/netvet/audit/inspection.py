@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, labels, looks, quality, shift
+from netvet.audit import duplicates, features, files, labels, quality, shift
+from netvet.audit import image_stats as looks
 from netvet.audit.notices import Notice, notices
 from netvet.images.splits import NAMES
 

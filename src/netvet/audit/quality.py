@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.files import Headers
-from netvet.audit.looks import Looks
+from netvet.audit.image_stats import Looks
 from netvet.audit.parts import DISTANCE, EXTREME, VALLEY, cut, usual_spread
 
 LIMIT, LOWEST = 0.8, 0.6  # Cliff's delta, and the lower end of its interval, from which a class is named

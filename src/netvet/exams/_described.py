@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.audit import duplicates, features
+from netvet.audit import image_stats as looks
+
 if TYPE_CHECKING:
     from netvet.audit.features import Kind
     from netvet.images.dataset import ImageSet
@@ -35,8 +38,6 @@ def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats:
     """(n, d) features of (n, size, size, 3); random numbers stay as they are."""
     import torch
 
-    from netvet.audit import features
-
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):  # building a network draws random numbers
         return features.extract(pixels, kind=kind).values
 
@@ -50,8 +51,6 @@ def sample(labels: NDArray[np.int64], classes: Sequence[int], most: int) -> NDAr
 
 def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """The number of the group of each row (of all); of its near-duplicates, where no groups are known."""
-    from netvet.audit import duplicates, looks
-
     chosen = np.arange(len(images.labels)) if rows is None else rows
     known = images.known_groups
 

@@ -10,6 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netvet.metrics import one_vs_rest_auc
+from netvet.training.batches import EVALUATION_BATCH
+from netvet.watching.layers import is_weight_layer
+
 if TYPE_CHECKING:
     from netvet.exams._trained import Trained
 
@@ -20,9 +24,6 @@ Floats = NDArray[np.float64]
 
 def frozen(subject: Trained, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Features (n, d) that the last weight layer is given, averaged over places, and the logits (n, classes)."""
-    from netvet.training.batches import EVALUATION_BATCH
-    from netvet.watching.layers import is_weight_layer
-
     given: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -64,6 +65,4 @@ def probe(seen: Floats, labels: NDArray[np.int64], asked: Floats, classes: int) 
 
 def auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
     """Area under the ROC curve; nan where one side is empty."""
-    from netvet.training.metrics import one_vs_rest_auc
-
     return float(one_vs_rest_auc(np.stack([-scores, scores], axis=1), positive.astype(np.int64))[1])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netvet.rules import stuck
+
 if TYPE_CHECKING:
     from netvet.trace import Trace
 
 
 def hardest(trace: Trace, most: int) -> list[str]:
     """The stuck classes, the worst first, at most so many; where none is, the one of the lowest AUC on validation."""
-    from netvet.rules._stuck import stuck
-
     known = trace.meta.get("classes", ())
     found = [each.place for each in stuck(trace) if each.place in known][:most]
     places = [name for name in trace.places("val_auc") if name in known]

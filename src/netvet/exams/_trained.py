@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from netvet.errors import BadInput
-from netvet.exam import Patient
+from netvet.base.errors import BadInput
+from netvet.exams import Patient
+from netvet.nets.device import choose
+from netvet.training import batches, checkpoint
+from netvet.training.loop import build, predict
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
+    from netvet.nets.device import Machine
     from netvet.training.batches import Statistics
-    from netvet.training.device import Machine
 
 SURE = 1.96  # standard errors of a 95 % interval
 BATCH = 64  # images behind one batch's statistics when they are recomputed
@@ -64,14 +67,10 @@ class Trained:
 
     def pixels(self, rows: NDArray[np.int64]) -> Tensor:
         """Normalised images (rows, 3, h, w) on the run's device."""
-        from netvet.training import batches
-
         return self.statistics.normalise(batches.pixels(self.images, rows, self.machine.device))
 
     def score(self, model: nn.Module, rows: NDArray[np.int64]) -> Score:
         """Accuracy and loss in eval mode."""
-        from netvet.training.loop import predict
-
         return judged(*predict(model, self.statistics, self.machine, self.images, rows))
 
     @torch.no_grad()
@@ -120,10 +119,6 @@ class Trained:
 
 def load(patient: Patient) -> Trained:
     """The patient's network. Raises BadInput where the run has no checkpoint, or one that does not fit its recipe."""
-    from netvet.training import batches, checkpoint
-    from netvet.training.device import choose
-    from netvet.training.loop import build
-
     machine = choose(patient.recipe)
     state = checkpoint.load(patient.run / checkpoint.LAST)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

@@ -29,8 +29,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.exams import Patient, exam
+from netvet.galleries import small
 from netvet.locale import _
+from netvet.recipe import NO_AUGMENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +57,6 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 def take(patient: Patient) -> str:
     """Compare a patient's answers with and without its augmentation."""
     from netvet.exams import _trained
-    from netvet.recipe import NO_AUGMENT
 
     subject, record, settings = _trained.load(patient), patient.record, patient.recipe.augment
     if not settings.active:
@@ -103,8 +104,6 @@ def take(patient: Patient) -> str:
 
 def _only(settings: Augment, field: str) -> Augment:
     """The settings with one transform alone, by class too."""
-    from netvet.recipe import NO_AUGMENT
-
     classes = {
         name: NO_AUGMENT.model_copy(update={field: getattr(each, field)}) for name, each in settings.per_class.items()
     }
@@ -126,8 +125,6 @@ def _pictures(
     subject: Trained, rows: NDArray[np.int64], settings: Augment, wanted: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, NDArray[np.uint8]]:
     """By class the changed images of the first draw, at some places among the rows."""
-    from netvet.gallery import small
-
     shown: dict[int, NDArray[np.uint8]] = {}
     places, start = set(np.concatenate([*wanted.values(), np.zeros(0, np.int64)]).tolist()), 0
     for changed in _changed(subject, rows, settings, 0) if places else ():

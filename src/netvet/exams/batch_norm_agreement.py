@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.exams import Patient, exam
 from netvet.locale import _
 from netvet.trace import TraceWriter
 

@@ -28,8 +28,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.confusion import partners
+from netvet.exams import Patient, exam
 from netvet.locale import _
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,8 +55,6 @@ def take(patient: Patient) -> str:
     """Probe the features of a patient's classes."""
     from netvet.exams import _trained
     from netvet.exams._frozen import auc, frozen, probe
-    from netvet.partner import partners
-    from netvet.trace import Trace
 
     subject, record = _trained.load(patient), patient.record
     classes, labels = patient.images.classes, patient.images.labels

@@ -4,7 +4,7 @@
 Takes the classes that are stuck, at most `CLASSES` (where none is, the one of the lowest AUC), and describes their
 images and those of the others, at most `IMAGES` of each class, by features of a pretrained network that owe nothing to
 the run. Frames of one group count once. Features are measured against what varies within the other classes, and the
-class is parted by k-means (`netvet.audit.forms`).
+class is parted by k-means (`netvet.audit.clusters`).
 
 It needs the pretrained weights. Handmade features part sound classes too: of twelve photographed species two came out
 2.6 times as far apart as the nearest other species lay, and surely more than one cloud. So do those of the run's own
@@ -32,8 +32,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.audit import features
+from netvet.audit.clusters import forms
+from netvet.audit.features import weights_there
+from netvet.exams import Patient, exam
+from netvet.exams._described import describe, described, member, sample
+from netvet.exams._hardest import hardest
 from netvet.locale import _
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,12 +56,6 @@ CLASSES, IMAGES = 3, 300
 )
 def take(patient: Patient) -> str:
     """Look for forms in a patient's stuck classes."""
-    from netvet.audit.features import weights_there
-    from netvet.audit.forms import forms
-    from netvet.exams._described import member, sample
-    from netvet.exams._hardest import hardest
-    from netvet.trace import Trace
-
     images, record, told = patient.images, patient.record, list[str]()
     if not weights_there():
         return _("The forms of a class are told apart by a pretrained network, and its weights are not installed.")
@@ -99,9 +99,6 @@ def take(patient: Patient) -> str:
 
 def _values(images: ImageSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Features of rows by the pretrained network; those of all images, where other exams ask for them too."""
-    from netvet.audit import features
-    from netvet.exams._described import describe, described
-
     if len(rows) == len(images.labels) <= features.MOST_PRETRAINED:
         return described(images)
     return describe(images.images[rows], "pretrained")

@@ -37,8 +37,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.exam import Patient, exam
+from netvet.exams import Patient, exam
+from netvet.exams._described import described
 from netvet.locale import _
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
@@ -99,8 +101,6 @@ class Curve:
 )
 def take(patient: Patient) -> str:
     """Draw the learning curves of a patient's hardest classes."""
-    from netvet.exams._described import described
-
     images, record = patient.images, patient.record
     chosen = behind(patient)
     if not chosen:
@@ -134,8 +134,6 @@ def behind(patient: Patient) -> list[int]:
     """The classes that are asked about, the worst first by validation AUC: of those that have less than a fifth of the
     largest one's images, or whose AUC lies `MARGIN` below a median of at least `SOUND`.
     """
-    from netvet.trace import Trace
-
     images, trace = patient.images, Trace.open(patient.run)
     count = len(images.classes)
     train, asked = (np.bincount(images.labels[images.indices(part)], minlength=count) for part in ("train", "val"))

@@ -32,8 +32,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.audit import labels
+from netvet.audit.files import headers
+from netvet.audit.image_stats import shrink
+from netvet.base.errors import BadInput
+from netvet.confusion import partners
+from netvet.exams import Patient, exam
+from netvet.exams._described import describe, member, sample
+from netvet.exams._hardest import hardest
+from netvet.images.decode import Undecodable, decode_file, strictly
+from netvet.images.sources import list_source
 from netvet.locale import _
+from netvet.reef import load_reef
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,10 +63,6 @@ CANVAS = 256
 def take(patient: Patient) -> str:
     """Measure at what size a patient's classes can be told apart."""
     from netvet.exams import _trained
-    from netvet.exams._described import member, sample
-    from netvet.exams._hardest import hardest
-    from netvet.partner import partners
-    from netvet.trace import Trace
 
     trace, record, own = Trace.open(patient.run), patient.record, patient.recipe.data.image_size
     for name in ("detail_half", "detail_same", "detail_double"):
@@ -163,8 +170,6 @@ def _linear(module: Any) -> None:
 
 def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[np.int64]) -> float:
     """AUC of one class against another by features that owe nothing to the run, cross-validated."""
-    from netvet.audit import labels
-    from netvet.exams._described import describe
     from netvet.exams._frozen import auc
 
     found = labels.cross_validate(describe(pixels), mine.astype(np.int64), member, 2)
@@ -173,9 +178,6 @@ def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[n
 
 def _files(patient: Patient, rows: NDArray[np.int64]) -> list[str] | None:
     """The files of rows; None for a source that has none (the reef), or that is no longer there."""
-    from netvet.errors import BadInput
-    from netvet.images.sources import list_source
-
     try:
         listing = list_source(patient.recipe.data.source)
     except BadInput:
@@ -187,8 +189,6 @@ def _files(patient: Patient, rows: NDArray[np.int64]) -> list[str] | None:
 
 def _stored(patient: Patient, rows: NDArray[np.int64]) -> float | None:
     """The median side of the files of rows, pixels; None where there are none."""
-    from netvet.audit.files import headers
-
     if _files(patient, rows) is None:
         return None
     found = headers(patient.recipe.data.source, [patient.images.paths[row] for row in rows.tolist()])
@@ -199,10 +199,6 @@ def _pixels(patient: Patient, rows: NDArray[np.int64], size: int) -> NDArray[np.
     """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded anew; None where they cannot
     be.
     """
-    from netvet.audit.looks import shrink
-    from netvet.images.decode import Undecodable, decode_file, strictly
-    from netvet.images.reef import load_reef
-
     images, source = patient.images, patient.recipe.data.source
     if size <= images.images.shape[1]:
         return np.rint(shrink(images.images[rows].astype(np.float32), size)).astype(np.uint8)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.exams import Patient, exam
 from netvet.locale import _, ngettext
 
 if TYPE_CHECKING:

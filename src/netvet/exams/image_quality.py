@@ -27,7 +27,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.audit import files, quality
+from netvet.audit import image_stats as looks
+from netvet.audit.notices import words
+from netvet.exams import Patient, exam
 from netvet.locale import _
 
 if TYPE_CHECKING:
@@ -44,9 +47,6 @@ SHOWN = 6  # images of a class, and as many to compare them with
 )
 def take(patient: Patient) -> str:
     """Compare the quality of a patient's classes."""
-    from netvet.audit import files, looks, quality
-    from netvet.audit.notices import words
-
     images, record = patient.images, patient.record
     member = np.arange(len(images.labels))
     if images.known_groups is not None:

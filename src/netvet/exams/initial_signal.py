@@ -43,9 +43,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netvet.exam import Patient, exam
+from netvet.exams import Patient, exam
 from netvet.locale import _
+from netvet.nets.device import choose
+from netvet.nets.models import OWN
 from netvet.recipe import Recipe
+from netvet.training import batches
+from netvet.training.loop import build
+from netvet.watching import Layer, all_probes
+from netvet.watching.layers import is_weight_layer, layers
+from netvet.watching.readings import logits_of
 
 WILD = 3.0  # times the loss of guessing: the rate rules, too, call a loss beyond it blown up
 LOST = math.log(300)  # over the depth: nets that lose 100 learn slowly, nets that lose 1,000 do not (32 px, 14 epochs)
@@ -134,8 +141,6 @@ def take(patient: Patient) -> str:
 
 def _variants(recipe: Recipe) -> dict[str, Recipe]:
     """What is tried beside the run's own recipe, in the order in which it is held responsible."""
-    from netvet.training.models import OWN
-
     model = recipe.model
     variants: dict[str, Mapping[str, Any]] = {}
     he = {"model.init": "he", "model.bias": 0.0}
@@ -162,11 +167,6 @@ def _variants(recipe: Recipe) -> dict[str, Recipe]:
 
 def _measure(patient: Patient, recipe: Recipe, *, redraw: bool) -> _Pass:
     """One batch of the run's training images through the net of a recipe at its first weights, and back."""
-    from netvet.training import batches
-    from netvet.training.device import choose
-    from netvet.training.loop import build
-    from netvet.training.models import OWN
-
     machine = choose(recipe)
     images = patient.images
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -190,12 +190,8 @@ def _redraw(model: nn.Module) -> None:
 
 def _passed(model: nn.Module, images: Tensor, labels: Tensor) -> _Pass:
     """`images` (batch, 3, h, w), `labels` (batch,): the pass, with every layer's first call measured."""
-    from netvet.probe import Layer, probes
-    from netvet.watching.layers import is_weight_layer, layers
-    from netvet.watching.readings import logits_of
-
     found = _Pass()
-    known = probes()
+    known = all_probes()
     shares = ((found.dead, known["dead_fraction"]), (found.saturated, known["saturated_fraction"]))
 
     def hook(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:

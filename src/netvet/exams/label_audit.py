@@ -30,8 +30,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exam import Patient, exam
+from netvet.audit import labels
+from netvet.confusion import partners
+from netvet.exams import Patient, exam
+from netvet.exams._described import described, member
 from netvet.locale import _
+from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +53,7 @@ MOST = 200  # suspects that are kept
 )
 def take(patient: Patient) -> str:
     """Judge every label of a patient's images."""
-    from netvet.audit import labels
-    from netvet.exams._described import described, member
     from netvet.exams._frozen import auc
-    from netvet.partner import partners
-    from netvet.trace import Trace
 
     images, record = patient.images, patient.record
     found = labels.find(described(images), images.labels, member(images))

@@ -33,8 +33,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.exam import Patient, exam
-from netvet.exams._practice import practice
+from netvet.exams import Patient, exam
+from netvet.exams._scratch import practice
 from netvet.locale import _
 
 SEEDS = 3

@@ -33,8 +33,8 @@ from collections.abc import Callable
 
 import torch
 
-from netvet.exam import Patient, exam
-from netvet.exams._practice import practice
+from netvet.exams import Patient, exam
+from netvet.exams._scratch import practice
 from netvet.locale import _
 
 SHORT, LONG = 40, 240  # steps

@@ -31,8 +31,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from netvet.exam import Patient, exam
-from netvet.exams._practice import practice
+from netvet.exams import Patient, exam
+from netvet.exams._scratch import practice
 from netvet.locale import _
 from netvet.recipe import Optimizer
 

@@ -32,8 +32,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from netvet.exam import Patient, exam
-from netvet.exams._practice import Practice, practice
+from netvet.exams import Patient, exam
+from netvet.exams._scratch import Practice, practice
 from netvet.locale import _
 
 IMAGES = 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netvet.fault import fault
+from netvet.faults import fault
 from netvet.recipe import Recipe
 
 OWN = ("cnn", "resnet", "preact-resnet")  # a timm model's norms do not heed `norm_momentum`

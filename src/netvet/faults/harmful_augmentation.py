@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from netvet.fault import fault
+from netvet.faults import fault
 from netvet.recipe import Recipe
+from netvet.reef.options import parse
+from netvet.reef.species import fauna
 
 
 @fault("harmful-augmentation", on={"data.source": "reef:species=8,n=100", "data.val": 0.3})
 def one_class(recipe: Recipe, severity: int) -> Recipe | None:
     """One painted species alone is turned, moved, lit and coloured far more than it ever is, and partly blanked."""
-    from netvet.images.reef.options import parse
-    from netvet.images.reef.species import fauna
-
     name, _colon, options = recipe.data.source.partition(":")
     if name != "reef":
         return None

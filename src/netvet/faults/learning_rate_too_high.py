@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netvet.fault import fault
+from netvet.faults import fault
 from netvet.recipe import Recipe
 
 ADAM = {"optimizer.name": "adam", "optimizer.lr": 0.002}

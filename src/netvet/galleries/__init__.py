@@ -1,1 +1,33 @@
-"""Galleries of findings: one file for a rule."""
+"""Galleries: the images that show what a finding says, each one file; see `gallery`."""
+
+from netvet.galleries._gallery import (
+    MOST,
+    SIDE,
+    Choose,
+    Gallery,
+    Line,
+    Shot,
+    galleries,
+    gallery,
+    hang,
+    hung,
+    lacking,
+    small,
+    take_down,
+)
+
+__all__ = [
+    "MOST",
+    "SIDE",
+    "Choose",
+    "Gallery",
+    "Line",
+    "Shot",
+    "galleries",
+    "gallery",
+    "hang",
+    "hung",
+    "lacking",
+    "small",
+    "take_down",
+]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from netvet.gallery import Line, Shot, gallery
+from netvet.galleries import Line, Shot, gallery
 from netvet.locale import later
-from netvet.rule import Finding
+from netvet.rules import Finding
 from netvet.trace import Trace
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Augment, Transforms
 

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.decode import Undecodable, decode, read, strictly
 from netvet.images.store import Images, Index, Store, folder
-from netvet.locale import later
+from netvet.locale import _, later
 
 _UNIT_BYTES = 1 << 20  # decoded bytes in a unit of work, which has 1 to 64 images
 
@@ -234,8 +234,6 @@ def _bar(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from netvet.locale import _
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

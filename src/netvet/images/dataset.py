@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images import cache, sources, splits
 from netvet.images.decode import VERSION
 from netvet.images.reading import Raw, Rejected, read_source

@@ -8,9 +8,10 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images import cache, sources
 from netvet.locale import _
+from netvet.reef import load_reef
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,6 @@ def read_source(source: str, image_size: int, progress: bool) -> Raw:
 
 
 def _read_reef(options: str, image_size: int) -> Raw:
-    from netvet.images.reef import load_reef
-
     images, labels, classes, groups, split = load_reef(options, image_size)
     return Raw(
         images=images,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.splits import TEST, TRAIN, VAL
 from netvet.locale import _, later
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.decode import VERSION
 from netvet.locale import _
 

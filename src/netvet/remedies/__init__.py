@@ -1,3 +1,33 @@
-"""Remedies, one file each: the module's docstring is its page, under What it does, When it helps, What it costs,
-References.
-"""
+"""Remedies: pure functions from a recipe to a recipe, each one file; see `remedy`."""
+
+from netvet.remedies._remedy import (
+    GENERAL,
+    NEAR,
+    OWN_NETS,
+    USUAL_RATES,
+    Apply,
+    Prescription,
+    Remedy,
+    best_learning_rate,
+    is_own_net,
+    named_class,
+    prescribe,
+    remedies,
+    remedy,
+)
+
+__all__ = [
+    "GENERAL",
+    "NEAR",
+    "OWN_NETS",
+    "USUAL_RATES",
+    "Apply",
+    "Prescription",
+    "Remedy",
+    "best_learning_rate",
+    "is_own_net",
+    "named_class",
+    "prescribe",
+    "remedies",
+    "remedy",
+]

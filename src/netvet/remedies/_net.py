@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from netvet.recipe import Model, Recipe, parse_operation
-from netvet.remedy import is_own_net
+from netvet.remedies import is_own_net
 
 WITHOUT_NORM = ("vgg11", "vgg13", "vgg16", "vgg19")
 """timm's plain nets: no norm, no shortcut."""

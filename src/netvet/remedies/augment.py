@@ -27,8 +27,8 @@ from __future__ import annotations
 from typing import Any
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 AT_LEAST = {"rotate": 15.0, "scale": 0.2, "crop": 0.125, "light": 0.2, "colour": 0.1, "erase": 0.25}
 

@@ -24,8 +24,8 @@ https://doi.org/10.1186/s40537-019-0197-0
 from __future__ import annotations
 
 from netvet.recipe import Recipe, Transforms
-from netvet.remedy import named_class, remedy
-from netvet.rule import Finding
+from netvet.remedies import named_class, remedy
+from netvet.rules import Finding
 
 AT_LEAST = {"rotate": 30.0, "scale": 0.35, "light": 0.4}
 

@@ -24,8 +24,8 @@ Cui et al. 2019, Class-balanced loss based on effective number of samples, https
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("class-weights", changes="loss")

@@ -26,8 +26,8 @@ Northcutt, Jiang, Chuang 2021, Confident learning, https://doi.org/10.1613/jair.
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("clean-labels", changes="data")

@@ -23,8 +23,8 @@ Liu et al. 2021, Swin Transformer (a bound of 1), https://arxiv.org/abs/2103.140
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 BOUND = 1.0
 

@@ -18,8 +18,8 @@ Loshchilov, Hutter 2017, SGDR: stochastic gradient descent with warm restarts, h
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("cosine", changes="schedule")

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import Any
 
 from netvet.recipe import Recipe
-from netvet.remedy import best_learning_rate, remedy
-from netvet.rule import Finding
+from netvet.remedies import best_learning_rate, remedy
+from netvet.rules import Finding
 
 LEAST_CYCLE = 4  # epochs: Smith's shortest, twice 2
 

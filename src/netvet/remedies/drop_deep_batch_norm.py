@@ -24,9 +24,9 @@ https://arxiv.org/abs/1712.05877
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import is_own_net, remedy
 from netvet.remedies._net import has_batch_norm, normed_layers, with_surgery
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 
 @remedy("drop-deep-batch-norm", changes="model", also=["surgery"])

@@ -27,8 +27,8 @@ Dodge, Karam 2016, Understanding how image quality affects deep neural networks,
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("drop-low-quality", changes="data")

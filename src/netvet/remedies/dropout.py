@@ -19,8 +19,8 @@ Tan, Le 2019, EfficientNet (0.2 for the smallest net to 0.5 for the largest), ht
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.remedies import is_own_net, remedy
+from netvet.rules import Finding
 
 
 @remedy("dropout", changes="model")

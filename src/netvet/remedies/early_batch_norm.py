@@ -26,9 +26,9 @@ Wu, He 2018, Group normalization, https://arxiv.org/abs/1803.08494
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import is_own_net, remedy
 from netvet.remedies._net import is_plain_timm, normed_layers, with_surgery
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 
 @remedy("early-batch-norm", changes="model", also=["surgery"])

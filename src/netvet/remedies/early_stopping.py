@@ -23,8 +23,8 @@ Arpit et al. 2017, A closer look at memorization in deep networks, https://arxiv
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 PATIENCE = 5
 

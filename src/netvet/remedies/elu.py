@@ -21,9 +21,9 @@ https://arxiv.org/abs/1511.07289
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import remedy
 from netvet.remedies._net import activate
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 
 @remedy("elu", changes="model", also=["surgery"])

@@ -18,8 +18,8 @@ Geirhos et al. 2020, Shortcut learning in deep neural networks, https://arxiv.or
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("even-augment", changes="augment")

@@ -31,9 +31,9 @@ https://doi.org/10.1109/TPAMI.2009.154
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import remedy
 from netvet.remedies._net import with_surgery
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 OPERATION = "feature-channels=edges+contrast+opponents"
 

@@ -21,8 +21,8 @@ Mukhoti et al. 2020, Calibrating deep neural networks using focal loss, https://
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 GAMMA = 2.0
 

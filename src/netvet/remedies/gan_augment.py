@@ -29,8 +29,8 @@ Miyato, Koyama 2018, cGANs with projection discriminator, https://arxiv.org/abs/
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import named_class, remedy
-from netvet.rule import Finding
+from netvet.remedies import named_class, remedy
+from netvet.rules import Finding
 
 IMAGES = 100
 

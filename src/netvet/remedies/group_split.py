@@ -22,8 +22,8 @@ https://doi.org/10.1111/ecog.02881
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("group-split", changes="data")

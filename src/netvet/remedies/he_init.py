@@ -23,9 +23,9 @@ https://proceedings.mlr.press/v9/glorot10a.html
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import is_own_net, remedy
 from netvet.remedies._net import with_surgery
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 
 @remedy("he-init", changes="model", also=["surgery"])

@@ -26,8 +26,8 @@ import math
 from typing import Any
 
 from netvet.recipe import Recipe
-from netvet.remedy import USUAL_RATES, remedy
-from netvet.rule import Finding
+from netvet.remedies import USUAL_RATES, remedy
+from netvet.rules import Finding
 
 BATCH = 64
 

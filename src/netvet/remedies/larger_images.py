@@ -24,8 +24,8 @@ from __future__ import annotations
 from typing import Any
 
 from netvet.recipe import Recipe
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.remedies import is_own_net, remedy
+from netvet.rules import Finding
 
 MOST = 224
 DEEPEST = 200

@@ -22,8 +22,8 @@ Zagoruyko, Komodakis 2016, Wide residual networks, https://arxiv.org/abs/1605.07
 from __future__ import annotations
 
 from netvet.recipe import Model, Recipe
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.remedies import is_own_net, remedy
+from netvet.rules import Finding
 
 MOST_WIDTH = 128
 

@@ -22,9 +22,9 @@ Wu, He 2018, Group normalization, https://arxiv.org/abs/1803.08494
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import remedy
 from netvet.remedies._net import renorm
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 
 @remedy("layer-norm", changes="model", also=["surgery"])

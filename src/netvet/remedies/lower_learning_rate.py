@@ -23,8 +23,8 @@ explaining the regularization effect of initial large learning rate, https://arx
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import NEAR, USUAL_RATES, best_learning_rate, remedy
-from netvet.rule import Finding
+from netvet.remedies import NEAR, USUAL_RATES, best_learning_rate, remedy
+from netvet.rules import Finding
 
 
 @remedy("lower-learning-rate", changes="optimizer")

@@ -25,8 +25,8 @@ from __future__ import annotations
 from typing import Any
 
 from netvet.recipe import Recipe
-from netvet.remedy import USUAL_RATES, remedy
-from netvet.rule import Finding
+from netvet.remedies import USUAL_RATES, remedy
+from netvet.rules import Finding
 
 MOMENTUM = 0.9
 ENOUGH = 0.8  # a step adds up to five times its length, half of what 0.9 gives

@@ -3,7 +3,7 @@
 ## What it does
 Sets `data.normalise` to `auto`: each colour channel is shifted and scaled by the statistics that loaded weights were
 made with, else by those of the training images. In a loop of your own the operation
-`normalise-input=MEANS/DEVIATIONS` of `netvet.training.surgery` puts such a layer before the model.
+`normalise-input=MEANS/DEVIATIONS` of `netvet.nets.surgery` puts such a layer before the model.
 
 ## When it helps
 unnormalised-input: pixels that are all positive push the weights of a first-layer unit all one way (LeCun et al.),
@@ -20,8 +20,8 @@ LeCun, Bottou, Orr, Müller 1998, Efficient backprop (section 4.3), https://doi.
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("normalise-input", changes="data")

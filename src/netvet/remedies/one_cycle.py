@@ -20,8 +20,8 @@ Smith 2018, A disciplined approach to neural network hyper-parameters, https://a
 from __future__ import annotations
 
 from netvet.recipe import Recipe, Schedule
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("one-cycle", changes="schedule")

@@ -27,8 +27,8 @@ https://arxiv.org/abs/1710.05381
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("oversample", changes="sampler")

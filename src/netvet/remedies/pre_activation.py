@@ -20,8 +20,8 @@ and 6.37 % error, 1,001 layers: 7.61 and 4.92 %), https://arxiv.org/abs/1603.050
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("pre-activation", changes="model")

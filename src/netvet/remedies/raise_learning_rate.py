@@ -21,8 +21,8 @@ SGD (0.1 for 256 images, in proportion to the batch), https://arxiv.org/abs/1706
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import NEAR, USUAL_RATES, best_learning_rate, remedy
-from netvet.rule import Finding
+from netvet.remedies import NEAR, USUAL_RATES, best_learning_rate, remedy
+from netvet.rules import Finding
 
 
 @remedy("raise-learning-rate", changes="optimizer")

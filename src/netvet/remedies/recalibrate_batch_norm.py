@@ -25,9 +25,9 @@ from __future__ import annotations
 from typing import Any
 
 from netvet.recipe import Recipe
+from netvet.remedies import is_own_net, remedy
 from netvet.remedies._net import has_batch_norm
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 MOMENTUM = 0.1  # torch's own
 

@@ -20,8 +20,8 @@ https://arxiv.org/abs/1512.03385
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 FACTOR = 0.1
 

@@ -23,9 +23,9 @@ Balduzzi et al. 2017, The shattered gradients problem, https://arxiv.org/abs/170
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.remedies import remedy
 from netvet.remedies._net import is_plain_timm, with_surgery
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.rules import Finding
 
 LEAST_DEPTH = 3  # none spans the first convolution, so that two are left for a pair
 

@@ -20,8 +20,8 @@ https://arxiv.org/abs/1611.03530
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import is_own_net, remedy
-from netvet.rule import Finding
+from netvet.remedies import is_own_net, remedy
+from netvet.rules import Finding
 
 WIDTH = 16
 

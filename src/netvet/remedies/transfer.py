@@ -30,8 +30,8 @@ Kornblith, Shlens, Le 2019, Do better ImageNet models transfer better?, https://
 from __future__ import annotations
 
 from netvet.recipe import Recipe, load
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 
 @remedy("transfer", changes="model", also=["data", "optimizer", "schedule", "loss", "batch_size", "surgery"])

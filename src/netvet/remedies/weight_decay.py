@@ -26,8 +26,8 @@ Liu et al. 2022, A ConvNet for the 2020s (AdamW with 0.05), https://arxiv.org/ab
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.remedy import remedy
-from netvet.rule import Finding
+from netvet.remedies import remedy
+from netvet.rules import Finding
 
 AT_LEAST = {"sgd": 0.005, "adam": 0.001, "adamw": 0.05}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from netvet.report import html, json
 from netvet.report.model import Report as Report
 
 __all__ = ["Report", "render_json", "write"]
@@ -12,14 +13,10 @@ __all__ = ["Report", "render_json", "write"]
 
 def write(report: Report) -> Path:
     """Write `report.json` and `report.html` into the run's folder; returns the path of the page."""
-    from netvet.report import html, json
-
     json.write(report)
     return html.write(report)
 
 
 def render_json(report: Report) -> dict[str, Any]:
     """The report as a tree of plain values, schema 1."""
-    from netvet.report import json
-
     return json.render(report)

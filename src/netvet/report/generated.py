@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.words import clean, pretty
 from netvet.locale import _
 from netvet.report.pictures import Picture, _uri
-from netvet.report.words import clean, pretty
 from netvet.trace import Trace
 
 MOST = 6  # of each kind

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netvet import __version__
+from netvet.base import words
 from netvet.locale import _, language
-from netvet.report import facts, pictures, tables, words
+from netvet.observations import quantity, telling
+from netvet.remedies import prescribe, remedies
+from netvet.report import facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.files import put
 from netvet.report.generated import paintings
 from netvet.report.model import Report
-from netvet.rule import Finding
+from netvet.rules import Finding, headline, reason, rules
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -102,8 +105,8 @@ def _page(report: Report) -> dict[str, Any]:
         "version": __version__,
         "made": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "verdict": diagnosis.verdict,
-        "headline": words.headline(diagnosis),
-        "reason": words.reason(diagnosis),
+        "headline": headline(diagnosis),
+        "reason": reason(diagnosis),
         "warnings": _warnings(report),
         "tiles": _tiles(report),
         "root": root,
@@ -204,9 +207,9 @@ def _warnings(report: Report) -> list[str]:
 
 def _finding(finding: Finding, trace: Trace) -> Fact:
     numbers = [
-        f"{words.quantity(s.name)} {words.number(words.telling(s), s.name)}"
+        f"{quantity(s.name)} {words.number(telling(s), s.name)}"
         for s in finding.evidence[:2]
-        if math.isfinite(words.telling(s))
+        if math.isfinite(telling(s))
     ]
     if finding.limit is not None and numbers:
         numbers.append(_("limit {value}").format(value=words.number(finding.limit, finding.evidence[0].name)))
@@ -223,8 +226,6 @@ def _rule_page(name: str) -> str:
     """The rule's page as HTML; raw HTML in it stays text. Empty for a rule that this version does not have."""
     from markdown_it import MarkdownIt
 
-    from netvet.rule import rules
-
     known = rules().get(name)
     if known is None:
         return ""
@@ -234,8 +235,6 @@ def _rule_page(name: str) -> str:
 
 def _prescription(report: Report) -> list[Fact]:
     """Remedies worth a trial, with what each would change."""
-    from netvet.remedy import prescribe, remedies
-
     known = remedies()
     if report.recipe is None:
         names = dict.fromkeys(name for f in report.diagnosis.findings if f.kind == "cause" for name in f.remedies)

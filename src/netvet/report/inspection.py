@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netvet import __version__
+from netvet.audit.notices import words as quality_words
+from netvet.base import words
 from netvet.locale import _, language, ngettext
-from netvet.report import html, words
+from netvet.report import html
 from netvet.report.files import put
 from netvet.report.html import Tile
 from netvet.report.pictures import Gallery, Picture, _uri
@@ -192,8 +194,6 @@ def _duplicate_lines(found: Inspection) -> list[str]:
 
 
 def _quality(found: Inspection) -> list[Gallery]:
-    from netvet.audit.notices import words as quality_words
-
     by_kind: dict[tuple[int, str], list[Outlier]] = {}
     for each in found.quality.outliers:
         by_kind.setdefault((2 * each.of_class + each.of_part, each.kind), []).append(each)
@@ -217,8 +217,6 @@ def _odd(found: Inspection, each: Outlier) -> Picture:
 
 
 def _kinds(found: Inspection) -> list[str]:
-    from netvet.audit.notices import words as quality_words
-
     return [quality_words(kind) for kind in found.quality.effects]
 
 
@@ -276,8 +274,6 @@ def _plain(found: Inspection, row: int) -> Picture:
 
 
 def _classes(found: Inspection) -> list[ClassLine]:
-    from netvet.audit.notices import words as quality_words
-
     counts = found.counts
     totals = counts.sum(axis=1)
     doubts = np.zeros(len(totals), np.int64)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from netvet.base.words import clean
 from netvet.locale import _
-from netvet.report.words import clean
 
 if TYPE_CHECKING:
     from netvet.audit.inspection import Inspection

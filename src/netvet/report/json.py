@@ -11,7 +11,7 @@ from typing import Any
 from netvet.report.facts import data, epochs_done, key_numbers
 from netvet.report.files import put
 from netvet.report.model import Report
-from netvet.report.words import headline, reason
+from netvet.rules import headline, reason
 
 FILE = "report.json"
 

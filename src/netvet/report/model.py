@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netvet.recipe import Recipe
-from netvet.rule import Diagnosis, diagnose
+from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Trace
-from netvet.trial import Trial
+from netvet.trials import Trial
 
 
 @dataclass(frozen=True)

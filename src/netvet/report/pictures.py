@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.gallery import Line, hung
+from netvet.base.words import clean, percent, pretty
+from netvet.galleries import Line, hung
 from netvet.locale import _
 from netvet.report.facts import examples
-from netvet.report.words import clean, percent, pretty
-from netvet.rule import Finding
+from netvet.rules import Finding
 from netvet.trace import Trace
 
 MOST_WRONG, MOST_LEAKED = 24, 12

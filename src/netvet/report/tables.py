@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from netvet.base import words
 from netvet.locale import _, ngettext
-from netvet.report import facts, text, words
+from netvet.report import facts, text
 from netvet.report.model import Report
-from netvet.trial import Verdict
+from netvet.trials import Verdict
 
 
 @dataclass(frozen=True)

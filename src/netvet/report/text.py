@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import TYPE_CHECKING
 
+from netvet.base import words
+from netvet.base.console import say
 from netvet.locale import _, ngettext
-from netvet.report import words
-from netvet.rule import Diagnosis
-from netvet.trace import Series
-from netvet.trial import CONTROL, Trial, Verdict
+from netvet.trials import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.text import Text
 
-    from netvet.trial import Progress
-
-BLOCKS = "▁▂▃▄▅▆▇█"
-PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "…": "...", "→": ">", "∞": "inf"})
-
-
-def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """A diagnosis as plain text of at most 100 columns, without colour."""
-    from rich.console import Console
-
-    page = io.StringIO()
-    console = Console(file=page, width=100, color_system=None, force_terminal=False, legacy_windows=False)
-    print_diagnosis(console, diagnosis)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()).strip("\n")
-
-
-def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
-    """The verdict, the root cause with its numbers, and below it what else was found, ruled out or not assessed."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    style = {"sick": "bold red", "healthy": "bold green", "undecided": "bold yellow"}[diagnosis.verdict]
-    headline = Text(words.headline(diagnosis), style)
-    headline.append(" " + words.reason(diagnosis), "not bold default")
-    _say(console, headline)
-    root = diagnosis.root
-    if root is not None:
-        first_of_each = {series.name: series for series in reversed(root.evidence)}
-        for series in [s for s in root.evidence if first_of_each[s.name] is s][:3]:
-            limit = root.limit if series is root.evidence[0] else None
-            _say(console, Padding(_curve(console, series, limit), (0, 0, 0, 2)))
-        facts = [_("confidence {share}").format(share=words.percent(root.confidence, 0))]
-        if root.explains:
-            facts.append(_("explains {names}").format(names=words.clean(", ".join(root.explains))))
-        if root.remedies:
-            facts.append(_("may help: {names}").format(names=words.clean(", ".join(root.remedies))))
-        _say(console, Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
-    groups = {
-        _("Also found"): [f for f in diagnosis.findings if f is not root and f.severity == "illness"],
-        _("Suspected, not proven"): list(diagnosis.suspects),
-        _("Notes"): list(diagnosis.notes),
-    }
-    for title, findings in groups.items():
-        _block(console, title, [(f.rule, f.message) for f in findings])
-    _block(console, _("Ruled out"), [(r.rule, r.message) for r in diagnosis.ruled_out])
-    lacking = words.grouped(list(diagnosis.not_assessed.items()))
-    _block(
-        console, _("Not assessed"), [(names, _("needs {observations}").format(observations=n)) for names, n in lacking]
-    )
-    if diagnosis.exams:
-        exams = words.clean(", ".join(diagnosis.exams))
-        _say(console, Text(_("Would tell more: {exams}").format(exams=exams)))
+    from netvet.trials import Progress
 
 
 def print_trial(console: Console, trial: Trial) -> None:
@@ -75,7 +21,7 @@ def print_trial(console: Console, trial: Trial) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    _say(console, Text(words.clean(trial.summary), "bold"))
+    say(console, Text(words.clean(trial.summary), "bold"))
     if rows(trial):
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column(_("remedy"), no_wrap=True, overflow="fold")
@@ -93,8 +39,8 @@ def print_trial(console: Console, trial: Trial) -> None:
                 Text(str(verdict.seeds)),
                 Text(outcome(verdict)),
             )
-        _say(console, table)
-    _say(console, Text(spent(trial), "dim"))
+        say(console, table)
+    say(console, Text(spent(trial), "dim"))
 
 
 def rows(trial: Trial) -> list[Verdict]:
@@ -168,60 +114,3 @@ def spent(trial: Trial) -> str:
         spent=words.duration(trial.spent_seconds),
         budget=words.duration(trial.budget_seconds),
     )
-
-
-def sparkline(series: Series, width: int = 24) -> str:
-    """The curve in one line of blocks; empty for fewer than two finite values."""
-    import numpy as np
-
-    values = series.values[np.isfinite(series.values)]
-    if len(values) < 2:
-        return ""
-    bins = [part.mean() for part in np.array_split(values, min(width, len(values)))]
-    low, high = min(bins), max(bins)
-    if high <= low:
-        return BLOCKS[0] * len(bins)
-    return "".join(BLOCKS[round((b - low) / (high - low) * (len(BLOCKS) - 1))] for b in bins)
-
-
-def _curve(console: Console, series: Series, limit: float | None) -> Text:
-    from rich.text import Text
-
-    line = Text(words.quantity(series.name))
-    if series.where:
-        line.append(f", {words.clean(series.where)}")
-    line.append(": ")
-    line.append(words.number(words.telling(series), series.name), "bold")
-    if limit is not None:
-        line.append(" " + _("(limit {value})").format(value=words.number(limit, series.name)))
-    if _draws(console.encoding):
-        line.append("  " + sparkline(series), "cyan")
-    return line
-
-
-def _say(console: Console, what: RenderableType) -> None:
-    """Print; what the terminal's encoding lacks is replaced, so that no terminal breaks off a report."""
-    if _draws(console.encoding):
-        console.print(what)
-        return
-    with console.capture() as held:
-        console.print(what)
-    text = held.get().translate(PLAIN).encode(console.encoding, "replace").decode(console.encoding)
-    console.file.write(text)
-
-
-def _draws(encoding: str) -> bool:
-    return encoding.lower().startswith("utf")
-
-
-def _block(console: Console, title: str, lines: list[tuple[str, str]]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    if not lines:
-        return
-    _say(console, Text(title, "bold"))
-    for name, text in lines:
-        line = Text(words.clean(name), "cyan")
-        line.append(": " + words.clean(text), "default")
-        _say(console, Padding(line, (0, 0, 0, 2)))

@@ -1,1 +1,27 @@
-"""Rules, one file a pathology, in folders by family."""
+"""Rules: pure functions of a trace, each of which finds one pathology; and the diagnosis that weighs what they found.
+
+A rule is one file in a family's folder; see `rule`. `diagnose` asks them all.
+"""
+
+from netvet.rules._diagnosis import Diagnosis, Verdict, diagnose
+from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
+from netvet.rules._stuck import Stuck, stuck
+from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason
+
+__all__ = [
+    "Answer",
+    "Diagnosis",
+    "Finding",
+    "Rule",
+    "RuledOut",
+    "Stuck",
+    "Verdict",
+    "diagnose",
+    "diagnosis_text",
+    "headline",
+    "print_diagnosis",
+    "reason",
+    "rule",
+    "rules",
+    "stuck",
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 
 LAST = "last.pt"

@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.dataset import ImageSet
 from netvet.images.decode import Undecodable, decode_file
 from netvet.locale import _
+from netvet.metrics import Summary, summarise
+from netvet.nets import models
+from netvet.nets.device import Machine, choose
 from netvet.recipe import Recipe
 from netvet.trace import Trace
-from netvet.training import checkpoint, models
+from netvet.training import checkpoint
 from netvet.training.batches import Statistics
-from netvet.training.device import Machine, choose
-from netvet.training.metrics import Summary, summarise
 from netvet.training.passes import predict as _logits
 
 

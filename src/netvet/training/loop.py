@@ -13,24 +13,25 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.augment import augment
 from netvet.images.dataset import ImageSet
 from netvet.locale import _
-from netvet.probe import watch
+from netvet.metrics import Summary, summarise
+from netvet.nets.device import choose, environment
+from netvet.nets.freezing import freeze
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
-from netvet.training import batches, checkpoint, generate, journal, losses, optimizers, schedules
-from netvet.training.claim import claim, interruptible
-from netvet.training.claim import recorded as recorded
-from netvet.training.device import choose, environment
-from netvet.training.freezing import freeze
-from netvet.training.metrics import Summary
+from netvet.training import batches, checkpoint, generate, losses, optimizers, schedules
+from netvet.training import recording as journal
 from netvet.training.passes import predict as predict
 from netvet.training.passes import recalibrate_on
 from netvet.training.pool import Pool
+from netvet.training.run_lock import claim, interruptible
+from netvet.training.run_lock import recorded as recorded
 from netvet.training.start import build as build
 from netvet.training.start import load_images as load_images
+from netvet.watching import watch
 
 CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
 STATE_FORMAT = 1
@@ -249,8 +250,6 @@ class _Session:
         self.schedule.after_step()
 
     def _summary(self, rows: Any) -> Summary:
-        from netvet.training.metrics import summarise
-
         logits, labels = predict(self.model, self.statistics, self.machine, self.images, rows)
         return summarise(logits, labels, self.images.classes)
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from netvet import recipe
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 
 

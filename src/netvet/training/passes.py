@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from netvet.images.dataset import ImageSet
+from netvet.nets.device import Machine
 from netvet.training import batches
 from netvet.training.batches import Statistics
-from netvet.training.device import Machine
 
 
 @torch.no_grad()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from netvet.audit.cleaning import clean
 from netvet.images.dataset import ImageSet, load
+from netvet.nets import models, weights
+from netvet.nets.device import Machine
 from netvet.recipe import Data, Recipe
-from netvet.training import batches, models, weights
+from netvet.training import batches
 from netvet.training.batches import Statistics
-from netvet.training.device import Machine
 
 
 def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
@@ -18,8 +20,6 @@ def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
     loaded = _load(data, data.image_size, progress=progress)
     if data.clean_labels == "none" and not data.drop_low_quality:
         return loaded
-    from netvet.audit.cleaning import clean
-
     return clean(
         loaded,
         data.source,

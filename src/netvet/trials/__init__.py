@@ -1,1 +1,29 @@
-"""How a trial is run: what fits into the budget, the race of the arms, the statistics, the verdicts and their words."""
+"""Trials: treated and untouched runs on the same seeds, and what may be said of the difference."""
+
+from netvet.trials._model import (
+    AUC_OF,
+    CONTROL,
+    FILE,
+    FOLDER,
+    ArmProgress,
+    ArmRun,
+    ClassEffect,
+    Progress,
+    Trial,
+    Verdict,
+)
+from netvet.trials._treat import treat
+
+__all__ = [
+    "AUC_OF",
+    "CONTROL",
+    "FILE",
+    "FOLDER",
+    "ArmProgress",
+    "ArmRun",
+    "ClassEffect",
+    "Progress",
+    "Trial",
+    "Verdict",
+    "treat",
+]

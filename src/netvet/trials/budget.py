@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Recipe
 

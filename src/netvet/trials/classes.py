@@ -12,7 +12,7 @@ import math
 import statistics as means
 from collections.abc import Mapping, Sequence
 
-from netvet.trial import AUC_OF, ClassEffect
+from netvet.trials import AUC_OF, ClassEffect
 from netvet.trials.statistics import compare
 
 CHANCE = 0.5

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from netvet.engine import same_split
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Recipe
-from netvet.remedy import GENERAL, Prescription, prescribe, remedies
-from netvet.rule import Diagnosis, diagnose
+from netvet.remedies import GENERAL, Prescription, prescribe, remedies
+from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Trace
-from netvet.trial import CONTROL
+from netvet.trials import CONTROL
 from netvet.trials.budget import Pace, Plan, make_plan
+from netvet.trials.engine import same_split
 
 MOST_REMEDIES = 6
 """Remedies tried where none are named: each further one costs runs and, by the correction, certainty about the others.
@@ -39,7 +39,7 @@ class Protocol:
     `recipe`: of the run that is treated, at full length. `prescriptions`: remedy -> what it makes of the recipe, in the
     order in which they are tried as far as the time allows. `reference`: the arm with which the remedies are compared:
     the control, or the remedy that mends the split, and then all others are applied on top of it. `least`, `seeds`: see
-    `netvet.trial.treat`. `resolution`: split -> what one image counts, 0..1. `digest`: of the run's images.
+    `netvet.trials.treat`. `resolution`: split -> what one image counts, 0..1. `digest`: of the run's images.
     """
 
     recipe: Recipe
@@ -97,7 +97,7 @@ class Protocol:
 
 
 def draw_up(run: Path, *, names: Sequence[str], seeds: int, least: int) -> Protocol:
-    """Read a run and lay out its trial. Raises BadInput: see `netvet.trial.treat`."""
+    """Read a run and lay out its trial. Raises BadInput: see `netvet.trials.treat`."""
     trace = Trace.open(run)
     recipe = trace.recipe
     if recipe is None:

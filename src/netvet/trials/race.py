@@ -22,11 +22,11 @@ from pathlib import Path
 from time import monotonic
 
 from netvet import __version__
-from netvet.engine import Engine, Job, Refusal
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
-from netvet.trial import CONTROL, ArmProgress, ArmRun, Progress
+from netvet.trials import CONTROL, ArmProgress, ArmRun, Progress
 from netvet.trials.budget import FIRST, MARGIN, Plan, shortened
+from netvet.trials.engine import Engine, Job, Refusal
 from netvet.trials.protocol import Protocol
 from netvet.trials.statistics import compare
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from netvet.locale import _, ngettext
-from netvet.rule import Diagnosis
-from netvet.trial import ClassEffect, Trial, Verdict
+from netvet.rules import Diagnosis
+from netvet.trials import ClassEffect, Trial, Verdict
 
 AUC = 0.85  # below it a class is still behind: as the page of stuck-class has it
 

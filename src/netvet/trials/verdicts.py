@@ -20,11 +20,11 @@ import statistics as means
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from netvet.engine import Engine
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.recipe import Recipe
-from netvet.trial import CONTROL, ArmRun, Verdict
+from netvet.trials import CONTROL, ArmRun, Verdict
 from netvet.trials.classes import effects
+from netvet.trials.engine import Engine
 from netvet.trials.protocol import Protocol
 from netvet.trials.race import Race
 from netvet.trials.statistics import Comparison, compare

@@ -1,3 +1,7 @@
-"""How watching is done: the hooks, what they read, and the epochs of a user's own loop. The probes are in
-`netvet.probes`.
-"""
+"""Watching a training: `watch`, the probes that measure (each one file in `probes`), and the hooks that ask them."""
+
+from netvet.watching._probe import At, Layer, Moment, Probe, Reading, all_probes, norms, probe
+from netvet.watching._watch import watch
+from netvet.watching.watcher import Watcher
+
+__all__ = ["At", "Layer", "Moment", "Probe", "Reading", "Watcher", "all_probes", "norms", "probe", "watch"]

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Mapping
 
 from netvet.locale import _
-from netvet.probe import At, Layer, Moment, Probe, probes
 from netvet.trace import TraceWriter
+from netvet.watching import At, Layer, Moment, Probe, all_probes
 from netvet.watching.passes import RARER
 from netvet.watching.readings import Readings
 
@@ -22,7 +22,7 @@ class Asking:
 
     def __init__(self, writer: TraceWriter, readings: Readings, every: int | None, *, copied: bool) -> None:
         self._writer, self._readings, self._every, self._copied = writer, readings, every, copied
-        self._probes = list(probes().values())
+        self._probes = list(all_probes().values())
         self._dropped: dict[str, str] = {}
         self._step = 0
         self.due: dict[At, list[Probe]] = {}

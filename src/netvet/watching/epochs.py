@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
+from netvet.metrics import record, summarise
 from netvet.trace import TraceWriter
 from netvet.watching.layers import unwrap
 from netvet.watching.readings import kept_random_state, logits_of
@@ -54,8 +55,6 @@ class Epochs:
 
     def validate(self, loader: Iterable[Any], steps: int) -> dict[str, float]:
         """Measure and record an epoch that ended after `steps` optimiser steps. See `Watcher.validate`."""
-        from netvet.training.metrics import record, summarise
-
         logits, labels = self._predict(loader)
         names = self._names(logits.shape[1])
         last = max(steps - 1, 0)

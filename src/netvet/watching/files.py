@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.trace import FILE, Trace, TraceWriter
 from netvet.watching.layers import sample

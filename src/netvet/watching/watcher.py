@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.locale import _
-from netvet.probe import Layer, Moment
 from netvet.recipe import Recipe
+from netvet.rules import diagnose
 from netvet.trace import Trace, TraceWriter
+from netvet.watching import Layer, Moment
 from netvet.watching.asking import Asking
 from netvet.watching.epochs import Epochs
 from netvet.watching.files import first_weights, open_writer, own_folder
@@ -28,13 +29,13 @@ from netvet.watching.passes import Again, Hook, Pass, has_own_hooks, is_compiled
 from netvet.watching.readings import Readings, first_tensor, logits_of
 
 if TYPE_CHECKING:
-    from netvet.rule import Diagnosis
+    from netvet.rules import Diagnosis
 
 FLUSH = 50  # optimiser steps between writes
 
 
 class Watcher:
-    """Watches one model and its optimiser: see `netvet.probe.watch`.
+    """Watches one model and its optimiser: see `netvet.watching.watch`.
 
     `step` after each optimiser step, `validate` after each epoch, `diagnose` when you want to know, `close` at the end;
     or use it as a context manager.
@@ -144,8 +145,6 @@ class Watcher:
 
     def diagnose(self) -> Diagnosis:
         """What ails the run so far."""
-        from netvet.rule import diagnose
-
         if self._epochs is not None and not self._closed:
             self._epochs.write_predictions(self._at)
         self.flush()

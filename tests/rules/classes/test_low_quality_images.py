@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import Curve, assert_fires, assert_silent, healthy_trace
 from tests.rules.classes._traces import WORST, sick
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from netvet.remedy import remedies
-from netvet.rule import Rule, rules
+from netvet.remedies import remedies
+from netvet.rules import Rule, rules
 
 OF_CLASSES = {name: rule for name, rule in rules().items() if rule.family == "classes"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from netvet.recipe import Recipe
-from netvet.remedy import prescribe
-from netvet.report.text import diagnosis_text
-from netvet.rule import SUSPECTS, diagnose
+from netvet.remedies import prescribe
+from netvet.rules import diagnose, diagnosis_text
+from netvet.rules._diagnosis import SUSPECTS
 from netvet.testing import Curve, altered, assert_fires, assert_suspects
 from netvet.trace import Trace
 from tests.rules.classes._traces import WORST, sick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netvet.rule import diagnose, rules
+from netvet.rules import diagnose, rules
 from netvet.testing import Curve, altered, assert_fires, assert_silent, healthy_trace
 from tests.rules.classes._traces import WORST, sick
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
 
 RULE = "split-leakage"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.recipe import Recipe
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
 from netvet.trace import Trace
 

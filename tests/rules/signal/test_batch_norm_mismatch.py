@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from netvet.recipe import Recipe
-from netvet.rule import diagnose, rules
+from netvet.rules import diagnose, rules
 from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
 from netvet.trace import Trace
 

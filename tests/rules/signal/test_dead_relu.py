@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
 from tests.rules.signal._traces import examined, fading, signal_trace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
 from netvet.trace import Observation, Trace
 from tests.rules.signal._traces import examined, signal_trace

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.words import pretty, short
 from netvet.locale import _
 from netvet.report.charts.figure import ACCENT, CARD, INK, RULE, SMALL, SOFT, WIDTH, Chart, finish, grid, panel
 from netvet.report.facts import ClassRow, class_names, class_rows, confusion, top_confusions
-from netvet.report.words import pretty, short
 from netvet.trace import Trace
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.words import number, percent
 from netvet.locale import _
 from netvet.report.charts.figure import (
     ACCENT,
@@ -27,7 +28,6 @@ from netvet.report.charts.figure import (
     run_axis,
 )
 from netvet.report.facts import OFF_THE_SCALE, final_epoch, finite
-from netvet.report.words import number, percent
 from netvet.trace import Series, Trace
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.words import clean, is_share, number, short
 from netvet.locale import _
+from netvet.observations import quantity, telling
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
     ACCENT,
@@ -27,8 +29,7 @@ from netvet.report.charts.figure import (
     run_axis,
 )
 from netvet.report.facts import finite
-from netvet.report.words import clean, is_share, number, quantity, short, telling
-from netvet.rule import Finding
+from netvet.rules import Finding
 from netvet.trace import Series, Trace
 
 if TYPE_CHECKING:

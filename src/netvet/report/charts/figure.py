@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from netvet.report.words import RAISED, clean
+from netvet.base.words import RAISED, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

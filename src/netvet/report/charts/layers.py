@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.words import clean, number, percent
 from netvet.locale import _
 from netvet.report.charts.figure import (
     ACCENT,
@@ -23,7 +24,6 @@ from netvet.report.charts.figure import (
     percent_axis,
 )
 from netvet.report.facts import finite, layers
-from netvet.report.words import clean, number, percent
 from netvet.trace import Trace
 
 if TYPE_CHECKING:

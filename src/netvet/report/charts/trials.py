@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from netvet.base.words import interval, metric, points, short
 from netvet.locale import _
 from netvet.report import text
 from netvet.report.charts.figure import ACCENT, CARD, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
-from netvet.report.words import interval, metric, points, short
-from netvet.trial import CONTROL, Trial, Verdict
+from netvet.trials import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

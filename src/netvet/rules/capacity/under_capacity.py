@@ -37,8 +37,8 @@ import math
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.optimisation._rate import gradient_arrives
+from netvet.rules import Answer, Finding, RuledOut, rule
+from netvet.rules._rate import gradient_arrives
 from netvet.trace import Trace
 
 

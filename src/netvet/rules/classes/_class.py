@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.partner import partners
+from netvet.confusion import partners
 from netvet.rules._chance import surely_more
 from netvet.rules._stuck import Stuck, stuck
 from netvet.rules.classes._features import lack

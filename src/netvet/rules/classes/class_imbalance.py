@@ -53,7 +53,7 @@ import numpy as np
 from scipy.special import logit
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
 from netvet.rules._curve import last_third
 from netvet.rules._stuck import AUC, stuck

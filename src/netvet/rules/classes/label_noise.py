@@ -44,7 +44,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules.classes._class import Limits, case
 from netvet.trace import Trace
 

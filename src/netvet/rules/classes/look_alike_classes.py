@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules.classes._class import Case, Limits, cases, worst
 from netvet.trace import Trace
 

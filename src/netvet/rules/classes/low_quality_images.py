@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules.classes._class import Limits, case
 from netvet.trace import Trace
 

@@ -60,7 +60,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules.classes._class import Case, Limits, case
 from netvet.rules.classes._features import lack
 from netvet.trace import Series, Trace

@@ -34,7 +34,7 @@ import math
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules._chance import interval
 from netvet.trace import Trace
 

@@ -35,8 +35,8 @@ import math
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
-from netvet.rules.optimisation._rate import judge
+from netvet.rules import Answer, Finding, RuledOut, rule
+from netvet.rules._rate import judge
 from netvet.trace import Trace
 
 

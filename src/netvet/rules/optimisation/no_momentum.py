@@ -40,9 +40,9 @@ import math
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
-from netvet.rules.optimisation._rate import gradient_arrives, judge
+from netvet.rules._rate import gradient_arrives, judge
 from netvet.trace import Trace
 
 SLOW, FAST, WILD = 3e-4, 0.1, 3.0  # as in the rules of the learning rate

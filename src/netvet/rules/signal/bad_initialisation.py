@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _, ngettext
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules.signal._birth import Birth, birth, per_layer
 from netvet.trace import Trace
 

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
 from netvet.rules._curve import last_third, quantile
 from netvet.rules.signal._norms import by_chance, losses

@@ -42,7 +42,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _, ngettext
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules.signal._birth import birth
 from netvet.trace import Series, Trace
 

@@ -42,7 +42,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules.signal._birth import GROWN, LONG, birth, per_layer
 from netvet.trace import Trace
 

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Answer, Finding, RuledOut, rule
+from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules.signal._birth import WIDE, birth
 from netvet.trace import Trace
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules._chance import chance_accuracy, skill
 from netvet.rules._curve import kept, last_third, rise, upto
 from netvet.trace import Trace

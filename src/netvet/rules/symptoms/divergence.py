@@ -34,7 +34,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules._chance import chance_loss
 from netvet.trace import Trace
 

@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rule import Finding, rule
+from netvet.rules import Finding, rule
 from netvet.rules._stuck import AUC, MARGIN, RECALL, SHARE, STILL, Stuck, stuck
 from netvet.trace import Trace
 

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.errors import BadInput
+from netvet.base.errors import BadInput
 from netvet.images.dataset import ImageSet
 from netvet.locale import _
+from netvet.nets.device import choose
 from netvet.recipe import Recipe
 from netvet.trace import Trace, TraceWriter
 from netvet.training import batches
-from netvet.training.device import choose
 from netvet.training.generate.gan import enlarged, paint, seen
 from netvet.training.generate.quality import FEWEST, judge
 from netvet.training.pool import Added

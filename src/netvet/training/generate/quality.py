@@ -31,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.audit.features import handmade
 from netvet.locale import _
 
 FEWEST = 5  # real images of a class below which neither a GAN nor this can say what it looks like
@@ -119,8 +120,6 @@ def judge(
 
 
 def _described(images: Images) -> Floats:
-    from netvet.audit.features import handmade
-
     return np.concatenate([handmade(images[at : at + 64]) for at in range(0, len(images), 64)])
 
 

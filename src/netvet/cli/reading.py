@@ -1,0 +1,86 @@
+"""The commands that read a recorded run: diagnose, exam, predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+
+from netvet.base.errors import BadInput
+from netvet.cli import showing
+from netvet.locale import _
+
+
+def diagnose(run: Path, exams: bool, fail_on: str | None, json: bool) -> int:
+    """Say what ails a recorded run."""
+    from netvet.pipeline import examine
+    from netvet.rules import diagnose as read
+    from netvet.rules import print_diagnosis
+    from netvet.trace import Trace
+
+    if exams:
+        with showing.status(_("Diagnosing")) as say:
+            found = examine(run, on_exam=lambda name: say(showing.exam_line(name)))
+    else:
+        found = read(Trace.open(run), run=str(run))
+    page = _write_report(run)
+    if json:
+        showing.json_out(found.to_json())
+    else:
+        print_diagnosis(showing.out(), found)
+        if page is not None:
+            showing.report_line(page)
+    return 1 if fail_on == "sick" and found.verdict == "sick" else 0
+
+
+def _write_report(run: Path) -> Path | None:
+    """The report's path; None where the run's folder cannot be written, which must not hide a diagnosis."""
+    from netvet.report import Report, write
+
+    try:
+        return write(Report.open(run))
+    except OSError:
+        return None
+
+
+def exam(name: str, run: Path, json: bool) -> int:
+    """Take one exam."""
+    from netvet.pipeline import take_exam
+
+    with showing.status(showing.exam_line(name)):
+        answer = take_exam(name, run)
+    if json:
+        showing.json_out({"schema": 1, "run": str(run), "exam": name, "answer": answer})
+    else:
+        showing.out().print(escape(answer))
+    return 0
+
+
+def predict(run: Path, images: Sequence[Path], json: bool) -> int:
+    """Name the class of images."""
+    from netvet.training import predict as name_them
+
+    if not images:
+        raise BadInput(_("No image was given: write netvet predict RUN IMAGE..."))
+    answers = name_them(run, images)
+    if json:
+        showing.json_out(
+            [
+                {
+                    "path": a.path,
+                    "classes": list(a.classes),
+                    "probabilities": list(a.probabilities),
+                    "problem": a.problem,
+                }
+                for a in answers
+            ]
+        )
+    else:
+        for answer in answers:
+            if answer.problem:
+                text = _("cannot be read: {problem}").format(problem=_(answer.problem))
+            else:
+                text = ", ".join(f"{c} {p:.0%}" for c, p in zip(answer.classes, answer.probabilities, strict=True))
+            showing.out().print(f"{escape(answer.path)}: {escape(text)}", soft_wrap=True)
+    return 2 if all(a.problem for a in answers) else 0

@@ -1,0 +1,77 @@
+"""Exams: experiments made on a model on purpose. They cost passes, so they are ordered only where they decide
+something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvet.base.pages import Paged
+from netvet.base.registry import Registry
+from netvet.recipe import Recipe
+from netvet.trace import Trace, TraceWriter
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What an exam may use: the run's folder, its recipe and images. `record` takes the exam's observations."""
+
+    run: Path
+    recipe: Recipe
+    images: ImageSet
+    record: TraceWriter
+
+
+Take = Callable[[Patient], str]
+
+
+@dataclass(frozen=True)
+class Exam(Paged):
+    """An exam as registered: see `exam`."""
+
+    name: str
+    take: Take
+    gives: tuple[str, ...]
+    cost: str
+    module: str
+
+
+_EXAMS = Registry[Exam]("netvet.exams")
+
+
+def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Take], Take]:
+    """Register an exam.
+
+    `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment,
+    records what it measured, and returns one sentence that says what it decided. It must not change the run's own
+    files.
+    """
+
+    def register(take: Take) -> Take:
+        _EXAMS.add(name, Exam(name, take, tuple(gives), cost, take.__module__))
+        return take
+
+    return register
+
+
+def exams() -> dict[str, Exam]:
+    """Every exam by name, found by walking `netvet.exams`."""
+    return _EXAMS.all()
+
+
+def take(name: str, patient: Patient) -> str:
+    """Take one exam: earlier answers are replaced; the sentence it returns is kept in the trace under `exams`."""
+    chosen = exams()[name]
+    for given in chosen.gives:
+        patient.record.forget(given)
+    answer = chosen.take(patient)
+    patient.record.flush()
+    answers = {**Trace.open(patient.run).meta.get("exams", {}), name: answer}
+    patient.record.meta("exams", answers)
+    return answer

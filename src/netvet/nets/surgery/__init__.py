@@ -1,0 +1,5 @@
+"""Surgery on any network: layers replaced, added and taken out in place, with their weights kept where they can be."""
+
+from netvet.nets.surgery.patching import operate
+
+__all__ = ["operate"]

@@ -1,0 +1,72 @@
+"""Weights drawn anew."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from torch import Tensor, nn
+
+from netvet.locale import _
+from netvet.nets import cnn
+from netvet.nets.surgery.flow import Flow
+from netvet.nets.surgery.replacing import paths, refuse
+
+WEIGHT_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+GAINS: dict[type[nn.Module], float] = {nn.Tanh: 5 / 3, nn.Sigmoid: 1.0, nn.SELU: 1.0}
+RECTIFIER = math.sqrt(2)
+
+
+def redraw(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
+    """See `operate`; the standard deviations are those of `netvet.nets.cnn.initialise`.
+
+    The gain is that of the activation of which the model has most. The last layer starts at a tenth of 1 / sqrt(fan),
+    for a first loss near ln(classes); without an example the last is the one that was registered last.
+    """
+    found = [module for module in (flow.order if flow else model.modules()) if isinstance(module, WEIGHT_LAYERS)]
+    if not found:
+        sentence = _("init={kind} cannot be made on {model}: it has no convolution and no linear layer.")
+        raise refuse(sentence, kind=kind, model=type(model).__name__)
+    for module, path in paths(model).items():
+        if isinstance(module, WEIGHT_LAYERS) and not isinstance(module._parameters.get("weight"), Tensor):
+            sentence = _("init={kind} cannot be made on {path}: the weight that it works with is computed from others.")
+            raise refuse(sentence, kind=kind, path=path)
+    gain = _gain(model)
+    drawn: set[Tensor] = set()
+    for module in found:
+        assert isinstance(module.weight, Tensor)
+        if module.weight.requires_grad and module.weight not in drawn:
+            drawn.add(module.weight)
+            _draw(module.weight, kind, gain, last=module is found[-1])
+        if module.bias is not None and module.bias.requires_grad:
+            nn.init.zeros_(module.bias)
+    for module in model.modules():
+        if isinstance(module, NORMS) and all(p.requires_grad for p in module.parameters(recurse=False)):
+            module.reset_parameters()
+    return model
+
+
+def _draw(weight: Tensor, kind: str, gain: float, *, last: bool) -> None:
+    fan = weight[0].numel()
+    he = (cnn.HEAD if last else gain) / math.sqrt(fan)
+    match kind:
+        case "small":
+            nn.init.normal_(weight, 0.0, 0.1 * he)
+        case "large":
+            nn.init.normal_(weight, 0.0, 3 * he)
+        case "constant":
+            nn.init.constant_(weight, 1 / fan)
+        case "xavier" if not last:
+            nn.init.xavier_normal_(weight)
+        case "orthogonal" if not last:
+            nn.init.orthogonal_(weight, gain)
+        case "default" if not last:
+            nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+        case _:
+            nn.init.normal_(weight, 0.0, he)
+
+
+def _gain(model: nn.Module) -> float:
+    kinds = Counter(type(m) for m in model.modules() if type(m).__module__ == "torch.nn.modules.activation")
+    return GAINS.get(kinds.most_common(1)[0][0], RECTIFIER) if kinds else RECTIFIER

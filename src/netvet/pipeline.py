@@ -1,0 +1,165 @@
+"""The visit: train, diagnose (with the exams that decide), treat, report. What the command line calls, for Python
+too.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvet.base.errors import BadInput
+from netvet.exams import Patient, exams, take
+from netvet.galleries import hang, lacking, take_down
+from netvet.locale import _
+from netvet.recipe import Recipe
+from netvet.report import Report, write
+from netvet.rules import Diagnosis, diagnose
+from netvet.trace import Trace, TraceWriter
+from netvet.trials import treat
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+    from netvet.report import Report
+    from netvet.training import EpochReport, Outcome
+    from netvet.trials import Progress, Trial
+
+BUDGET = 600.0  # seconds of trials, where nothing else is said
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while the net was trained; `outcome` says how far it came. All is saved, and `resume` goes on with it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def checkup(
+    recipe: Recipe,
+    *,
+    out: str | Path,
+    budget: float = BUDGET,
+    images: ImageSet | None = None,
+    resume: bool = False,
+    on_step: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_trained: Callable[[Outcome], None] | None = None,
+    on_exam: Callable[[str], None] | None = None,
+    on_diagnosis: Callable[[Diagnosis], None] | None = None,
+    on_update: Callable[[Progress], None] | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> Report:
+    """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the
+    report.
+
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. What is told, in this order:
+    `on_step(step, steps)` and `on_epoch` while it trains, `on_trained`, `on_exam` before each exam (its name),
+    `on_diagnosis`, `on_update` on every change in the trial, `on_trial`. Raises BadInput, what was trained before
+    stays; and Stopped after Ctrl-C in the training.
+    """
+    from netvet.training import load_images, train
+
+    loaded = images if images is not None else load_images(recipe, progress=False)
+    outcome = train(recipe, out=out, images=loaded, resume=resume, on_epoch=on_epoch, on_step=on_step)
+    if not outcome.finished:
+        raise Stopped(outcome)
+    if on_trained is not None:
+        on_trained(outcome)
+    found = examine(outcome.run, images=loaded, on_exam=on_exam)
+    if on_diagnosis is not None:
+        on_diagnosis(found)
+    write(Report.open(outcome.run))  # so that a trial that is cut short leaves a report too
+    if budget > 0:
+        trial = treat(outcome.run, budget=budget, images=loaded, on_update=on_update)
+        if on_trial is not None:
+            on_trial(trial)
+    report = Report.open(outcome.run)
+    write(report)
+    return report
+
+
+def examine(
+    run: str | Path,
+    *,
+    images: ImageSet | None = None,
+    on_exam: Callable[[str], None] | None = None,
+) -> Diagnosis:
+    """The diagnosis of a recorded run, after the exams that its symptoms call for; images that show what it found are
+    kept in the trace.
+
+    Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
+    on the trace alone and says which exams would tell more. `on_exam` is told the name of each exam before it is
+    taken.
+    """
+    path = Path(run)
+    trace = Trace.open(path)
+    found = diagnose(trace, run=str(run))
+    if trace.recipe is None or not (found.exams or lacking(trace, found.findings)):
+        return found
+    try:
+        loaded = images if images is not None else _images(trace)
+    except BadInput:
+        return found
+    for name in found.exams:
+        if on_exam is not None:
+            on_exam(name)
+        with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
+            take_exam(name, path, loaded)
+    trace = Trace.open(path)
+    found = diagnose(trace, run=str(run))
+    with suppress(BadInput, OSError, sqlite3.Error), TraceWriter(path) as writer:  # a diagnosis stands without pictures
+        hang(trace, loaded, found.findings, writer)
+    return found
+
+
+def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str:
+    """Take one exam on a recorded run; returns its sentence. Raises BadInput for an unknown name or a run without
+    recipe.
+    """
+    path = Path(run)
+    trace = Trace.open(path)
+    if name not in exams():
+        raise BadInput(_("There is no exam {name!r}; there are: {names}.").format(name=name, names=", ".join(exams())))
+    if trace.recipe is None:
+        raise BadInput(
+            _(
+                "{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train."
+            ).format(run=run)
+        )
+    loaded = images if images is not None else _images(trace)
+    try:
+        opened = TraceWriter(path)
+    except (OSError, sqlite3.Error) as error:
+        sentence = _("An exam records its answer in {run}, which cannot be written ({error}).")
+        raise BadInput(sentence.format(run=run, error=error)) from None
+    with opened as writer:
+        take_down(writer)
+        return take(name, Patient(path, trace.recipe, loaded, writer))
+
+
+def new_run(source: str) -> Path:
+    """A folder for a new run of this data: runs/<name>-<date>-<time>, made at once so that two runs never share one."""
+    name = Path(source.partition(":")[0]).resolve().stem if ":" not in source else source.partition(":")[0]
+    stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    for extra in ("", *(f"-{n}" for n in range(2, 100))):
+        path = Path("runs") / f"{name}-{stamp}{extra}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            sentence = _("The folder {path} cannot be made ({problem}): give --out.")
+            raise BadInput(sentence.format(path=path, problem=error.strerror)) from None
+        return path
+    raise BadInput(_("A hundred runs began in this second: give --out."))
+
+
+def _images(trace: Trace) -> ImageSet:
+    from netvet.training import load_images
+
+    assert trace.recipe is not None
+    return load_images(trace.recipe, progress=False)

@@ -1,0 +1,104 @@
+"""`treat`: remedies tried on a recorded run, against an untouched control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netvet.base.errors import BadInput
+from netvet.locale import _
+from netvet.trials._model import FOLDER, Progress, Trial
+from netvet.trials.engine import LocalEngine
+from netvet.trials.protocol import draw_up
+from netvet.trials.race import Race
+from netvet.trials.summary import summarise
+from netvet.trials.verdicts import best, confirm, judge
+
+if TYPE_CHECKING:
+    from netvet.images.dataset import ImageSet
+    from netvet.trials.engine import Engine
+
+
+def treat(
+    run: str | Path,
+    *,
+    budget: float,
+    names: Sequence[str] = (),
+    engine: Engine | None = None,
+    images: ImageSet | None = None,
+    seeds: int = 3,
+    least: int = 3,
+    on_update: Callable[[Progress], None] | None = None,
+) -> Trial:
+    """Try remedies on a recorded run, against an untouched control, and write `trial.json` beside it.
+
+    Every seed is run untouched and with each remedy: same first weights where the nets are alike, same order of the
+    data, same epochs, same split. Remedies are chosen by validation; the chosen one is held against the control on the
+    test split, which nothing else has looked at. See `netvet.trials.statistics` for what the intervals cover,
+    `netvet.trials.race` for who runs when.
+
+    Args:
+        run: a folder that `netvet.train` wrote; the runs go to its folder `trials`, and a run that an earlier call made
+            of the same recipe is used again.
+        budget: seconds, test evaluation included. Runs are shortened to fit, remedies and seeds left out.
+        names: remedies to try; by default those of the findings, filled up from a general list to `least`.
+        engine: where the runs are made; by default this process.
+        images: those of the run, if they are loaded already.
+        seeds: of every remedy that stays in the race, at least 2; with time left the best get up to 8.
+        least: remedies to try at least, where the time allows.
+        on_update: told of every change.
+
+    Raises:
+        BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
+    """
+    path = Path(run)
+    protocol = draw_up(path, names=names, seeds=seeds, least=least)
+    protocol.plan(budget, protocol.pace)  # a budget that is too small is told before anything is loaded
+    if engine is None:
+        if images is None:
+            from netvet.training import load_images
+
+            images = load_images(protocol.recipe, progress=False)
+        if images.digest != protocol.digest:
+            raise BadInput(
+                _(
+                    "The images of {source} are not those that {run} was trained on: train it again, then treat it."
+                ).format(source=protocol.recipe.data.source, run=run)
+            )
+        engine = LocalEngine(images, of=protocol.recipe, tick=lambda share: race.tick(share))
+    race = Race(protocol, budget, engine, path / FOLDER, on_update)
+    race.go()
+    if not race.runs:
+        raise KeyboardInterrupt
+    verdicts = judge(protocol, race)
+    chosen = best(verdicts, race)
+    confirmation = None
+    if chosen is not None:
+        race.say(_("{arm} on the test images").format(arm=chosen.remedy))
+        try:
+            confirmation = confirm(chosen, protocol, race, engine)
+        except KeyboardInterrupt:
+            race.interrupted = True
+        race.say("")
+    tried = {*race.refused, *(arm for arm, _seed in race.runs)}
+    trial = Trial(
+        metric=protocol.metric,
+        epochs=race.plan.epochs,
+        full_epochs=protocol.recipe.stop.epochs,
+        budget_seconds=budget,
+        spent_seconds=race.spent(),
+        runs=tuple(race.runs.values()),
+        verdicts=verdicts,
+        chosen=chosen.remedy if chosen is not None else None,
+        confirmation=confirmation,
+        summary="",
+        reused=race.reused,
+        left_out=tuple(name for name in protocol.prescriptions if name not in tried),
+        refused=race.refused,
+        interrupted=race.interrupted,
+    )
+    trial = replace(trial, summary=summarise(trial, protocol.diagnosis))
+    trial.save(path)
+    return trial
