@@ -21,7 +21,7 @@ from netvet.rules import Rule, rules
 from netvet.watching import all_probes
 
 HOUSE = Path(netvet.__file__).parent
-HEADINGS = ["Symptom", "Evidence", "Why it happens", "Not to be confused with", "Remedies", "References"]
+HEADINGS = ["Symptom", "Evidence", "Example", "Why it happens", "Not to be confused with", "Remedies", "References"]
 SYMPTOMS = {"generalisation-gap", "loss-plateau", "accuracy-plateau", "stuck-class", "divergence"}
 
 # What the loop and `watch` record beside the probes.

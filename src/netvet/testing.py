@@ -35,9 +35,21 @@ __all__ = [
     "findings",
     "healthy_trace",
     "plant",
+    "stuck_trace",
 ]
 
 Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
+
+# What the exams measure in a class in which nothing is wrong, and what differs in one that is stuck.
+_SOUND = {
+    **dict.fromkeys(("quality_blur", "quality_dark", "quality_flat", "quality_glare"), 0.1),
+    "quality_surely": -0.1,
+    "label_error_share": 0.05,
+    "label_error_together": 0.5,
+    **dict.fromkeys(("image_auc", "image_pair_auc", "image_rest_auc", "probe_auc", "probe_pair_auc"), 0.97),
+    "probe_recall": 0.9,
+}
+_STUCK = {"val_auc": 0.7, "val_auc_low": 0.62, "val_auc_high": 0.78, "val_recall": 0.2, "probe_recall": 0.3}
 
 
 def findings(rule: str, trace: Trace) -> list[Finding]:
@@ -186,3 +198,21 @@ def altered(trace: Trace, changes: Mapping[str, Curve], *, recipe: Recipe | None
         for step, value in zip(steps, curve_values, strict=True)
     )
     return Trace(observations, recipe=recipe or trace.recipe, meta=trace.meta)
+
+
+def stuck_trace(place: str = "species 3", *, taken: float = 0.5, **measured: float) -> Trace:
+    """A healthy trace but for one class: AUC 0.70, and 20 % of its validation images recognised; no exam says why.
+
+    `taken`: share of its missed images that goes to the class after it, 0..1; the others share the rest. `measured`:
+    other values for this class by the observation's name, as in `stuck_trace(quality_dark=0.95, quality_surely=0.9)`.
+    """
+    base = healthy_trace()
+    names = base.meta["classes"]
+    k, n = names.index(place), len(names)
+    changes: dict[str, Curve] = {f"{name}@{each}": value for each in names for name, value in _SOUND.items()}
+    changes |= {f"{name}@{place}": value for name, value in {**_STUCK, **measured}.items()}
+    confusion = np.diag(np.full(n, 100))
+    confusion[k] = round(80 * (1 - taken) / (n - 2))
+    confusion[k, (k + 1) % n], confusion[k, k] = round(80 * taken), 20
+    trace = altered(base, changes)
+    return Trace(trace.observations(), recipe=trace.recipe, arrays={("val_confusion", ""): confusion}, meta=trace.meta)

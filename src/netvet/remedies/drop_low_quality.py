@@ -8,11 +8,10 @@ images are neither looked at nor changed. The run's notes say how many.
 
 ## When it helps
 A part of a class's training images shows nothing of the species, and the net learns from these that darkness or blur is
-the class. Of 504 training images of six painted species at 64 pixels, 8, 21, 33 or 42 of the 84 of one class, darkened
-to a twelfth or blurred (by 3 % of the width), were all found, and 0 to 10 others left out (10 where nothing was
-planted). Of 46 none was: a class loses at most half of its images, or none. What the accuracy gains by it was not
-measured. It is no remedy for low-quality-images, a class that is poor as a whole: of two painted species with a tenth
-of the light the smaller was recognised in none of its images with it as without.
+the class. Of 504 training images of six rendered species, 8 to 42 poor ones among the 84 of one class were all found,
+and 0 to 10 others left out. With 46 none was left out: a class loses at most half of its images, or none. What the
+accuracy gains was not measured. It is no remedy for low-quality-images, a class that is poor as a whole.
+The runs behind these numbers: docs/evidence/drop-low-quality.md.
 
 ## What it costs
 A look at every training image, once a trial. Fewer images; and a net that has never seen a blurred one is no better at

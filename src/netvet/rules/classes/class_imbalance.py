@@ -1,43 +1,42 @@
-"""Some classes have so few images that the network hardly ever names them.
+"""Some classes have so few images that the network hardly ever predicts them.
 
 ## Symptom
 Accuracy looks fine and balanced accuracy does not: the rare species are taken for the common ones.
 
 ## Evidence
-`class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. Fires when the largest
-class has more than `ratio` times the images of the smallest, recall goes with the counts (Spearman's rank correlation
-above `correlation`), and the rare classes together (the half with the fewest images) are recognised surely `cost`
-(0..1) less often than the others, by Newcombe's interval. Training recall says more: the network has seen these very
-images and names another class all the same. A gap in validation alone may be want of variety: there it takes twice the
-`cost`, and the confidence is less, as it is up to twice the `ratio`: rare classes that are six times smaller were dark
-besides, and that was it. 0.2: of painted species with 40 times fewer images than the largest, 0 % of the training
-images are recognised and 88 to 93 % of the others'; 23 species in photographs, 23 times apart, reach 96 to 98 % and 99
-% (in validation 56 and 92 %). A class that is rare by itself, among others that have images enough, does not show in
-such a comparison: it fires, at the least confidence, where it is stuck. One species of photographs with 6 or 12
-training images, the others having 70, came down from a recall of 0.57 to between 0.00 and 0.14.
+`class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
+largest class has more than `ratio` times the images of the smallest, recall follows the counts (Spearman's rank
+correlation above `correlation`), and the rarer half of the classes together is recognised surely (by Newcombe's
+interval) more than `cost` (0..1) less often than the others. Validation recall alone may be low for want of variety:
+there it takes twice the `cost`, and confidence is lower, as it is up to twice the `ratio`. Among classes with enough
+images a single rare one fires, with the least confidence, where it is stuck. With the `class-learning-curve` exam the
+message says whether more images would help: yes, where twice as many surely (95 %) raise the AUC of the class by more
+than `rising`; hardly, where surely by less than `flat`.
 
-Where the `class-learning-curve` exam was taken, the message says whether more images would help: they would if twice
-as many surely (95 %) raise the AUC of the class, on features that have not seen the run, by more than `rising`; they
-would hardly if they surely raise it by less than `flat`. Such forecasts are good to about 0.01: what all images gave
-was told from half of them, for six species in photographs and five painted ones, with a mean error of 0.005 (at most
-0.021, too high more often than too low). A painted species of 20 training images, the largest having 220, had 0.73
-with half of them, 0.78 with all, and a forecast of 0.82; one of 220 photographs had 0.998, and a gain of at
-most 0.002. Whether the run's own network gains as much was not measured.
+Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of their training images, the
+others in 88 to 93 %; 23 photographed species, 23 times apart, reach 96 to 98 % and 99 %.
+The runs behind these numbers: docs/evidence/class-imbalance.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> counts = {f"class_images@species {i}": 400 / 2**i for i in range(8)}
+    >>> recalls = {f"train_recall@species {i}": 1 - i / 8 for i in range(8)}
+    >>> assert_fires("class-imbalance", altered(healthy_trace(), {**counts, **recalls})).where
+    'species 7'
+    >>> assert_silent("class-imbalance", altered(healthy_trace(), counts))  # unequal, at no cost
 
 ## Why it happens
-The loss is a mean over images, so a class with 2 % of them has 2 % of the say; naming a common class is the cheaper
+The loss is a mean over images, so a class with 2 % of them has 2 % of the say; predicting a common class is the cheaper
 guess.
 
 ## Not to be confused with
-A rare class that is fitted in training and missed in validation: it lacks variety, and weighing it more helps less. A
-class that is stuck though it has plenty of images. Imbalance that costs nothing: most sets are unequal, and most
-networks cope.
+A rare class that is fitted in training and missed in validation: it lacks variety, and weighting it helps less. A stuck
+class with plenty of images. Imbalance that costs nothing: most data sets are unequal, and most networks cope.
 
 ## Remedies
-oversample (every class equally likely in a batch) did most where it was measured: with 4 to 128 training images of six
-painted species (four seeds) the AUC of the rarest rose from 0.65 to 0.86; with effective-number it rose to 0.83, with
-class-weights to 0.82. Only one of the three at a time: two would correct twice. augment, since the few images come up
-many times (not measured). focal-loss did little (0.69) and class-augment nothing (0.65).
+oversample did most where it was measured (AUC of the rarest species 0.65 to 0.86), then effective-number (0.83) and
+class-weights (0.82): one of the three only, since two would correct twice. augment, since the few images come up many
+times (not measured). focal-loss did little (0.69) and class-augment nothing (0.65).
 
 ## References
 Buda, Maki, Mazurowski 2018, A systematic study of the class imbalance problem in convolutional neural networks,

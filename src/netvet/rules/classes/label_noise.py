@@ -4,33 +4,38 @@
 One species is missed again and again, in training too, and what it is taken for changes from image to image.
 
 ## Evidence
-A class that is stuck, and the `label-audit` exam, whose features of the images owe nothing to the run.
-`label_error_share`: by confident learning, the share of the images with this label that look like another class as
-surely as that class's own do. Fires when it is at least `errors`, and `above` times the median of the other classes;
-when no more than `together` of these images belong to a single other class; and when the audit cannot tell the class
-from the rest even with the class that it is taken for most left out (`image_rest_auc` below `rest`). Painted species
-with 45 to 60 % of one class's labels swapped had 0.24 to 0.34 in that class (0.03 to 0.13 in the others), 0.20 to 0.27
-of it for one class, and an `image_rest_auc` of 0.67 to 0.74; look-alike pairs 0.32 to 0.63, but 0.99 to 1.00 of it for
-one class, and 0.97 to 0.99; sound classes at most 0.02. The audit sees about half of the errors: what it says is less
-than the truth.
+A class that is stuck, and the `label-audit` exam, whose features owe nothing to the run. `label_error_share` is, by
+confident learning, the share of the images with this label that look like another class as surely as that class's own
+images do. The rule fires when it is at least `errors` and at least `above` times the median of the other classes, when
+no more than `together` of these images belong to any one other class, and when the audit cannot tell the class from the
+rest even with the class that it is most confused with left out (`image_rest_auc` below `rest`). Where the median
+`image_auc` of the other classes is below 0.9, the audit's features are too weak to blame anything.
 
-Where the median `image_auc` of the other classes is below 0.9 its features say too little (handmade ones do, on small
-images: 0.77 to 0.99 on sound classes), and nothing is blamed.
+Proof: with 45 to 60 % of one class's labels swapped the share was 0.24 to 0.34 in that class and at most 0.13 in the
+others; in look-alike pairs 0.99 or more of the likely errors went to one class. The audit sees about half of the
+errors, so the truth is worse than it says.
+The runs behind these numbers: docs/evidence/label-noise.md.
+
+## Example
+    >>> from netvet.testing import assert_fires, assert_silent, stuck_trace
+    >>> wrong = {"label_error_share": 0.3, "image_rest_auc": 0.72}
+    >>> assert_fires("label-noise", stuck_trace(**wrong, label_error_together=0.25)).where
+    'species 3'
+    >>> assert_silent("label-noise", stuck_trace(**wrong, label_error_together=0.9))  # one class: look-alikes
 
 ## Why it happens
-Labels were guessed, taken over from the name of a folder or a search, or by a model; a track was labelled by its first
-frame.
+Labels were guessed, taken from the name of a folder or a search, or given by a model; or a whole track was labelled by
+its first frame.
 
 ## Not to be confused with
-look-alike-classes: there the errors go to one class, and no relabelling helps. Two classes whose labels are swapped
-with one another alone are told as look-alikes. Wrong labels spread evenly over all classes: they cost accuracy, and no
-class is stuck.
+look-alike-classes: there the errors go to one class, and relabelling does not help. Two classes whose labels are
+swapped only with each other are reported as look-alikes. Wrong labels spread evenly over all classes: they cost
+accuracy, and no class is stuck.
 
 ## Remedies
-clean-labels (the likely errors among the training labels are put right, of no class more than a half: with 30 % of all
-labels wrong the balanced accuracy of six painted species rose from 69.7 to 84.3 %), early-stopping (wrong labels are
-learnt last). A person sees more: `netvet inspect` lists the likely errors with what they should be, and `data.relabel`
-takes the list, with the labels of validation too.
+clean-labels (corrects the likely errors among the training labels, at most half of any class), early-stopping (wrong
+labels are learnt last). A person sees more: `netvet inspect` lists the likely errors with what they should be, and
+`data.relabel` takes that list, for validation labels too.
 
 ## References
 Northcutt, Jiang, Chuang 2021, Confident learning, https://doi.org/10.1613/jair.1.12125

@@ -1,36 +1,40 @@
-"""Two classes look the same, to the network and to anything else that was asked.
+"""Two classes look the same, to the network and to every other measure that was taken.
 
 ## Symptom
-One species is missed, and nearly always taken for the same other one; the rarer of the two is hardly ever named.
+One species is missed, and nearly always taken for the same other one; the rarer of the two is hardly ever predicted.
 
 ## Evidence
-A class that is stuck, of whose missed validation images at least `together` are taken for one other class, where
-neither the network's own features (`probe_pair_auc` of the `class-features` exam, by a balanced linear probe) nor
-features that have never seen the run (`image_pair_auc` of the `label-audit` exam) tell the two apart: both below
-`pair`. Without that other class the images are told from the rest well (`image_rest_auc` of at least `rest`). Painted
-species of the same look had pair AUCs of 0.52 and 0.40, at 5 % of the usual distance 0.59 and 0.51, and 0.97 or more
-against the rest, with every missed image, or all but a few, taken for the other; at 15 % 0.80 and 0.68, and no class
-was stuck any more. Sound pairs have 0.93 to 1.00.
+A class that is stuck. At least `together` of its missed validation images are taken for one other class, and neither
+the network's own features (`probe_pair_auc` of the `class-features` exam, by a balanced linear probe) nor features that
+have never seen the run (`image_pair_auc` of the `label-audit` exam) tell the two apart: both are below `pair`. From all
+classes but that one the images are told well (`image_rest_auc` of at least `rest`).
 
-Two classes that look the same and have as many images each are named by turns: recall falls to a half and AUC by
-little, and no class is called stuck. It takes a larger twin.
+Two classes that look the same and have equally many images are predicted by turns: recall falls to a half, AUC by
+little, and neither is called stuck. It takes a larger twin.
+
+Proof: rendered species with the same look had pair AUCs of 0.52 and 0.40; at 15 % of the usual distance they had 0.80
+and 0.68, and no class was stuck any more. Sound pairs have 0.93 to 1.00.
+The runs behind these numbers: docs/evidence/look-alike-classes.md.
+
+## Example
+    >>> from netvet.testing import assert_fires, assert_silent, stuck_trace
+    >>> assert_fires("look-alike-classes", stuck_trace(taken=0.9, probe_pair_auc=0.59, image_pair_auc=0.51)).where
+    'species 3'
+    >>> assert_silent("look-alike-classes", stuck_trace(taken=0.9, probe_pair_auc=0.59, image_pair_auc=0.95))
 
 ## Why it happens
-What tells the species apart is not in the picture: seen from another side, too small at this resolution, a matter of
-sex or age, or one species under two names.
+What tells the species apart is not in the picture: it is on the other side, too small at this resolution, a matter of
+sex or age, or there is one species under two names.
 
 ## Not to be confused with
-low-quality-images: images too dark or blurred to show what would tell the two apart. label-noise: errors that go to
-many classes. A network that does not see a difference which the images hold, or whose last layer ignores one that its
-features hold: where an AUC of `rest` or more says so, the rule tells which of the two it is, with the numbers.
+low-quality-images: images too dark or blurred to show the difference. label-noise: errors that go to many classes. A
+network that misses a difference which the images hold, or whose last layer ignores one that its features hold: where an
+AUC of `rest` or more shows it, the rule says which of the two it is.
 
 ## Remedies
-class-weights and oversample share the loss out between the two, and raise the rarer one's recall at the price of the
-other's; they do not tell them apart. feature-channels (edges, local contrast and colour opponents beside the pixels)
-and larger-images may, where the files hold what differs. Of painted species at 2 % of the usual distance (32 pixels,
-one seed) the rarer one was recognised in 8 % of its images, with the four in this order in 43, 36, 0 and 2 %; its AUC
-was 0.78, and 0.78, 0.75, 0.78 and 0.76: nothing told the two apart. Then it takes other pictures, closer or of the side
-that differs, or one class for both.
+class-weights and oversample raise the rarer one's recall at the price of the other's; they do not tell the two apart.
+feature-channels (edges, local contrast and colour opponents beside the pixels) and larger-images may, where the files
+hold the difference. Else it takes other pictures, closer or of the side that differs, or one class for both.
 
 ## References
 Wei et al. 2022, Fine-grained image analysis with deep learning: a survey, https://arxiv.org/abs/2111.06119

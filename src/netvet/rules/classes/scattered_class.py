@@ -5,50 +5,37 @@ One species is missed although its labels are right and it has about as many ima
 changes from image to image.
 
 ## Evidence
-A class that is stuck, and the `class-forms` exam: features of a pretrained network that have not seen the run, parted
-by k-means. It fires where the two nearest forms lie `distance` times as far apart as the class lies from the second
-nearest other class (`form_distance`), and `beyond` times as far as the parts of the median class do (`form_usual`;
-`beyond_clean` times, where less than the share `clean` of its labels is likely wrong), and where a single cloud can be
-parted as well in at most `chance` of all cases (`form_chance`). Frames of one group count once. The number of forms is
-the least that is there: two that lie near each other may pass for one. The second nearest, because beside a class that
-looks the same any two parts lie far apart.
+A class that is stuck, and the `class-forms` exam: features of a pretrained network that have not seen the run, split by
+k-means into forms. The rule fires where the two nearest forms lie at least `distance` times as far apart as the class
+lies from the second nearest other class (`form_distance`), and at least `beyond` times as far as those of the median
+class (`form_usual`; `beyond_clean` times, where less than `clean` of its labels are likely wrong); and where one cloud
+of points splits as well in at most `chance` of all cases (`form_chance`). Where forms are seen, wrong labels are blamed
+only from a share of `doubtful` on: with few images of each form the audit takes up to a fifth of them for wrong. A
+class with less than a fifth of the images of the largest is left to class-imbalance.
 
-Five and six painted species under one name had 1.7 to 2.3 times the median class, five photographed ones 1.8, all with
-a chance of 0.04 or less. Of other classes, a painted one that a lost detail made a twin of another had 1.5, a
-photographed one among labels of which a third were wrong 1.6, both with a chance of 0.00; a photographed species with
-half of its labels wrong 1.3, and sound ones at most 1.2. `beyond` lies between. At 32 pixels five to seven painted
-species had 1.4 to 1.5, of which at most 5 % of the labels seemed wrong; of other stuck classes with so few, of sound
-quality, none had more than 1.16, and `beyond_clean` lies between. Eight species under one name are missed, 12
-photographs of each (1.4) and painted ones (a chance of 0.89).
+Proof: five and six species under one name lay 1.7 to 2.3 times as far apart as the forms of the median class (a chance
+of 0.04 or less), other classes at most 1.6; at 32 pixels 1.4 to 1.5, where clean classes reached at most 1.16.
+The runs behind these numbers: docs/evidence/scattered-class.md.
 
-With few images of each form, the exam on labels takes up to a fifth of them for wrong. So where forms are seen, wrong
-labels are blamed only from a share of `doubtful` on. Images too poor to show what they are, an augmentation that moves
-the class, features that lack something and a class that looks the same are judged before, but not a biased last layer:
-forms of few images each bias it too. A class with less than a fifth of the images of the largest is left to
-class-imbalance: 12 photographs of one species, the others having 70, fell into forms 1.9 times as far apart as those of
-the median class.
+## Example
+    >>> from netvet.testing import assert_fires, assert_silent, stuck_trace
+    >>> forms = {"form_usual": 1.2, "form_chance": 0.0, "form_count": 3.0, "label_error_share": 0.2}
+    >>> assert_fires("scattered-class", stuck_trace(**forms, form_distance=2.4)).where
+    'species 3'
+    >>> assert_silent("scattered-class", stuck_trace(**forms, form_distance=1.9))  # below 1.65 times 1.2
 
 ## Why it happens
 Juveniles and adults, males and females, colour forms, or a name for what is left over ("other fish"). A network learns
-what images have in common; forms with little in common share the class's images among them.
-
-Forms alone hardly keep a class from being learnt: four painted looks under one name with 150 images were recognised in
-71 % of the validation images, one in 98 %, and AUC stayed at 0.99. It takes few images of each: with 62 images (37 to
-train on) one species was recognised in 68 %, four in 32 and 16 %, six in 21 %. Of five photographed species under one
-name with 64 images AUC was 0.70, one by one 0.90 to 1.00.
+what images have in common; forms with little in common have to share the class's images.
 
 ## Not to be confused with
-label-noise: wrong labels go to classes that are there; forms are like no other class. class-imbalance: the class as a
-whole has far fewer images than others. A class of varied backgrounds or poses: that varies within every class, and what
-varies within the others does not count here.
+label-noise: wrongly labelled images look like classes that are there; forms look like no other class. class-imbalance:
+the class as a whole is rare. Varied backgrounds or poses: what varies within the other classes too does not count.
 
 ## Remedies
-oversample gives the class, and so each form, more of the say, where the class is small: of six painted species under
-one name (45 training images, the largest class 220; three seeds) recall rose from 0.16 to 0.52 and AUC from 0.90 to
-0.93; of five photographed ones with as many images as every other class AUC stayed, 0.75 and 0.72. There transfer did
-it: 0.70 to 0.88 (+0.02 to +0.33, three seeds), recall 0.47 to 0.57. class-augment changed nothing in either (AUC 0.90
-and 0.88, 0.75 and 0.75), and is not prescribed. Else it takes what is outside the network: a label for each form (they
-can be counted as one class afterwards), or more images of the forms with the fewest.
+oversample gives each form more weight where the class is small (recall rose from 0.16 to 0.52); else transfer (AUC rose
+from 0.70 to 0.88). Beyond the network: a label for each form (they can be counted as one class afterwards), or more
+images of the forms with the fewest.
 
 ## References
 Liu et al. 2008, Statistical significance of clustering, https://doi.org/10.1198/016214508000000454

@@ -5,47 +5,38 @@ One species stays behind, although its labels are right and its pictures are as 
 not help.
 
 ## Evidence
-A class that is stuck, and two measures of what can be told apart: a balanced linear probe on the network's own frozen
-features (`probe_auc`, `probe_pair_auc` of the `class-features` exam) and the same on features that have never seen the
-run (`image_auc`, `image_pair_auc` of `label-audit`). The pair is the class and the one it is taken for, where at least
-`together` of its missed validation images go to that one. Which of three it is the finding says, with the numbers:
+A class that is stuck, and how well two kinds of features tell it apart by a balanced linear probe: the network's own
+(`probe_auc`, `probe_pair_auc` of `class-features`) and features that have never seen the run (`image_auc`,
+`image_pair_auc` of `label-audit`). The pair is the class and the one that takes at least `together` of its missed
+validation images. The finding says which of three it is:
+- The resolution: at `data.image_size` the pair is not told apart by the network (below `pair`) nor well by the images
+  (`detail_same` of `detail-size`, below `rest`), and at twice that size it is (`detail_double`: at least `rest` and
+  `gap` more, or at least `pair` and three times `gap` more).
+- The network: the images hold the difference (at least `rest`) and its features do not (below `poor`, and `gap` less).
+- The last layer: the features hold the class (at least `rest`), and the probe surely recognises at least `gain` more of
+  it than the network does.
 
-It is the resolution where at `data.image_size` the network's features do not tell the two apart (below `pair`) and
-those of the images do not well (`detail_same` of the `detail-size` exam: below `rest`), and at twice that size they do
-(`detail_double`: at least `rest`, and `gap` more; or at least `pair`, and three times `gap` more). It is the network
-where the images hold the difference (an AUC of `rest` or more) and the network's features do not (below `poor`, and
-`gap` less); its receptive field is named where it is smaller than half of the image. It is the last layer where the
-network's features do hold it (an AUC of `rest` or more), and the probe surely (by Newcombe's interval) recognises at
-least `gain` more of the class than the network itself.
+Unless it is the resolution, a class with less than `few` of the images of the largest is left to class-imbalance.
+Proof: species that differ in 8 to 13 bars on some 20 pixels had AUCs of 0.41 to 0.69 by their images at 32 pixels, and
+of 0.97 to 1.00 at 64. A biased last layer alone was met in no run: its limits were tried on synthetic traces.
+The runs behind these numbers: docs/evidence/weak-features.md.
 
-Measured on five painted species at 32 pixels (one run of each strength), of which the second differs from the largest
-in 8, 11 or 13 bars along a body of some 20 pixels alone: its AUC stayed at 0.80, 0.78 and 0.76 (the median class 0.98),
-the network's features told the pair apart with 0.63, 0.49 and 0.46, features of the images with 0.69, 0.46 and 0.41 at
-32 pixels and with 1.00, 1.00 and 0.97 at 64. Trained at 64 pixels on 11 bars (one run), that class reached an AUC of
-1.00. With 18 bars and 120 images of the largest class at 64 pixels, the features of the images gave 0.68 at that size
-and 1.00 at 128. A pair that looks alike at any size (4 % of the usual distance) had 0.51 at 64 pixels; of photographs
-of 23 species, the three that stay behind at 32 pixels after five epochs had 0.94 to 1.00, at 64 pixels 0.95 to 1.00.
-
-With 14 bars, the same 120 images and 64 pixels it was the network: 0.56 by its features, 0.93 by those of the images, a
-recall of 0.12 (of 24 validation images; too few for the class to be surely stuck). `poor` lies between that and the
-0.84 and 0.85 of two painted classes that were rare instead. A biased last layer was met in no run alone: its limits are
-those of look-alike-classes and harmful-augmentation, and were tried on made traces.
-
-A class with less than `few` of the images of the largest is left to class-imbalance, unless it is the resolution.
+## Example
+    >>> from netvet.testing import assert_fires, assert_silent, stuck_trace
+    >>> assert_fires("weak-features", stuck_trace(taken=0.9, probe_pair_auc=0.66, image_pair_auc=0.98)).where
+    'species 3'
+    >>> assert_silent("weak-features", stuck_trace(taken=0.9, probe_pair_auc=0.87, image_pair_auc=0.98))
 
 ## Why it happens
-What tells two species apart is a spot or a line of a pixel or two, and is averaged away when the picture is made
-smaller. A network that is small, shallow or trained on few pictures keeps what tells most classes apart, such as
-colour, and drops the rest. Where the loss is shared out unevenly, the last layer names the commoner of two classes.
+The difference is a spot or a line of a pixel or two, and is lost when the picture is shrunk. A network that is small,
+shallow or trained on little keeps what tells most classes apart, such as colour. Unequal classes bias the last layer.
 
 ## Not to be confused with
-look-alike-classes: there neither the network nor anything else tells the two apart, at twice the size either.
-under-capacity: then all classes are low together.
+look-alike-classes: nothing tells the two apart, not even at twice the size. under-capacity: all classes are low.
 
 ## Remedies
-Where the resolution lacks it: larger-images first. Where the network lacks it: transfer, larger-images,
-feature-channels, larger-model (that first, where the receptive field is small). Where the last layer is biased:
-class-weights, effective-number, oversample.
+Resolution: larger-images first. Network: transfer, larger-images, feature-channels, larger-model (that first, where the
+receptive field is smaller than half of the image). Last layer: class-weights, effective-number, oversample.
 
 ## References
 Alain, Bengio 2016, Understanding intermediate layers using linear classifier probes, https://arxiv.org/abs/1610.01644

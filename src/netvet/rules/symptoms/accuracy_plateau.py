@@ -5,18 +5,28 @@ The network is wrong on most images, those it trains on included, and further ep
 
 ## Evidence
 `train_accuracy` and `val_accuracy` of the model that the run yields, each as the share of the way from guessing
-(always the largest class) to always right. Fires when both lie below `limit` and rose by less than `still` (0..1)
-over the last third of the run. 0.4: healthy runs of 3 to 30 epochs reached 0.67 to 1.00 in validation, runs with too
-low a learning rate at most 0.28, runs with dead units or no gradient 0.00; one with 20 % wrong labels 0.39, but 0.62
-in training: silent.
+(always the largest class) to always being right. The rule fires when both lie below `limit` and both rose by less than
+`still` (0..1) over the last third of the run.
+
+Proof: healthy runs reached 0.67 or more in validation; runs with too low a learning rate at most 0.28, runs with dead
+units or no gradient 0.00. `limit` is 0.4.
+The runs behind these numbers: docs/evidence/accuracy-plateau.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> low = {"train_accuracy": [0.12, 0.13, 0.13], "val_accuracy": [0.12, 0.12, 0.13]}
+    >>> assert_fires("accuracy-plateau", altered(healthy_trace(), low)).evidence[0].name
+    'train_accuracy'
+    >>> rising = {"train_accuracy": [0.15, 0.3, 0.45], "val_accuracy": [0.15, 0.28, 0.42]}
+    >>> assert_silent("accuracy-plateau", altered(healthy_trace(), rising))
 
 ## Why it happens
 The network does not learn to tell the classes apart: training does not work (see loss-plateau), or it has found that
-naming the largest classes is enough for a low loss.
+predicting the largest classes is enough for a low loss.
 
 ## Not to be confused with
-Hard data at its honest ceiling: 60 % of ten classes is far above guessing. A generalisation-gap: there training
-accuracy is high.
+Hard data on which no network does better: 60 % of ten classes is far above guessing. A generalisation-gap: there
+training accuracy is high.
 
 ## Remedies
 See the cause that explains it: learning-rate-too-low, learning-rate-too-high, vanishing-gradient, dead-relu,

@@ -1,25 +1,31 @@
 """The training loss stays high and no longer falls, or crawls.
 
 ## Symptom
-Epoch after epoch the loss on the training images themselves hardly moves, and it is not far below what guessing
-costs.
+Epoch after epoch the loss on the training images themselves hardly moves, and it is not far below the loss of guessing.
 
 ## Evidence
-`train_loss` (nats, clean images) over the loss of guessing by the class shares. Fires when the share that is left
-lies above `limit`, unless the loss is still falling so fast that `patience` more runs like this one would bring it
-down to `target`: the fall over the second half of the work (the summed learning rate, because a schedule that ends
-near 0 flattens every curve) is drawn on in a straight line. 0.5: 21 healthy runs ended between 0.005 and 0.21 of
-guessing, two that were cut short after 3 epochs at 0.36 and 0.43, runs with a thirtieth of the learning rate or less
-at 0.87 to 1.01, runs without a gradient or with dead units at 1.00; one with 20 % wrong labels at 0.56, but falling,
-and so silent.
+`train_loss` (nats, images without augmentation) over the loss of guessing by the class shares. The rule fires when that
+ratio ends above `limit`, unless the loss is still falling so fast that `patience` more runs like this one would bring
+it down to `target`: the fall over the second half of the work is extended in a straight line. Work is the summed
+learning rate, because a schedule that ends near 0 flattens every curve.
+
+Proof: 21 healthy runs ended at 0.005 to 0.21 of guessing, two that were cut short at 0.36 and 0.43; runs that did not
+learn at 0.87 or more. `limit` is 0.5.
+The runs behind these numbers: docs/evidence/loss-plateau.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> assert_fires("loss-plateau", altered(healthy_trace(), {"train_loss": [2.08, 1.5, 1.45, 1.45]})).evidence[0].name
+    'train_loss'
+    >>> assert_silent("loss-plateau", altered(healthy_trace(), {"train_loss": [2.0, 1.2, 0.8, 0.8]}))
 
 ## Why it happens
-The optimiser does not get the network to fit even what it sees: steps too small or too large, a gradient that dies on
-the way, units that no longer fire.
+The optimiser cannot fit the network even to what it sees: steps too small or too large, a gradient that dies on the
+way, units that no longer fire.
 
 ## Not to be confused with
-A run that was cut short while it still fell fast. Data whose classes cannot be told apart better: there the loss ends
-well below guessing. A generalisation-gap, where the training loss is low and the validation loss high.
+A run that was cut short while it still fell fast. Data whose classes cannot be told apart any better: there the loss
+ends well below guessing. A generalisation-gap, where the training loss is low and the validation loss high.
 
 ## Remedies
 See the cause that explains it: learning-rate-too-low, learning-rate-too-high, vanishing-gradient, dead-relu.
