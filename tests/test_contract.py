@@ -21,7 +21,7 @@ from netvet.remedy import remedies
 from netvet.rule import Rule, rules
 
 HOUSE = Path(netvet.__file__).parent
-HEADINGS = ["Symptom", "Evidence", "Why it happens", "Not to be confused with", "Remedies", "References"]
+HEADINGS = ["Symptom", "Evidence", "Example", "Why it happens", "Not to be confused with", "Remedies", "References"]
 SYMPTOMS = {"generalisation-gap", "loss-plateau", "accuracy-plateau", "stuck-class", "divergence"}
 
 # What the loop and `watch` record beside the probes.
@@ -62,6 +62,8 @@ DIRECTIONS = {
     "faults": {"recipe", "fault"},
     "testing": CORE | {"fault"},
 }
+EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
+LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
 LEAVES = ("rules", "probes", "exams", "remedies", "faults", "galleries")
 TORCH_FREE = ["netvet", "netvet.rule", "netvet.remedy", "netvet.trial", "netvet.report", "netvet.testing", "netvet.cli"]
 
@@ -130,9 +132,32 @@ def test_a_page_is_whole(rule: Rule) -> None:
 @each_rule
 def test_a_threshold_is_explained(rule: Rule) -> None:
     """Every keyword of `check` is named in the Evidence section."""
-    evidence = rule.page.split("## Evidence")[1].split("## Why")[0]
     keywords = rule.check.__kwdefaults__ or {}
-    assert [name for name in keywords if f"`{name}`" not in evidence] == []
+    assert [name for name in keywords if f"`{name}`" not in _section(rule, "Evidence")] == []
+
+
+@each_rule
+def test_a_page_is_short_and_the_runs_behind_it_are_in_docs(rule: Rule) -> None:
+    *said, pointer = _section(rule, "Evidence").strip().splitlines()
+    assert len(rule.page.splitlines()) <= LONGEST_PAGE
+    assert len(" ".join(said).split()) <= LONGEST_EVIDENCE
+    assert pointer == f"The runs behind these numbers: docs/evidence/{rule.name}.md."
+    assert (EVIDENCE / f"{rule.name}.md").is_file()
+
+
+@each_rule
+def test_a_page_has_an_example_of_a_sick_trace_and_of_a_near_miss(rule: Rule) -> None:
+    """It is indented, so that Markdown shows it as it is; that it is true is for the doctests."""
+    lines = _section(rule, "Example").strip("\n").splitlines()
+    assert all(line.startswith("    ") for line in lines)
+    code = [line.removeprefix("    >>> ") for line in lines if line.startswith("    >>> ")]
+    assert any(line.startswith(f'assert_fires("{rule.name}", ') for line in code)
+    assert any(line.startswith(f'assert_silent("{rule.name}", ') for line in code)
+
+
+def _section(rule: Rule, heading: str) -> str:
+    """What the rule's page has between a heading and the next one."""
+    return rule.page.split(f"## {heading}\n")[1].split("\n## ")[0]
 
 
 @each_rule
