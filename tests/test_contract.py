@@ -33,6 +33,8 @@ RECORDED = {
     *("train_confusion", "val_confusion"),
 }
 
+EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
+LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
 LEAVES = ("rules", "watching.probes", "exams", "remedies", "faults", "galleries")
 TORCH_FREE = [
     "netvet",
@@ -109,9 +111,32 @@ def test_a_page_is_whole(rule: Rule) -> None:
 @each_rule
 def test_a_threshold_is_explained(rule: Rule) -> None:
     """Every keyword of `check` is named in the Evidence section."""
-    evidence = rule.page.split("## Evidence")[1].split("## Why")[0]
     keywords = rule.check.__kwdefaults__ or {}
-    assert [name for name in keywords if f"`{name}`" not in evidence] == []
+    assert [name for name in keywords if f"`{name}`" not in _section(rule, "Evidence")] == []
+
+
+@each_rule
+def test_a_page_is_short_and_the_runs_behind_it_are_in_docs(rule: Rule) -> None:
+    *said, pointer = _section(rule, "Evidence").strip().splitlines()
+    assert len(rule.page.splitlines()) <= LONGEST_PAGE
+    assert len(" ".join(said).split()) <= LONGEST_EVIDENCE
+    assert pointer == f"The runs behind these numbers: docs/evidence/{rule.name}.md."
+    assert (EVIDENCE / f"{rule.name}.md").is_file()
+
+
+@each_rule
+def test_a_page_has_an_example_of_a_sick_trace_and_of_a_near_miss(rule: Rule) -> None:
+    """It is indented, so that Markdown shows it as it is; that it is true is for the doctests."""
+    lines = _section(rule, "Example").strip("\n").splitlines()
+    assert all(line.startswith("    ") for line in lines)
+    code = [line.removeprefix("    >>> ") for line in lines if line.startswith("    >>> ")]
+    assert any(line.startswith(f'assert_fires("{rule.name}", ') for line in code)
+    assert any(line.startswith(f'assert_silent("{rule.name}", ') for line in code)
+
+
+def _section(rule: Rule, heading: str) -> str:
+    """What the rule's page has between a heading and the next one."""
+    return rule.page.split(f"## {heading}\n")[1].split("\n## ")[0]
 
 
 @each_rule
@@ -143,8 +168,8 @@ def test_leaves_do_not_import_leaves(source: Path) -> None:
 def test_torch_is_not_imported_early() -> None:
     program = (
         f"import sys\nfor name in {TORCH_FREE}: __import__(name)\n"
-        "import netvet.rules\nnetvet.rule.rules()\n"
-        "import netvet.remedies\nnetvet.remedy.remedies()\n"
+        "import netvet.rules\nnetvet.rules.rules()\n"
+        "import netvet.remedies\nnetvet.remedies.remedies()\n"
         "assert 'torch' not in sys.modules, [m for m in sys.modules if 'netvet' in m]"
     )
     environment = {**os.environ, "PYTHONPATH": str(HOUSE.parent)}

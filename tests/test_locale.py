@@ -127,6 +127,18 @@ def test_a_page_says_what_the_english_one_says(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", pages)
+def test_an_example_is_the_same_in_both_languages(name: str) -> None:
+    english = inspect.cleandoc(sys.modules[tool.leaves()[name]].__doc__ or "")
+    translated = (tool.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert _indented(translated) == _indented(english)
+
+
+def _indented(page: str) -> list[str]:
+    """The lines of code, less what is said beside them."""
+    return [line.partition("  #")[0] for line in page.splitlines() if line.startswith("    ")]
+
+
 def test_drift_is_noticed() -> None:
     english = "Title.\n\n## Evidence\n`limit` is 0.5, see dead-relu.\n\n## References\nA 2015, https://a.org/1\n"
     same = "Judul.\n\n## Bukti\nBatas `limit` 0.5, lihat dead-relu.\n\n## Rujukan\nA 2015, https://a.org/1\n"

@@ -41,7 +41,7 @@ def explain(name: str, json: bool) -> int:
     """Print one page."""
     import difflib
 
-    from rich.markdown import Markdown
+    from netvet.report.pages import print_page
 
     kinds = _catalogue()
     pages = [(kind, leaves[name]) for kind, leaves in kinds.items() if name in leaves]
@@ -54,7 +54,7 @@ def explain(name: str, json: bool) -> int:
         showing.json_out([{"kind": kind, "name": name, "title": leaf.title, "page": leaf.page} for kind, leaf in pages])
     else:
         for _kind, leaf in pages:
-            showing.out().print(Markdown(f"# {name}\n\n{leaf.page}"))
+            print_page(showing.out(), name, leaf.page)
     return 0
 
 

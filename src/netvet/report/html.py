@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from netvet.report.charts import Chart, classes, curves, evidence, layers, trial
 from netvet.report.files import put
 from netvet.report.generated import paintings
 from netvet.report.model import Report
+from netvet.report.pages import page_html
 from netvet.rules import Finding, headline, reason, rules
 from netvet.trace import Trace
 
@@ -223,14 +223,9 @@ def _finding(finding: Finding, trace: Trace) -> Fact:
 
 
 def _rule_page(name: str) -> str:
-    """The rule's page as HTML; raw HTML in it stays text. Empty for a rule that this version does not have."""
-    from markdown_it import MarkdownIt
-
+    """The rule's page as HTML. Empty for a rule that this version does not have."""
     known = rules().get(name)
-    if known is None:
-        return ""
-    text = re.sub(r"(https?://\S+)\n", r"\1  \n", known.page.replace("\n## ", "\n### "))  # a reference a line
-    return str(MarkdownIt("commonmark", {"html": False}).render(text))
+    return page_html(known.page) if known is not None else ""
 
 
 def _prescription(report: Report) -> list[Fact]:

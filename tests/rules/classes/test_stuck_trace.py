@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netvet.rule import diagnose
+from netvet.rules import diagnose
 from netvet.testing import assert_fires, stuck_trace
 from netvet.trace import Trace
 

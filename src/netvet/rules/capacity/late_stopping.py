@@ -1,25 +1,31 @@
 """Training went on after the network was at its best.
 
 ## Symptom
-Validation accuracy peaks early and then sinks while training accuracy still rises.
+Validation accuracy peaks early and then falls while training accuracy still rises.
 
 ## Evidence
-`val_accuracy` and `val_loss`, moving means over an eighth of the run (3 epochs at least). Fires when accuracy was at
-its best in the first `early` of the run and ends more than `fall` (0..1) lower, a fall that is more than twice the
-standard error of an accuracy on that many images and three times what the zigzag from epoch to epoch leaves in such
-means. Or, with less confidence, when accuracy was within its standard error of the end in the first half of `early`
-already, and validation loss has risen by more than `rise` times since its lowest: then the rest of the run only made
-the network surer of itself. With 40 % wrong labels and a constant rate for 40 epochs, accuracy peaked at 50 % in
-epoch 4, ended at 41 %, and the loss rose 2.4 times; 8 healthy runs of 24 and 30 epochs stay silent, and so does one
-whose accuracy zigzags by 10 points around its level.
+Reads moving means of `val_accuracy` and `val_loss` over an eighth of the run. Fires when accuracy peaked in the first
+`early` of the run and ends more than `fall` (0..1) lower, by more than twice its standard error and three times what
+the zigzag between epochs leaves in such means. Fires too, at lower confidence, when accuracy settled within the first
+half of `early` and validation loss now exceeds `rise` times its lowest: the network only became more confident. With 40
+% wrong labels and 40 epochs, accuracy peaked at 50 % in epoch 4 and ended at 41 %; on 8 healthy runs, and one that
+zigzags by 10 points, the rule is silent.
+The runs behind these numbers: docs/evidence/late-stopping.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> peak, zigzag = [0.2, 0.7, 0.82, 0.75, 0.7, 0.66], [0.3, 0.7, 0.86, 0.83, 0.87, 0.84, 0.86, 0.85]
+    >>> assert_fires("late-stopping", altered(healthy_trace(), {"val_accuracy": peak})).evidence[0].name
+    'val_accuracy'
+    >>> assert_silent("late-stopping", altered(healthy_trace(), {"val_accuracy": zigzag}))
 
 ## Why it happens
-Once the training images are fitted, the remaining gradient comes from making the network surer of them, right or
-wrong. With early stopping the run would yield its best epoch instead of its last.
+Once the training images are fitted, what remains of the gradient makes the network more confident about them, right or
+wrong. With early stopping, the run would yield its best epoch instead of its last.
 
 ## Not to be confused with
-The zigzag of validation accuracy from one epoch to the next. A validation loss that rises while accuracy rises too:
-the network grows too sure of itself, but it does not get worse at telling species apart.
+The zigzag of validation accuracy from one epoch to the next. A validation loss that rises while accuracy rises too: the
+network becomes overconfident, but no worse at telling species apart.
 
 ## Remedies
 early-stopping, and whatever postpones the peak: augment, weight-decay.

@@ -1,24 +1,33 @@
 """The network has far more weights than its images can pin down.
 
 ## Symptom
-Training accuracy reaches 100 % within a few epochs; validation accuracy stays behind, with augmentation too.
+Training accuracy reaches 100 % within a few epochs; validation accuracy stays behind, even with augmentation.
 
 ## Evidence
-`parameters` (trainable) over `train_images`. Fires above `limit` weights an image when training accuracy exceeds
-validation accuracy by more than `least`. Size alone is no illness, so the confidence is low and a trial has to show
-it: painted fish learnt by nets of 2,000 and of 29,000 weights an image were recognised equally well (88 and 89 %).
-3,000: healthy runs have 85 to 2,900. A network that starts from pretrained weights is left alone: what it can do was
-learnt on other images.
+Divides `parameters` (trainable) by `train_images`. Fires above `limit` weights per image when training accuracy exceeds
+validation accuracy by more than `least`. Why 3,000: healthy runs have 85 to 2,900. Size alone is no illness, so the
+confidence is low and a trial has to prove it: nets of 2,000 and of 29,000 weights per image recognised painted fish
+equally well (88 and 89 %). A network that starts from pretrained weights is left alone: what it can do was learnt on
+other images.
+The runs behind these numbers: docs/evidence/over-capacity.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> run = healthy_trace(classes=8, images=120, val_accuracy=0.7)
+    >>> assert_fires("over-capacity", altered(run, {"parameters": 8e6})).limit
+    2880000.0
+    >>> assert_silent("over-capacity", altered(run, {"parameters": 2e6}))
 
 ## Why it happens
-With so many weights an image, the network can store the training set instead of finding what tells the species apart.
+With so many weights per image, the network can store the training set instead of finding what distinguishes the
+species.
 
 ## Not to be confused with
 Weak regularisation: a large network with strong augmentation often does well, and that is the cheaper cure to try.
-Late stopping: there the same network was better some epochs earlier.
+Late stopping: the same network was better some epochs earlier.
 
 ## Remedies
-smaller-model (the direct cure), then what makes a large network behave: dropout, weight-decay, augment.
+smaller-model (the direct cure), then what tames a large network: dropout, weight-decay, augment.
 
 ## References
 Zhang et al. 2017, Understanding deep learning requires rethinking generalization, https://arxiv.org/abs/1611.03530

@@ -1,29 +1,34 @@
 """The network is too small for what it is to learn.
 
 ## Symptom
-Training and validation stall together, far from right, whatever the learning rate; a wider or deeper network does
-better at once.
+Training and validation accuracy stall together, far from right, whatever the learning rate; a wider or deeper network
+does better at once.
 
 ## Evidence
-With the `overfit-batch` exam: the reference (Adam at its best rate, without dropout and weight decay) gets less than
-`able` of 32 images right, or less than `able` of a tenth of the training images. Where it gets them, capacity is
-ruled out: then the optimiser (its own `overfit_batch_accuracy` is low), a regularisation that is too strong, or the
-data are at fault. Without the exam, at low confidence: `parameters` (trainable) number less than `few` for each
-class. Nothing is said where units are dead or saturated or no gradient arrives, nor where all weights began alike:
-there too nothing can be learnt, but not for lack of room. 0.9: on painted fish nets of 16 channels got 100 % of a
-batch right, without momentum and without norms too; one of three channels and 206 weights 72 %. 60: that net had 26
-weights a class, healthy nets have 30,000 and more; a dropout of 0.9 gives the same plateau with 30,800.
+With the `overfit-batch` exam: fires when the reference (Adam at its best rate, no dropout, no weight decay) gets less
+than `able` of 32 images right, or of a tenth of the training images. If it gets them, capacity is ruled out: the
+optimiser (its own `overfit_batch_accuracy` is low), the regularisation or the data is at fault. Without the exam, at
+low confidence: fewer `parameters` than `few` per class. Silent where units are dead, no gradient arrives, or all
+weights started alike. Why 0.9: nets of 16 channels got 100 % of a batch right, one of 206 weights 72 %. Why 60: that
+net had 26 weights per class, healthy nets 30,000 and more.
+The runs behind these numbers: docs/evidence/under-capacity.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> assert_fires("under-capacity", altered(healthy_trace(classes=8), {"parameters": 400.0})).limit
+    480.0
+    >>> assert_silent("under-capacity", altered(healthy_trace(classes=8), {"parameters": 600.0}))
 
 ## Why it happens
 A layer of one or two channels passes on one or two pictures of the image, whatever comes after it: what the first
-layers merge no later one can tell apart.
+layers merge, no later one can tell apart.
 
 ## Not to be confused with
-A regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the network has the room and may not use
-it; the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
+Regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the network has the capacity but cannot use it;
+the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
 
 ## Remedies
-larger-model (more room, to be proven by a trial).
+larger-model (more capacity, to be proven by a trial).
 
 ## References
 Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 5.2, https://www.deeplearningbook.org/contents/ml.html

@@ -4,23 +4,29 @@
 Validation accuracy is excellent and nearly equal to training accuracy; on new fish the network is far worse.
 
 ## Evidence
-`leaked_share` (0..1), by split: images that share a known group (a trajectory, an animal) with a training image,
-`leaked_by_group`, or are near-duplicates of one, `leaked_by_look`. Fires when more than `group` of a split is leaked
-by group, or surely (Wilson's interval) more than `look` by look. Some fish do look alike without being the same: of
-4,179 photographs of 1,348 tracked fish, split by track, 2.5 % of the validation images have a near-duplicate in
-training, split at random 17 % (and 82 % a frame of the same track); of painted fish, at most 3 % where all are
-different, and 10 to 18 % where 30 % were copied and encoded anew; of 28-pixel pictures of clothes (Fashion-MNIST),
-where one pair of trousers looks like another, 5 %, of shirts alone 9 %.
+`leaked_share` (0..1) of a split counts images that share a known group (a trajectory, an animal) with a training image,
+`leaked_by_group`, or are near-duplicates of one, `leaked_by_look`. Fires when more than `group` of a split is leaked by
+group, or more than `look` by look (the lower end of Wilson's interval). Some fish look alike without being the same: of
+4,179 photographs split by track, 2.5 % of the validation images have a near-duplicate in training, split at random 17
+%; of painted fish at most 3 % where all are different, and 10 to 18 % where 30 % were copied and re-encoded.
+The runs behind these numbers: docs/evidence/split-leakage.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> torn, alike = {"leaked_by_group@val": 0.9}, {"leaked_by_look@val": 0.025}
+    >>> assert_fires("split-leakage", altered(healthy_trace(), {"leaked_share@val": 0.9, **torn})).where
+    'val'
+    >>> assert_silent("split-leakage", altered(healthy_trace(), {"leaked_share@val": 0.025, **alike}))
 
 ## Why it happens
-Frames of one video, photographs of one animal or copies of one file were split at random, one into training and its
-neighbour into validation.
+Frames of one video, photographs of one animal or copies of one file were split at random, so that one went into
+training and its neighbour into validation.
 
 ## Not to be confused with
-An easy data set: there the twins are missing. It needs no symptom: leakage hides the symptoms.
+An easy data set: it has no such twins. The rule needs no symptom: leakage hides the symptoms.
 
 ## Remedies
-group-split (keep every group in one split). The accuracy will fall, to what it always was.
+group-split (keeps every group in one split). The accuracy will fall, to what it always was.
 
 ## References
 Kapoor, Narayanan 2023, Leakage and the reproducibility crisis in machine-learning-based science,

@@ -1,31 +1,30 @@
 """The learning rate is too high: the steps overshoot.
 
 ## Symptom
-The loss jumps up and down, blows up, or settles at what guessing costs; units die.
+The loss jumps up and down, blows up, or settles at that of guessing; units die.
 
 ## Evidence
-With the `lr-range` exam: the run's highest learning rate lies above twice the rate at which the loss is lowest, or
-above three times the best, and it is proven: 40 steps at the best rate end at a loss lower by 5 % of guessing or more
-than 40 steps at the run's own, and no higher than where the whole run ended. A run that came further than those 40
-steps, or as far at its own rate, is not ailed by the rate (a dropout of 0.9 looks so in the ramps). A `sharpness`
-above its limit adds a little. The 5 % (`PROVEN` of guessing): at thirty times the usual rate without norm, and with
-Adam at fifty times, the stretch exploded, and at the best rate it reached 0.85 to 0.92 of guessing. Where the first
-loss, before any step, is twice that of guessing, the first weights come first, and the confidence is 0.6 at most.
-With or without it, and where it is flat: a batch loss more than `wild` times that of guessing, or one that is not
-finite, after the first step, or after the first hundredth of the run where it began high; healthy runs stay below 1.8
-times. Without it, at lower confidence: an `update_ratio` (one update over the weight, RMS; the largest of the run)
-above `fast` in the median layer, or above a third of that where most units of a layer died in training; unless the
-very first loss was twice that of guessing, for then the weights were too large from the start. 0.1: healthy runs have
-0.001 to 0.016, ten and thirty times the usual rate with batch norm 0.05 and 0.06 (98 % and 95 % right), runs that
-were wrecked 0.06 (with dead units) to 0.9. Below `slow` see learning-rate-too-low.
+With the `lr-range` exam: fires when the run's highest rate exceeds twice the rate at which the loss is lowest, or three
+times the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing
+(`PROVEN`), and no higher than the whole run. Fires too on a batch loss above `wild` times that of guessing; healthy
+runs stay below 1.8 times. Without the exam, at lower confidence, on an `update_ratio` above `fast` in the median layer
+(a third where units died). Why 0.1: healthy runs have 0.001 to 0.016, wrecked ones 0.06 to 0.9. Below `slow`, see
+learning-rate-too-low.
+The runs behind these numbers: docs/evidence/learning-rate-too-high.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> assert_fires("learning-rate-too-high", altered(healthy_trace(), {"update_ratio@*": 0.4})).limit
+    0.1
+    >>> assert_silent("learning-rate-too-high", altered(healthy_trace(), {"update_ratio@*": 0.05}))
 
 ## Why it happens
-A step is safe only up to about 2 over the sharpest curvature of the loss; beyond it every step makes things worse.
-Without normalisation, with little warm-up and with deeper networks that bound is lower.
+A step is safe only up to about 2 over the sharpest curvature of the loss; beyond that, every step makes things worse.
+Without normalisation, with little warm-up and in deeper networks that bound is lower.
 
 ## Not to be confused with
-A rate that is too low: the loss plateaus too, but smoothly. A single bad batch. Noise from a small batch that
-averages out.
+A rate that is too low: the loss plateaus too, but smoothly. A single bad batch. Noise from small batches that averages
+out.
 
 ## Remedies
 lower-learning-rate (to the exam's best), one-cycle (starts and ends low), early-batch-norm (makes larger steps safe).

@@ -4,22 +4,27 @@
 The loss falls smoothly, without noise, and is still high when the run ends.
 
 ## Evidence
-With the `lr-range` exam: the run's highest learning rate lies below half of the lowest one that lowers the loss, or
-below a third of the best, and it is proven: 40 steps at the best rate end at a loss lower by 5 % of guessing or more
-than 40 steps at the run's own, and no higher than where the whole run ended. A `sharpness` below a tenth of its limit
-adds a little. The 5 %: at a hundredth of the usual rate a stretch ended at 1.00 of guessing, at the best rate at
-0.74, and the whole run at 0.99. Without it, at lower confidence: `update_ratio` (one update over the weight, RMS;
-90th percentile over the run) of the median layer lies below `slow`, though the gradient reaches every layer and moves
-the weights more than weight decay does. 3e-4: healthy runs have 1.1e-3 (fine-tuning) to 1.1e-2, runs with a thirtieth
-of the rate or less 1.3e-4 to 1.5e-6. Nothing is said of a run whose loss blew up (`wild`) or whose steps are long
-(`fast`): see learning-rate-too-high.
+With the `lr-range` exam: fires when the run's highest rate is below half of the lowest that lowers the loss, or a third
+of the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing, and no
+higher than the whole run. Why 5 %: at a hundredth of the usual rate they ended at 1.00 of guessing, at the best at
+0.74. Without the exam, at lower confidence: `update_ratio` of the median layer stays below `slow` although gradients
+arrive. Why 3e-4: healthy runs have 1.1e-3 to 1.1e-2, slow ones 1.3e-4 to 1.5e-6. Silent where the loss blew up (`wild`)
+or steps are long (`fast`).
+The runs behind these numbers: docs/evidence/learning-rate-too-low.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> run = healthy_trace(recipe=None)
+    >>> assert_fires("learning-rate-too-low", altered(run, {"update_ratio@*": 2e-5})).limit
+    0.0003
+    >>> assert_silent("learning-rate-too-low", altered(run, {"update_ratio@*": 1e-3}))
 
 ## Why it happens
-A rate taken over from another optimiser (Adam's 1e-3 is slow for SGD), another batch size, or chosen out of caution.
+A rate taken from another optimiser (Adam's 1e-3 is slow for SGD) or another batch size, or chosen out of caution.
 
 ## Not to be confused with
 A rate that is too high: the loss plateaus too, but it is noisy, and the exam tells the two apart. A vanishing
-gradient: there only the early layers stand still. A run that was merely too short.
+gradient: only the early layers stand still. A run that was merely too short.
 
 ## Remedies
 raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down).

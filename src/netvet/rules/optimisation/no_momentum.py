@@ -4,26 +4,30 @@
 The loss stalls or crawls; a higher learning rate makes it jump instead of fall, a lower one makes it slower still.
 
 ## Evidence
-The recipe: SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a
-stretch with a momentum of 0.9 ends at a loss lower by `gain` of that of guessing or more, though the rate without
-momentum was raised as far as that helped. Where raising the rate alone does as well, this is ruled out: then the
-learning rate is too low. `grad_cosine` and `sharpness` over its limit are shown where they were measured: near -1, or
-near the limit, the steps cannot get longer. Without the exam, at low confidence: the training loss ends above `high`
-of guessing, gradients arrive, steps are not too short (learning-rate-too-low says so) and the loss did not blow up.
-`weak`, 0.5: two steps are averaged at most. `gain`, 0.05, and `high`, 0.5: plain nets of 5 and 7 convolutions without
-norms on painted fish (8 species, 32 pixels, 14 epochs of 11 steps) ended at 0.77, 0.79 and 0.84 of guessing without
-momentum and at 0.50 and 0.62 with 0.9; the exam's gain was 0.07 and 0.08 of guessing at the best rates of both, and
-no higher rate without momentum came near. With batch norm it was 0.12, though there a rate nine times higher made up
-for most. `grad_cosine` was 0.57 to 0.99.
+Fires on SGD with a momentum below `weak`. With the `momentum-gain` exam: at the best learning rate of each, a short
+stretch with a momentum of 0.9 ends lower by at least `gain` times the loss of guessing; if a higher rate alone does as
+well, the cause is ruled out. Without the exam, at low confidence: the training loss ends above `high` times that of
+guessing, although gradients arrive and the steps are neither too short nor too long. Why 0.05: the exam's gain was 0.07
+and 0.08 in plain nets on painted fish, which ended at 0.77 to 0.84 of guessing without momentum and at 0.50 and 0.62
+with 0.9.
+The runs behind these numbers: docs/evidence/no-momentum.md.
+
+## Example
+    >>> from netvet.recipe import Recipe
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> plain = healthy_trace(recipe=Recipe().change({"optimizer.momentum": 0.0}))
+    >>> assert_fires("no-momentum", altered(plain, {"train_loss": 1.9})).confidence
+    0.55
+    >>> assert_silent("no-momentum", altered(plain, {"train_loss": 0.9}))
 
 ## Why it happens
-Where the loss is curved much more in one direction than in others, the steepest bounds the step, and along the flat
-ones the descent creeps. Momentum cancels the steps that alternate and adds up those that agree: the safe rate grows
-by 1 + momentum, the pace along the ravine by 1 / (1 - momentum).
+Where the loss curves much more in one direction than in others, the steepest direction bounds the step, and along the
+flat ones the descent creeps. Momentum cancels steps that alternate and adds up those that agree: the safe rate grows by
+1 + momentum, the pace along the ravine by 1 / (1 - momentum).
 
 ## Not to be confused with
-A learning rate that is too low: there a higher one does as well. Adam, which scales every direction for itself and
-has momentum of its own. A ravine that comes from pixels that are not normalised.
+A learning rate that is too low: there, a higher one does as well. Adam, which scales every direction separately and has
+momentum of its own. A ravine that comes from pixels that are not normalised.
 
 ## Remedies
 momentum (0.9: the average of about ten steps).

@@ -1,33 +1,35 @@
 """The first weights are too small, too large, or all the same, so that no signal gets through.
 
 ## Symptom
-The loss stays at what guessing costs from the first step on, whatever the learning rate; or it starts ten or a hundred
-times higher and the units die at once.
+From the first step on, the loss stays at that of guessing, whatever the learning rate; or it starts ten or a hundred
+times higher and units die at once.
 
 ## Evidence
-Units that are the same: `unit_spread` of a layer below 0.01 at first and below 0.1 at the end (drawn weights have 0.75
-to 1.00). Weights of the wrong size: over the depth of the net, at the first step, activations shrink or grow by more
-than a factor of 300 (`activation_std`, slope by Theil and Sen; or the gradient shrinks so), or the first loss is more
-than 3 times that of guessing; and `weight_gain` is off the usual one (1.414, and 1 before bounded activations) by a
-third, and accounts for at least half of it. Where norms follow, activations do not shrink, and the size of the weights
-is nobody's illness. With the `initial-signal` exam: the signal does not get through, and with He's weights it does;
-where it does without, the rule says so. 300: trained at 32 px for 14 epochs, nets that lose 5 (Glorot's weights, 5
-layers) learn; nets that lose 750 (a tenth of He's, 3 layers), 2,400 (Glorot's, 16 layers), 2e4 (PyTorch's own, 10
-layers) or 1e7 (PyTorch's own, 16 layers) stay at guessing, with SGD and with Adam; PyTorch's own in 5 layers loses 110
-and learns very slowly: silent. Three times He's weights in 5 layers start at 136 times the loss of guessing; SGD does
-not survive that, Adam does (50 % right): a note. On 100 other runs, healthy or ill of something else: silent.
+Fires on units that are the same (`unit_spread` of a layer below 0.01 at first and 0.1 at the end), and on weights of
+the wrong size: `weight_gain` is a third off the usual (1.414; 1 before bounded activations), and over the depth of the
+net the signal changes by a factor above 300, or the first loss exceeds 3 times that of guessing. The `initial-signal`
+exam, if taken, decides: with He's weights the signal must get through. Why 300: nets that lose a factor of 5 learn,
+those that lose 750 or more stay at guessing, one that loses 110 learns very slowly. Silent on 100 other runs.
+The runs behind these numbers: docs/evidence/bad-initialisation.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> net = altered(healthy_trace(), {"weight_gain@head": 1.4, "activation_std@head": 1.0})
+    >>> assert_fires("bad-initialisation", altered(net, {"unit_spread@features.1.conv": 0.0})).where
+    'features.1.conv'
+    >>> assert_silent("bad-initialisation", altered(net, {"unit_spread@features.1.conv": [0.0, 0.6]}))
 
 ## Why it happens
-Every layer multiplies the signal by its gain. Rules are made for one activation: Glorot's for a straight line,
-PyTorch's own (0.577) for none; behind ReLU, which halves the power, only 1.414 keeps it. Units that start the same get
-the same gradient and stay the same: a layer of them is one unit wide.
+Every layer multiplies the signal by its gain. A scheme for drawing weights suits one activation: Glorot's a linear one,
+PyTorch's default (0.577) none; after a ReLU, which halves the power of the signal, only 1.414 preserves it. Units that
+start out identical get identical gradients and stay identical: such a layer is one unit wide.
 
 ## Not to be confused with
-A vanishing-gradient of the activation's making (sigmoid): there He's weights do not help. An input that is too large
-(unnormalised-input). Negative first biases (dead-relu). Bounded activations at their bounds (saturated-activation).
+A vanishing-gradient caused by the activation (sigmoid): He's weights do not help there. An input that is too large
+(unnormalised-input). Negative initial biases (dead-relu). Bounded activations at their bounds (saturated-activation).
 
 ## Remedies
-he-init (the gain that keeps the signal), early-batch-norm, layer-norm and group-norm (make the size of the weights
+he-init (the gain that preserves the signal), early-batch-norm, layer-norm and group-norm (make the size of the weights
 harmless), residual (shortcuts carry the signal past the weights).
 
 ## References

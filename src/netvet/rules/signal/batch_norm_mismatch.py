@@ -1,36 +1,38 @@
 """A batch norm's running statistics are not those that the network was trained with.
 
 ## Symptom
-The loss of the training batches falls as it should, but the network that is evaluated is far worse, on its own training
-images too.
+The loss of the training batches falls as it should, but in evaluation the network is far worse, even on its own
+training images.
 
 ## Evidence
-With the `batch-norm-agreement` exam: the accuracy on validation images that recomputing the running statistics over
-the training images gains. It fires when the gain is surely (95 %) above `gain`, and names the layer whose own
-statistics cost most in the mended network; a gain below `hint` rules it out. Without the exam two signs together: the
-batches are learnt (`loss` of an epoch's batches below `learnt` of guessing) while the clean training images cost
-`ratio` times as much in evaluation; and a running mean lies more than `lag` standard deviations from the batches
-(`norm_mean_gap`, median of the last third), and further than chance can put the mean of a batch of that size. In a
-user's own loop validation takes the place of the training images.
-0.2: healthy runs with batches of 32 and 64 have 0.03 to 0.07, one of batches of 2 has 0.30 (by chance at most 0.56),
-runs whose statistics take in 0.3 % of a batch or less 0.4 to 1.2. 1.5: healthy runs have 0.7 to 1.0, these 2.0 to 14;
-too high a learning rate 0.9 and 1.0. 0.1 and 0.02: recomputing gains 0 to 4 points in healthy runs of small nets, 10
-(for sure 2) in a resnet10t, and 28 to 49 in these (for sure 45 on 645 images). 0.9: a wrecked run's batches cost 1.00
-of guessing, these 0.21 to 0.76.
+With the `batch-norm-agreement` exam: fires when, with 95 % confidence, recomputing the running statistics over the
+training images raises validation accuracy by more than `gain`; less than `hint` rules it out. Without the exam it takes
+two signs: the batches are learnt (`loss` below `learnt` times that of guessing) while the clean training images have
+`ratio` times that loss in evaluation; and a running mean lies more than `lag` standard deviations from its batches
+(`norm_mean_gap`), further than chance explains. Recomputing gains 0 to 4 points in healthy runs of small nets, 28 to 49
+in sick ones; the loss in evaluation is 0.7 to 1.0 times the batch loss in healthy runs, 2.0 to 14 in sick ones.
+The runs behind these numbers: docs/evidence/batch-norm-mismatch.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> lagging = altered(healthy_trace(), {"norm_mean_gap@features.1.norm": 0.6})
+    >>> assert_fires("batch-norm-mismatch", altered(lagging, {"train_loss": 3.0})).where
+    'features.1.norm'
+    >>> assert_silent("batch-norm-mismatch", lagging)
 
 ## Why it happens
 In training each layer is normalised by the batch that it sees, in evaluation by running averages. These go wrong when
-they take in too little of each batch (a small momentum, too few steps) and so lag behind the weights, or too much (a
-momentum near 1) and so hold one small batch. In a deep network each wrong layer feeds the next.
+they take in too little of each batch (a small momentum, too few steps) and lag behind the weights, or too much (a
+momentum near 1) and hold one small batch. In a deep network, every layer that is wrong feeds the next.
 
 ## Not to be confused with
-Overfitting: there the training images are right in evaluation as well. Validation images that differ from the training
-images: there the batch's statistics help and recomputed ones do not. A learning rate that is far too high: the
-statistics lag there too, but the batch loss is high as well. Batches of two: they jump about their mean, and that alone
-cost no accuracy where it was measured.
+Overfitting: the training images are right in evaluation too. Validation images that differ from the training images:
+the batch's own statistics help, recomputed ones do not. A learning rate that is far too high: the statistics lag, but
+the batch loss is high as well. Batches of two: the statistics scatter about their mean, which by itself cost no
+accuracy where it was measured.
 
 ## Remedies
-recalibrate-batch-norm (recomputes the statistics over the training images, the weights stay), group-norm (needs no
+recalibrate-batch-norm (recomputes the statistics over the training images; the weights stay), group-norm (needs no
 batch, and is the same in training and in use), larger-batch (steadier statistics), layer-norm, drop-deep-batch-norm
 (where a deep layer does the harm).
 

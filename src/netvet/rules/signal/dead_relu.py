@@ -4,29 +4,33 @@
 Training accuracy stalls early, and a wider layer does not help.
 
 ## Evidence
-`dead_fraction` (0..1): the share of a layer's units (channels) whose output is 0 at every position of every image of
+`dead_fraction` (0..1) is the share of a layer's units (channels) whose output is 0 at every position of every image of
 the batch. Fires when it stays above `limit` for `patience` measurements: one high value may be chance, a plateau is
-not. The step from which on they are dead is told, with the learning rate at that step. Dead from the first measurement
-on: first biases below 0 did it, the input or the first weights. Dead from a later step on: a step that was too long, or
-a net that had hardly any units to lose. Where every layer has less than `few` dead units, the rule says so. 0.5: in
-healthy runs no layer has more than 0.03 (a pretrained net of 50 layers 0.12); nets that never came off guessing have
-0.7 to 1.0; one with thirty times the usual learning rate has 0.66 and is none the worse (95 % right): a note. First
-biases of -1, -2 and -3 without a norm, trained with SGD for 14 epochs at 32 px: 5 %, 30 % and 99 % of a layer's units
-are dead at the first step, 91 %, 100 % and 100 % in the end, and all three stay at guessing; with Adam -3 does, too,
-while -1 kills no layer. The `initial-signal` exam tells whether biases of 0 would mend it.
+not. The finding gives the step at which the units died and the learning rate at that step. If every layer has less than
+`few` dead units, the rule says so. Why 0.5: in healthy runs no layer exceeds 0.03 (0.12 in a pretrained net of 50
+layers), while nets that never got beyond guessing have 0.7 to 1.0. The `initial-signal` exam tells whether biases of 0
+would help.
+The runs behind these numbers: docs/evidence/dead-relu.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> assert_fires("dead-relu", altered(healthy_trace(), {"dead_fraction@features.2.act": 0.8})).where
+    'features.2.act'
+    >>> assert_silent("dead-relu", altered(healthy_trace(), {"dead_fraction@features.2.act": 0.4}))
 
 ## Why it happens
 A ReLU passes no gradient where its input is negative. A unit that is negative for every image gets no gradient at all
-and can never come back. One step that is too large pushes many there at once; biases that start below 0 start there.
+and cannot recover. Units dead from the first measurement point to negative initial biases, the input or the first
+weights; those that die later point to a step that was too long, or to a net that had hardly any units to lose.
 
 ## Not to be confused with
-Sparse activation: most units are 0 on most images, and that is healthy; dead is 0 on all. A class of images without
-which a unit stays quiet: then it fires in other batches. What kills the units is the root where it is found:
-bad-initialisation, unnormalised-input, learning-rate-too-high.
+Sparse activation: most units are 0 on most images, and that is healthy; a dead unit is 0 on all of them. A unit that
+stays quiet because a class is missing from the batch: it fires in other batches. Whatever kills the units is the root
+cause where it is found: bad-initialisation, unnormalised-input, learning-rate-too-high.
 
 ## Remedies
-leaky-relu (a slope for negative inputs brings units back), he-init (weights by He's rule, biases of 0),
-early-batch-norm (centres the inputs), elu, lower-learning-rate (when they were killed in training).
+leaky-relu (a slope for negative inputs revives units), he-init (He's weights, biases of 0), early-batch-norm (centres
+the inputs), elu, lower-learning-rate (if the units died during training).
 
 ## References
 Glorot, Bordes, Bengio 2011, Deep sparse rectifier neural networks, https://proceedings.mlr.press/v15/glorot11a.html

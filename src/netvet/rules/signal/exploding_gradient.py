@@ -1,28 +1,34 @@
 """The gradient grows from layer to layer on its way back, and tears the first layers apart.
 
 ## Symptom
-A deep net without shortcuts stays at what guessing costs, or its loss jumps; taking layers away makes it better.
+A deep net without shortcuts stays at the loss of guessing, or its loss jumps; removing layers makes it better.
 
 ## Evidence
-At the first step: over the depth of the net, from the last layer to the first, `grad_rms` grows by more than a factor
-of 300 (the slope of its logarithm over the weight layers by Theil and Sen, in nets of 10 layers or more), and by
-1.08 a layer at least, and neither the size of the first weights nor the input accounts for it. Healthy nets of 10
-to 53 layers grow by 1 to 60, with norms or without; batch norm without shortcuts multiplies it by 1.14 a layer
-(measured at 8 channels, 32 px; 1.21 in the limit of wide layers): at 30 layers by 60, and the net learns (38 % right
-after 8 epochs, 12 % being guesses), at 50 by 850 and at 100 by 8e5, and it does not. With the `initial-signal` exam:
-the growth is what keeps the signal from getting through, and shortcuts or other norms mend it. In training, at low
-confidence: the gradient's norm (`grad_norm` of the whole model) jumps above `spike` times its median after step 5;
-healthy runs stay below 4 times, with ten times the usual rate 204; learning-rate-too-high comes first where that rule
-finds its cause, too.
+Fires when, at the first step, `grad_rms` grows by a factor above 300 from the last layer to the first, and by at least
+1.08 a layer, in a net of 10 layers or more, and neither the first weights nor the input explain it. Why 300: healthy
+nets of 10 to 53 layers grow by 1 to 60; batch norm without shortcuts grows by 60 over 30 layers, and learns, by 850
+over 50, and does not. The `initial-signal` exam shows whether this blocks the signal. At low confidence, fires when
+`grad_norm` exceeds `spike` times its median after step 5: healthy runs stay below 4 times, ten times the usual learning
+rate reached 204.
+The runs behind these numbers: docs/evidence/exploding-gradient.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> deep = altered(healthy_trace(layers=12), {"grad_norm": 1.0})
+    >>> growing = {f"grad_rms@features.{i}.conv": 1.7**-i for i in range(12)}
+    >>> assert_fires("exploding-gradient", altered(deep, growing)).where
+    'features.0.conv'
+    >>> assert_silent("exploding-gradient", deep)
 
 ## Why it happens
-Going back, every batch norm divides by the spread of its input, and ReLU's halved signal has less spread than power:
-the factor is above 1 in every layer, whatever the weights, and only shortcuts keep it from multiplying. Without norms
-the same comes from weights that are too large.
+On the way back, every batch norm divides by the spread of its input, and the half of a signal that a ReLU lets through
+has less spread than power: the factor exceeds 1 in every layer, whatever the weights, and only shortcuts keep it from
+compounding. Without norms, weights that are too large have the same effect.
 
 ## Not to be confused with
-Weights that are too large (bad-initialisation): then activations grow, too. A learning rate that is too high: the
-gradient grows in training, and in all layers alike. An input that is too large (unnormalised-input).
+Weights that are too large (bad-initialisation): then the activations grow too. A learning rate that is too high: the
+gradient grows during training, and in all layers alike; learning-rate-too-high comes first where it fires. An input
+that is too large (unnormalised-input).
 
 ## Remedies
 residual (a way around each block, along which the gradient is not multiplied), pre-activation (a clean shortcut),

@@ -1,31 +1,37 @@
 """Bounded activations (sigmoid, tanh) lie at their bounds, where they pass on hardly any gradient.
 
 ## Symptom
-The network learns slowly or not at all, though its gradient is fine in the last layer.
+The network learns slowly or not at all, though the gradient in its last layer is fine.
 
 ## Evidence
-`saturated_fraction` (0..1): the share of a layer's outputs within 2 % of its range of a bound. Fires when it stays
-above `limit` in a layer for `patience` measurements, where most of the net's activations have two bounds (the gates of
-squeeze and excitation are few) and the layer is not the model's answer. From the first step on: the weights or the
-biases did it; from a later one: training did, and where no gradient came through from the start it is not blamed.
-0.5: healthy tanh nets have 0.02 to 0.23, healthy sigmoid nets 0.01; with
-three times He's weights 0.60 to 0.66, with biases of 3 or 5 0.77 to 0.94. Trained at 32 px for 14 epochs: tanh in 5
-layers 50 % right, with large weights 43 %, in 8 layers 22 %, with biases of 3 guessing. With the `initial-signal` exam
-the finding says what mends it: He's weights, biases of 0, or ReLU.
+`saturated_fraction` (0..1) is the share of a layer's outputs within 2 % of its range of a bound. Fires when it stays
+above `limit` for `patience` measurements, provided that most of the net's activations have two bounds (the gates of
+squeeze and excitation are few) and the layer is not the model's output. Saturation that sets in during training is not
+blamed if no gradient got through from the start. Why 0.5: healthy tanh nets have 0.02 to 0.23, sigmoid nets 0.01; with
+three times He's weights it is 0.60 to 0.66, with biases of 3 or 5 0.77 to 0.94. The `initial-signal` exam tells what
+would help.
+The runs behind these numbers: docs/evidence/saturated-activation.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> tanh = altered(healthy_trace(), {"activation_std@features.2.act": 0.7, "activation_std@head": 1.0})
+    >>> assert_fires("saturated-activation", altered(tanh, {"saturated_fraction@features.2.act": 0.9})).where
+    'features.2.act'
+    >>> assert_silent("saturated-activation", altered(tanh, {"saturated_fraction@features.2.act": 0.4}))
 
 ## Why it happens
-Weights or biases that are too large push the sums far out, where tanh and sigmoid are flat: at 2 % from a bound the
-slope is 0.08 and 0.02. Every such layer multiplies the gradient by that.
+Weights or biases that are too large push the sums far out, where tanh and sigmoid are flat: at 2 % from a bound their
+slopes are 0.08 and 0.02. Every such layer multiplies the gradient by that.
 
 ## Not to be confused with
-An input that is too large fills the first layer (unnormalised-input). A sigmoid net whose gradient vanishes although
-its outputs lie in the middle: its slope is 0.25 at best (vanishing-gradient). Gates, and a sigmoid after the last
-layer: these may lie at a bound and be right.
+An input that is too large, which saturates the first layer (unnormalised-input). A sigmoid net whose gradient vanishes
+although its outputs lie in the middle: the slope is 0.25 at best (vanishing-gradient). Gates, and a sigmoid after the
+last layer: these may lie at a bound and be right.
 
 ## Remedies
-he-init (weights and biases that keep sums in the steep part), early-batch-norm (centres and scales them), leaky-relu
-(has no bounds), layer-norm and group-norm (as batch norm, for small batches), lower-learning-rate (where training did
-it).
+he-init (weights and biases that keep the sums in the steep part), early-batch-norm (centres and scales them),
+leaky-relu (has no bounds), layer-norm and group-norm (as batch norm, for small batches), lower-learning-rate (if
+training did it).
 
 ## References
 Glorot, Bengio 2010, Understanding the difficulty of training deep feedforward neural networks, https://proceedings.mlr.press/v9/glorot10a.html

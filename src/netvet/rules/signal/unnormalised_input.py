@@ -1,24 +1,28 @@
 """The images are fed in a range that the first weights are not made for.
 
 ## Symptom
-The first loss is ten times that of guessing or more, the first steps kill units or fill bounded activations, and after
-that the loss does not fall; or training goes, but only at a learning rate a hundred times lower than usual.
+The first loss is ten times that of guessing or more, the first steps kill units or saturate bounded activations, and
+then the loss does not fall; or the network does train, but only at a hundredth of the usual learning rate.
 
 ## Evidence
-`input_std` (spread of the images as the model takes them in) above 10, and the spread is felt: at the first step
-the outputs of the first activation spread by more than 5 (below 1 in healthy nets), or more than half of them lie at a
-bound. Behind a norm that follows the first convolution neither is so, and the range does no harm: silent. 10: painted
-fish have 1.3 when standardised, 0.16 in 0..1 and 41 in bytes; behind the first activation bytes leave a spread of 92,
-or 99 % of tanh's outputs at a bound. At lower confidence: a mean further from 0 than `far` spreads where no norm
-follows the first convolution (painted fish have 1.9 in 0..1, which does no harm; 6 was not met in any run). With the
-`initial-signal` exam: the signal does not get through, and with standardised images it does. Trained at 32 px without
-norms, bytes end at guessing with SGD; Adam learns all the same (58 % right, 38 % with standardised images and SGD): a
-note.
+Fires when `input_std`, the spread of the images as the model receives them, exceeds 10 and is felt: at the first step
+the outputs of the first activation spread by more than 5, or more than half of them lie at a bound. Behind a norm after
+the first convolution neither is so. Why 10: painted fish have 1.3 when standardised, 0.16 in 0..1 and 41 in bytes. Why
+5: healthy nets stay below 1, bytes leave 92. At lower confidence, fires on a mean more than `far` spreads from 0 where
+no norm follows the first convolution; 1.9 does no harm. The `initial-signal` exam, if taken, decides.
+The runs behind these numbers: docs/evidence/unnormalised-input.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> fed = altered(healthy_trace(), {"input_mean": 100.0, "input_std": 60.0})
+    >>> assert_fires("unnormalised-input", altered(fed, {"activation_std@features.0.act": 90.0})).limit
+    10.0
+    >>> assert_silent("unnormalised-input", altered(fed, {"activation_std@features.0.act": 0.7}))
 
 ## Why it happens
-Pixels were left in 0..255, or divided where they should not be, or the mean of another data set was subtracted. First
-weights are drawn for inputs of mean 0 and spread 1; the gradient of the first layer grows with the input, and the
-first step with it.
+Pixels were left in 0..255, or divided when they should not have been, or the mean of another data set was subtracted.
+First weights are drawn for inputs of mean 0 and spread 1; the gradient of the first layer grows with the input, and so
+does the first step.
 
 ## Not to be confused with
 Weights that are too large (bad-initialisation): the same first loss, from a sane input. A learning rate that is too

@@ -1,20 +1,23 @@
 """The gradient dies on its way back, and the early layers do not learn.
 
 ## Symptom
-A deep network learns slowly or not at all; taking layers away makes it better.
+A deep network learns slowly or not at all; removing layers makes it better.
 
 ## Evidence
-`grad_rms` of every weight layer: the median over the run, the first third of the layers against the last third. Fires
-when the ratio lies below `limit` and the early weights did not move: `weight_distance` (how far from their first value,
-in units of its norm), less what the layer that moved least moved (weight decay alone does that), below `moved` times
-the late layers' largest. With Adam neither distance nor `update_ratio` proves anything, since Adam scales every step
-up: there the gradient decides. Where early layers do learn (a ratio above `healthy`, and a distance above `moves`), the
-rule says so with the number: a bad result is often blamed on gradients that are fine. The factor per layer is the slope
-of log `grad_rms` over depth, by Theil and Sen. 1e-3: twenty sigmoid layers without a norm have 1e-10 (SGD) and 0
-(Adam), twelve 3e-6 (0.21 a layer), six 4e-5; 90 other runs of 4 to 53 layers, healthy, slow or ill of something else,
-0.03 to 88, but for tanh at its bounds and PyTorch's own weights under Adam (2e-6 to 5e-3), where saturated-activation
-and bad-initialisation are the root. Healthy early layers moved by 0.12 to 0.66. The `initial-signal` exam tells what
-would mend it: He's weights (then bad-initialisation is the root), ReLU, or shortcuts.
+Compares the median `grad_rms` of the first third of the weight layers with that of the last. Fires when the ratio is
+below `limit` and the early weights did not move: their `weight_distance`, less the smallest of any layer, is below
+`moved` times the largest of the late layers. With Adam, which scales every step up, the gradient alone decides. Where
+early layers do learn (a ratio above `healthy`, a distance above `moves`), the rule says so. Why 1e-3: sigmoid nets of
+six to twenty layers without a norm have 4e-5 to 0; 90 other runs have 0.03 to 88, except where another cause is the
+root. The `initial-signal` exam tells what would help.
+The runs behind these numbers: docs/evidence/vanishing-gradient.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> still = altered(healthy_trace(layers=2), {"weight_distance@features.0.conv": 0.001})
+    >>> assert_fires("vanishing-gradient", altered(still, {"grad_rms@features.0.conv": 1e-8})).where
+    'features.0.conv'
+    >>> assert_silent("vanishing-gradient", altered(still, {"grad_rms@features.0.conv": 1e-5}))
 
 ## Why it happens
 Every layer multiplies the gradient by its weights and by the slope of its activation: at most 0.25 for a sigmoid.
@@ -22,12 +25,12 @@ Twenty factors below 1 leave nothing for the first layer.
 
 ## Not to be confused with
 A learning rate that is too low: then no layer moves. Dead ReLUs: the gradient is not small but exactly 0. Weights that
-are too small (bad-initialisation): then activations fade, too, and all layers get the same small gradient. Frozen
+are too small (bad-initialisation): then the activations fade too, and all layers get the same small gradient. Frozen
 layers.
 
 ## Remedies
-early-batch-norm (keeps every layer's input in the activation's steep part), leaky-relu (a slope of 1, and never 0),
-he-init (weights that keep the gradient's size), residual (a way around the layers), elu.
+early-batch-norm (keeps every layer's input in the steep part of the activation), leaky-relu (a slope of 1, and never
+0), he-init (weights that preserve the size of the gradient), residual (a way around the layers), elu.
 
 ## References
 Bengio, Simard, Frasconi 1994, Learning long-term dependencies with gradient descent is difficult, https://doi.org/10.1109/72.279181
