@@ -14,7 +14,7 @@ import os
 import statistics
 import time
 
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 
 
 def measure(size: int, images: int, repeats: int, workers: int) -> dict[str, float]:
@@ -24,7 +24,7 @@ def measure(size: int, images: int, repeats: int, workers: int) -> dict[str, flo
     rates, costs = [], []
     for _ in range(repeats + 1):
         clock, cpu = time.perf_counter(), time.process_time()
-        paint(reef, size, workers=workers)
+        render(reef, size, workers=workers)
         rates.append(count / (time.perf_counter() - clock))
         costs.append(1000 * (time.process_time() - cpu) / count)
     return {"images_per_second": round(statistics.median(rates[1:])), "cpu_ms": round(statistics.median(costs[1:]), 3)}

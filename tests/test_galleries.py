@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netvet.galleries import MOST, SIDE, Shot, galleries, hang, hung, lacking
+from netvet.galleries import MOST, SIDE, Shot, galleries, missing, save, saved
 from netvet.images.dataset import ImageSet
 from netvet.rules import Finding
 from netvet.trace import Trace, TraceWriter
-from tests.exams.patients import squares
+from tests.exams.contexts import squares
 
 Arrays = Mapping[str, NDArray[Any]]
 PLACES = {"form_rows", "nearest_pairs", "quality_worst", "quality_usual", "augmented_rows", "augmented_images"}
@@ -59,12 +59,12 @@ def recorded(run: Path, rule: str, **meta: object) -> Trace:
 def hang_in(run: Path, rule: str, images: ImageSet, place: str = "a") -> Trace:
     trace = Trace.open(run)
     with TraceWriter(run) as writer:
-        hang(trace, images, [Finding("x", where=place, rule=rule)], writer)
+        save(trace, images, [Finding("x", where=place, rule=rule)], writer)
     return Trace.open(run)
 
 
 def shots(trace: Trace, rule: str, place: str = "a") -> list[Shot]:
-    found = hung(trace, Finding("x", where=place, rule=rule))
+    found = saved(trace, Finding("x", where=place, rule=rule))
     return [] if found is None else found[1]
 
 
@@ -119,21 +119,21 @@ def test_nothing_is_shown_where_the_exams_kept_nothing(rule: str, tmp_path: Path
     TraceWriter(tmp_path).close()
     trace = hang_in(tmp_path, rule, squares())
     assert shots(trace, rule) == []
-    assert not lacking(trace, [Finding("x", where="a", rule=rule)])  # and it is not asked for again
+    assert not missing(trace, [Finding("x", where="a", rule=rule)])  # and it is not asked for again
 
 
 def test_a_gallery_belongs_to_its_finding_alone(tmp_path: Path) -> None:
     rule = "look-alike-classes"
     trace = recorded(tmp_path, rule)
     mine, others = Finding("x", where="a", rule=rule), Finding("x", where="b", rule=rule)
-    assert lacking(trace, [mine])
+    assert missing(trace, [mine])
     trace = hang_in(tmp_path, rule, squares())
-    assert hung(trace, mine) is not None
-    assert hung(trace, others) is None
-    assert hung(trace, replace(mine, rule="label-noise")) is None
-    assert not lacking(trace, [mine])
-    assert lacking(trace, [others])
-    assert not lacking(trace, [Finding("x", rule="dead-relu")])
+    assert saved(trace, mine) is not None
+    assert saved(trace, others) is None
+    assert saved(trace, replace(mine, rule="label-noise")) is None
+    assert not missing(trace, [mine])
+    assert missing(trace, [others])
+    assert not missing(trace, [Finding("x", rule="dead-relu")])
 
 
 def test_large_images_are_kept_small(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def test_rows_of_files_that_have_changed_show_nothing(tmp_path: Path) -> None:
 
 
 def test_an_exam_taken_again_takes_the_gallery_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netvet import pipeline as visit
-    from tests.exams.patients import recipe
+    from netvet import pipeline
+    from tests.exams.contexts import recipe
 
     rule = "look-alike-classes"
     recorded(tmp_path, rule, recipe=recipe().model_dump(mode="json"))
     hang_in(tmp_path, rule, squares())
     monkeypatch.setattr("netvet.exams.take", lambda _name, _patient: "done")
-    visit.take_exam("image-quality", tmp_path, squares())
+    pipeline.run_exam_on("image-quality", tmp_path, squares())
     trace = Trace.open(tmp_path)
     assert shots(trace, rule) == []
-    assert lacking(trace, [Finding("x", where="a", rule=rule)])
+    assert missing(trace, [Finding("x", where="a", rule=rule)])

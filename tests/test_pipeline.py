@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from netvet import pipeline as visit
+from netvet import pipeline
 from netvet.base.errors import BadInput
-from netvet.cli import reading as commands
+from netvet.cli import reading
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
@@ -38,23 +38,23 @@ def ill(run: Path, *, recipe: Recipe | None) -> Path:
 def test_a_watched_loop_is_diagnosed_without_exams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ill(tmp_path, recipe=None)
     asked: list[str] = []
-    found = visit.examine(run, on_exam=asked.append)
+    found = pipeline.examine(run, on_exam=asked.append)
     assert found.verdict in ("sick", "undecided")
     assert found.exams
     assert asked == []
     with pytest.raises(BadInput, match="a loop of its own"):
-        visit.take_exam("lr-range", run)
-    assert commands.diagnose(run, exams=True, fail_on=None, json=True) == 0
+        pipeline.run_exam_on("lr-range", run)
+    assert reading.diagnose(run, exams=True, fail_on=None, json=True) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["verdict"] == found.verdict
     assert (run / "report.html").is_file()
-    assert commands.diagnose(run, exams=True, fail_on=None, json=False) == 0
+    assert reading.diagnose(run, exams=True, fail_on=None, json=False) == 0
     assert "report.html" in capsys.readouterr().out.replace("\n", "")
 
 
 def test_data_that_has_moved(tmp_path: Path) -> None:
     run = ill(tmp_path / "run", recipe=Recipe().change({"data.source": str(tmp_path / "gone")}))
-    assert visit.examine(run).exams
+    assert pipeline.examine(run).exams
 
 
 def test_an_exam_that_cannot_be_taken_hides_no_diagnosis(
@@ -68,8 +68,8 @@ def test_an_exam_that_cannot_be_taken_hides_no_diagnosis(
         asked.append(name)
         raise BadInput("There are no weights.")
 
-    monkeypatch.setattr(visit, "take_exam", take)
-    found = visit.examine(run, images=images)
+    monkeypatch.setattr(pipeline, "run_exam_on", take)
+    found = pipeline.examine(run, images=images)
     assert found.verdict in ("sick", "undecided")
     assert list(found.exams) == asked
 
@@ -82,15 +82,15 @@ def test_an_answer_that_cannot_be_written(
     def locked(_run: Path) -> TraceWriter:
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
-    monkeypatch.setattr(visit, "TraceWriter", locked)
+    monkeypatch.setattr(pipeline, "TraceWriter", locked)
     with pytest.raises(BadInput, match="cannot be written"):
-        visit.take_exam("lr-range", run, images)
-    assert visit.examine(run, images=images).exams
+        pipeline.run_exam_on("lr-range", run, images)
+    assert pipeline.examine(run, images=images).exams
 
 
 def test_what_is_told_of_a_checkup(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     told: list[str] = []
-    report = visit.checkup(
+    report = pipeline.checkup(
         recipe.change({"stop.epochs": 1}),
         out=tmp_path,
         budget=0,
@@ -116,8 +116,8 @@ def test_a_checkup_that_is_stopped_says_how_far_it_came(tmp_path: Path, recipe: 
         if step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(visit.Stopped) as stopped:
-        visit.checkup(recipe, out=tmp_path, budget=0, images=images, on_step=stop)
+    with pytest.raises(pipeline.Stopped) as stopped:
+        pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, on_step=stop)
     assert isinstance(stopped.value, KeyboardInterrupt)
     assert (stopped.value.outcome.steps, stopped.value.outcome.finished) == (2, False)
-    assert visit.checkup(recipe, out=tmp_path, budget=0, images=images, resume=True).recipe == recipe
+    assert pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, resume=True).recipe == recipe

@@ -26,12 +26,12 @@ def paint_files(root: Path, count: int) -> Path:
     """`count` painted fish of 8 species as JPEGs in class folders, painted chunk by chunk."""
     from PIL import Image
 
-    from netvet.reef import Reef, paint
+    from netvet.reef import Reef, render
 
     done = seed = 0
     while done < count:
         each = min(CHUNK, count - done)
-        painted = paint(Reef(n=max(1, each // 8), seed=seed), SIZE)
+        painted = render(Reef(n=max(1, each // 8), seed=seed), SIZE)
         for image, label in zip(painted.images[:each], painted.labels[:each].tolist(), strict=True):
             folder = root / painted.classes[label]
             folder.mkdir(parents=True, exist_ok=True)

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audit.photographs import photographs
-from netvet.audit import duplicates, features, labels
-from netvet.audit import image_stats as looks
+from netvet.audit import duplicates, features, image_stats, labels
 
 SHARE = 0.1
 NOISES, UNITS, GROUPS = ("uniform", "look-alike"), ("images", "trajectories"), ("known", "unknown")
@@ -59,7 +58,7 @@ def plant(truth: Ints, units: Ints, seed: int, partner: Ints | None = None, shar
     return given
 
 
-def partners(predicted: NDArray[np.float64], truth: Ints) -> Ints:
+def most_confused_with(predicted: NDArray[np.float64], truth: Ints) -> Ints:
     """(classes,) the class that the images of each are taken for most; a class that is never missed: the one that is
     likeliest on its images after itself.
     """
@@ -113,8 +112,8 @@ def measure(data: str, seeds: int) -> dict[str, Any]:
         if kind == "handmade" or features.weights_there()
     }
     first = next(iter(values.values()))
-    partner = partners(labels.cross_validate(first, truth, track, len(images.classes)), truth)
-    seen = looks.look(images.images)
+    partner = most_confused_with(labels.cross_validate(first, truth, track, len(images.classes)), truth)
+    seen = image_stats.look(images.images)
     out: dict[str, Any] = {"images": len(truth), "seeds": seeds, **{kind: {} for kind in values}}
     for noise in NOISES:
         for unit, units in zip(UNITS, (np.arange(len(truth)), track), strict=True):

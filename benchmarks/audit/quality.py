@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks.audit.photographs import SIZE, photographs
 from netvet.audit import files, quality
-from netvet.audit.image_stats import BLOCK, Looks, look
+from netvet.audit.image_stats import BLOCK, ImageStats, look
 
 STRENGTHS = {"blur": (0.5, 0.75, 1.0, 1.5, 2.0), "dark": (0.7, 0.6, 0.5, 0.4, 0.3, 0.2)}
 PLANTED = ("all", "half", "trajectories")
@@ -37,9 +37,9 @@ def spoil(images: NDArray[np.uint8], kind: str, strength: float) -> NDArray[np.u
     return found
 
 
-def put(looks: Looks, rows: NDArray[np.int64], new: Looks) -> Looks:
+def put(looks: ImageStats, rows: NDArray[np.int64], new: ImageStats) -> ImageStats:
     """The looks with those of some rows replaced; `new` has a row for every image."""
-    columns = {each.name: getattr(looks, each.name).copy() for each in fields(Looks)}
+    columns = {each.name: getattr(looks, each.name).copy() for each in fields(ImageStats)}
     for name, column in columns.items():
         column[rows] = getattr(new, name)[rows]
     return replace(looks, **columns)
@@ -88,8 +88,8 @@ def measure(data: str) -> dict[str, Any]:
 def _each_class(
     kind: str,
     planted_in: str,
-    plain: Looks,
-    spoilt: Looks,
+    plain: ImageStats,
+    spoilt: ImageStats,
     labels: NDArray[np.int64],
     headers: files.Headers | None,
     groups: NDArray[np.str_] | None,

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.audit.photographs import photographs
-from netvet.audit import duplicates
-from netvet.audit import image_stats as looks
+from netvet.audit import duplicates, image_stats
 from netvet.audit.image_stats import LUMA, shrink
 from netvet.images.dataset import ImageSet
 
@@ -45,7 +44,7 @@ def measure(data: str, seeds: int) -> dict[str, Any]:
     images = photographs(data, group="none")
     assert images.known_groups is not None
     track = np.unique(images.known_groups, return_inverse=True)[1].astype(np.int64)
-    seen = looks.look(images.images)
+    seen = image_stats.look(images.images)
     together = np.concatenate([_pairs(np.flatnonzero(track == each)) for each in np.unique(track)])
     near = {"ssim": similarity(images, together) >= SSIM, "pixels": difference(images, together) <= PIXELS}
     searched = {
@@ -134,7 +133,7 @@ def _search(path: Path, labels: Rows, n: int, repeats: int) -> dict[str, float]:
     for _repeat in range(repeats):
         images = np.load(path, mmap_mode="r")[:n]
         clock, cpu = time.perf_counter(), time.process_time()
-        seen = looks.look(images)
+        seen = image_stats.look(images)
         looked = time.process_time()
         found = duplicates.find(seen, labels[:n], None, images)
         now = {"cpu": time.process_time() - cpu, "search_cpu": time.process_time() - looked}
@@ -145,14 +144,14 @@ def _search(path: Path, labels: Rows, n: int, repeats: int) -> dict[str, float]:
 
 
 def _paint(path: Path, count: int) -> Rows:
-    """Painted fish, chunk by chunk into a file; their labels."""
-    from netvet.reef import Reef, paint
+    """RenderedReef fish, chunk by chunk into a file; their labels."""
+    from netvet.reef import Reef, render
 
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))
     labels = np.zeros(count, np.int64)
     done = seed = 0
     while done < count:
-        painted = paint(Reef(n=min(125, -(-(count - done) // 8)), seed=seed, duplicates=0.1), SIDE)
+        painted = render(Reef(n=min(125, -(-(count - done) // 8)), seed=seed, duplicates=0.1), SIDE)
         part = slice(done, min(count, done + len(painted.labels)))
         order = np.random.default_rng(seed).permutation(len(painted.labels))[: part.stop - part.start]
         file[part], labels[part] = painted.images[order], painted.labels[order]

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmarks.clinic import datasets, store
 from benchmarks.clinic.plan import Run
 from netvet.base.errors import BadInput
+from netvet.exams import run_exam
 from netvet.images.store import folder
 from netvet.recipe import parse
 from netvet.trace import FILE, Trace, TraceWriter
@@ -87,7 +88,7 @@ def make(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") -> s
     """Train a run where that is not done, take the exams it lacks and those of `retake`, and keep its trace."""
     import torch
 
-    from netvet.exams import Patient, take
+    from netvet.exams import ExamContext
     from netvet.training import train
 
     torch.set_num_threads(1)
@@ -111,7 +112,7 @@ def make(run: Run, retake: Sequence[str] = (), *, which: Exams = "ordered") -> s
             began = time.perf_counter()
             known.failed.pop(name, None)
             try:
-                take(name, Patient(place, recipe, images, record))
+                run_exam(name, ExamContext(place, recipe, images, record))
             except Exception as error:  # an exam that fails must not end the run: it is recorded, and rules go without
                 known.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
             known.seconds[name] = time.perf_counter() - began

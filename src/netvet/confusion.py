@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def partners(confusion: NDArray[np.int64] | None) -> dict[int, int]:
+def most_confused_with(confusion: NDArray[np.int64] | None) -> dict[int, int]:
     """The partner of each class that has one, by index; {} without a confusion matrix.
 
     `confusion`: (classes, classes) images, rows true. The partner is the class that most of the missed images are taken
     for; of a class none of whose images is missed, the class whose images are taken for it most often, as a share of
     their own.
 
-    >>> partners(np.array([[6, 1, 3], [0, 9, 0], [0, 0, 9]]))
+    >>> most_confused_with(np.array([[6, 1, 3], [0, 9, 0], [0, 0, 9]]))
     {0: 2, 1: 0, 2: 0}
     """
     if confusion is None:

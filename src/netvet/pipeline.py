@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.base.errors import BadInput
-from netvet.exams import Patient, exams, take
-from netvet.galleries import hang, lacking, take_down
+from netvet.exams import ExamContext, exams, run_exam
+from netvet.galleries import clear, missing, save
 from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.report import Report, write
@@ -98,7 +98,7 @@ def examine(
     path = Path(run)
     trace = Trace.open(path)
     found = diagnose(trace, run=str(run))
-    if trace.recipe is None or not (found.exams or lacking(trace, found.findings)):
+    if trace.recipe is None or not (found.exams or missing(trace, found.findings)):
         return found
     try:
         loaded = images if images is not None else _images(trace)
@@ -108,15 +108,15 @@ def examine(
         if on_exam is not None:
             on_exam(name)
         with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
-            take_exam(name, path, loaded)
+            run_exam_on(name, path, loaded)
     trace = Trace.open(path)
     found = diagnose(trace, run=str(run))
     with suppress(BadInput, OSError, sqlite3.Error), TraceWriter(path) as writer:  # a diagnosis stands without pictures
-        hang(trace, loaded, found.findings, writer)
+        save(trace, loaded, found.findings, writer)
     return found
 
 
-def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str:
+def run_exam_on(name: str, run: str | Path, images: ImageSet | None = None) -> str:
     """Take one exam on a recorded run; returns its sentence. Raises BadInput for an unknown name or a run without
     recipe.
     """
@@ -137,8 +137,8 @@ def take_exam(name: str, run: str | Path, images: ImageSet | None = None) -> str
         sentence = _("An exam records its answer in {run}, which cannot be written ({error}).")
         raise BadInput(sentence.format(run=run, error=error)) from None
     with opened as writer:
-        take_down(writer)
-        return take(name, Patient(path, trace.recipe, loaded, writer))
+        clear(writer)
+        return run_exam(name, ExamContext(path, trace.recipe, loaded, writer))
 
 
 def new_run(source: str) -> Path:

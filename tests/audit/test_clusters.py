@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netvet.audit.clusters import forms
+from netvet.audit.clusters import clusters
 
 Clouds = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -23,7 +23,7 @@ def clouds(apart: float, *, kinds: int = 3, each: int = 20, seed: int = 0) -> Cl
 
 def test_clouds_that_lie_apart_are_forms() -> None:
     points, labels = clouds(12)
-    found = forms(points, labels, np.arange(len(labels)), 4)
+    found = clusters(points, labels, np.arange(len(labels)), 4)
     assert found is not None
     assert found.count == 3
     assert found.distance > 1.5
@@ -36,7 +36,7 @@ def test_clouds_that_lie_apart_are_forms() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_one_cloud_is_parted_and_told_as_chance(seed: int) -> None:
     points, labels = clouds(6, kinds=1, each=60, seed=seed)
-    found = forms(points, labels, np.arange(len(labels)), 4)
+    found = clusters(points, labels, np.arange(len(labels)), 4)
     assert found is None or found.chance > 0.05
 
 
@@ -45,18 +45,18 @@ def test_frames_of_one_animal_count_once() -> None:
     points, labels = clouds(12)
     member = np.arange(len(labels))
     member[labels == 4] = 1000 + np.arange(60) // 12
-    assert forms(points, labels, member, 4) is None
+    assert clusters(points, labels, member, 4) is None
 
 
 def test_a_class_alone_has_nothing_to_be_measured_against() -> None:
     points, labels = clouds(12)
     mine = labels == 4
-    assert forms(points[mine], labels[mine], np.arange(60), 4) is None
+    assert clusters(points[mine], labels[mine], np.arange(60), 4) is None
 
 
 def test_the_same_images_give_the_same_forms() -> None:
     points, labels = clouds(4)
-    once, again = (forms(points, labels, np.arange(len(labels)), 4, draws=5) for _ in range(2))
+    once, again = (clusters(points, labels, np.arange(len(labels)), 4, draws=5) for _ in range(2))
     assert once is not None
     assert again is not None
     assert (once.count, once.silhouette, once.chance) == (again.count, again.silhouette, again.chance)

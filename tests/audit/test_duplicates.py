@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from netvet.audit import duplicates
-from netvet.audit.image_stats import LUMA, Looks, look, shrink
+from netvet.audit.image_stats import LUMA, ImageStats, look, shrink
 from netvet.images.dataset import ImageSet, load
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 
 
 def pictures(n: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -34,7 +34,7 @@ def test_copies_and_relit_copies_are_found_and_nothing_else() -> None:
 
 
 def test_an_image_that_was_saved_again_and_moved_is_found() -> None:
-    reef = paint(Reef(species=3, n=80, duplicates=0.3), 64)
+    reef = render(Reef(species=3, n=80, duplicates=0.3), 64)
     rows = np.flatnonzero(reef.truth["duplicate_of"] >= 0)
     wanted = {(min(a, b), max(a, b)) for a, b in zip(rows, reef.truth["duplicate_of"][rows], strict=True)}
     found = duplicates.find(look(reef.images), reef.labels, None, reef.images)
@@ -102,12 +102,12 @@ def test_clusters_follow_chains() -> None:
 
 
 @pytest.fixture(scope="module")
-def fish(f4k23: Path) -> tuple[ImageSet, Looks]:
+def fish(f4k23: Path) -> tuple[ImageSet, ImageStats]:
     images = load(str(f4k23), image_size=64, group="none")
     return images, look(images.images)
 
 
-def test_twins_of_a_track_across_a_random_split_are_found(fish: tuple[ImageSet, Looks]) -> None:
+def test_twins_of_a_track_across_a_random_split_are_found(fish: tuple[ImageSet, ImageStats]) -> None:
     """Against the structural similarity (and, apart from it, the correlation at 32 px) of all pairs of each track."""
     images, looks = fish
     assert images.known_groups is not None
@@ -127,7 +127,7 @@ def test_twins_of_a_track_across_a_random_split_are_found(fish: tuple[ImageSet, 
         assert len(wanted & named) / len(wanted) >= 0.95
 
 
-def test_without_groups_the_index_finds_what_all_pairs_find(fish: tuple[ImageSet, Looks]) -> None:
+def test_without_groups_the_index_finds_what_all_pairs_find(fish: tuple[ImageSet, ImageStats]) -> None:
     images, looks = fish
     found = duplicates.find(looks, images.labels, None)
     centred = duplicates._centred(looks.thumbnails)

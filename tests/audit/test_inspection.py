@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvet.audit import Inspection, features, inspect, suspects
-from netvet.audit import image_stats as looks
+from netvet.audit import Inspection, features, image_stats, inspect, suspects
 from netvet.cli.app import main
 from netvet.images.dataset import load
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 from netvet.report import inspection
 
 Netvet = Callable[..., tuple[int, str, str]]
@@ -23,9 +22,9 @@ Netvet = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def reef(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Painted fish as files: wrong labels, copies across the split, a dark image, a broken file, one in grey."""
+    """RenderedReef fish as files: wrong labels, copies across the split, a dark image, a broken file, one in grey."""
     root = tmp_path_factory.mktemp("reef")
-    painted = paint(Reef(species=3, n=80, noise=0.08, duplicates=0.3, difficulty=0.3), 48)
+    painted = render(Reef(species=3, n=80, noise=0.08, duplicates=0.3, difficulty=0.3), 48)
     assert painted.split is not None
     rows = [["path", "label", "split"]]
     for i, image in enumerate(painted.images):
@@ -62,7 +61,7 @@ def test_all_that_was_planted_is_there(found: Inspection) -> None:
 
 
 def test_part_of_a_class_is_said_and_listed_beside_the_suspects(tmp_path: Path) -> None:
-    painted = paint(Reef(species=3, n=60), 48)
+    painted = render(Reef(species=3, n=60), 48)
     for i, (image, label) in enumerate(zip(painted.images, painted.labels.tolist(), strict=True)):
         folder = tmp_path / "data" / painted.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +116,7 @@ def test_it_reads_a_memory_map_in_blocks_and_gives_the_pages_back(tmp_path: Path
     pixels = np.random.default_rng(0).integers(0, 256, (2_000, 64, 64, 3), dtype=np.uint8)
     np.save(tmp_path / "images.npy", pixels)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    measured, plain = looks.look(mapped), looks.look(pixels)
+    measured, plain = image_stats.look(mapped), image_stats.look(pixels)
     assert np.array_equal(measured.hashes, plain.hashes)
     assert np.array_equal(measured.thumbnails, plain.thumbnails)
     resident = _resident(tmp_path / "images.npy")
@@ -140,7 +139,7 @@ def _resident(file: Path) -> int | None:
 
 
 def test_handmade_features_tell_painted_species_apart() -> None:
-    painted = paint(Reef(species=3, n=60, difficulty=0.2), 48)
+    painted = render(Reef(species=3, n=60, difficulty=0.2), 48)
     values = features.extract(painted.images, kind="handmade").values
     assert values.shape == (180, 128)
     assert np.isfinite(values).all()
@@ -150,7 +149,7 @@ def test_handmade_features_tell_painted_species_apart() -> None:
 
 
 def test_a_sample_sets_the_axes_of_a_large_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    painted = paint(Reef(species=2, n=60), 32)
+    painted = render(Reef(species=2, n=60), 32)
     monkeypatch.setattr(features, "_SAMPLE", 50)
     monkeypatch.setattr(features, "_KEPT", 50)
     done: list[int] = []

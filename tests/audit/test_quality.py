@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from netvet.audit import parts, quality
-from netvet.audit.image_stats import Looks, look
+from netvet.audit.image_stats import ImageStats, look
 from netvet.images.dataset import ImageSet, load
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 
 Rows = NDArray[np.int64]
 COLUMNS = ("thumbnails", "hashes", "detail", "outline", "light", "contrast", "glare")
@@ -27,7 +27,7 @@ def darkened(images: NDArray[np.uint8], light: float) -> NDArray[np.uint8]:
     return np.asarray(images * light, np.uint8)
 
 
-def put(looks: Looks, rows: NDArray[np.int64], new: Looks) -> Looks:
+def put(looks: ImageStats, rows: NDArray[np.int64], new: ImageStats) -> ImageStats:
     """The looks with those of some rows replaced."""
     columns = {name: getattr(looks, name).copy() for name in COLUMNS}
     for name, column in columns.items():
@@ -36,13 +36,13 @@ def put(looks: Looks, rows: NDArray[np.int64], new: Looks) -> Looks:
 
 
 @pytest.fixture(scope="module")
-def fish(f4k23: Path) -> tuple[ImageSet, Looks]:
+def fish(f4k23: Path) -> tuple[ImageSet, ImageStats]:
     images = load(str(f4k23), image_size=64)
     return images, look(images.images)
 
 
 @pytest.mark.parametrize(("kind", "strength"), [("blur", 1.0), ("blur", 2.0), ("dark", 0.5), ("dark", 0.3)])
-def test_planted_in_each_species_in_turn(kind: str, strength: float, fish: tuple[ImageSet, Looks]) -> None:
+def test_planted_in_each_species_in_turn(kind: str, strength: float, fish: tuple[ImageSet, ImageStats]) -> None:
     """Precision and recall of naming the class are at least 0.95, and so are those of its images."""
     images, looks = fish
     plant = blurred if kind == "blur" else darkened
@@ -64,20 +64,20 @@ def test_planted_in_each_species_in_turn(kind: str, strength: float, fish: tuple
     assert np.mean(recall) >= (0.95 if strength not in (1.0, 0.5) else 0.85)
 
 
-def test_nothing_is_named_where_nothing_was_planted(fish: tuple[ImageSet, Looks]) -> None:
+def test_nothing_is_named_where_nothing_was_planted(fish: tuple[ImageSet, ImageStats]) -> None:
     images, looks = fish
     found = quality.assess(looks, None, images.labels, images.known_groups)
     assert not {each.kind for each in found.classes} & {"blur", "dark", "glare", "tiny"}
 
 
-def test_all_images_blurred_is_no_class_blurred(fish: tuple[ImageSet, Looks]) -> None:
+def test_all_images_blurred_is_no_class_blurred(fish: tuple[ImageSet, ImageStats]) -> None:
     images, _looks = fish
     everywhere = look(blurred(images.images[:], 1.5))
     found = quality.assess(everywhere, None, images.labels, images.known_groups)
     assert "blur" not in {each.kind for each in found.classes}
 
 
-def test_all_images_dark_is_said_of_the_whole(fish: tuple[ImageSet, Looks]) -> None:
+def test_all_images_dark_is_said_of_the_whole(fish: tuple[ImageSet, ImageStats]) -> None:
     images, _looks = fish
     everywhere = look(darkened(images.images[:], 0.2))
     found = quality.assess(everywhere, None, images.labels, images.known_groups)
@@ -87,7 +87,7 @@ def test_all_images_dark_is_said_of_the_whole(fish: tuple[ImageSet, Looks]) -> N
 
 @pytest.mark.parametrize("options", [{"blur": 0.35}, {"blur": 1.0}, {"dark": 0.7}])
 def test_planted_in_a_painted_species_with_noise(options: dict[str, float]) -> None:
-    reef = paint(Reef(species=6, n=60, victim=2, **options), 64)  # type: ignore[arg-type]
+    reef = render(Reef(species=6, n=60, victim=2, **options), 64)  # type: ignore[arg-type]
     found = quality.assess(look(reef.images), None, reef.labels, None)
     kind = next(iter(options))
     assert [(each.label, each.kind) for each in found.classes if each.kind == kind] == [(2, kind)]
@@ -95,26 +95,26 @@ def test_planted_in_a_painted_species_with_noise(options: dict[str, float]) -> N
 
 @pytest.mark.parametrize("species", [4, 5, 6])
 def test_two_classes_that_are_poor_do_not_hide_each_other(species: int) -> None:
-    reef = paint(Reef(species=species, n=60, victim=1, victims=2, dark=0.9), 64)
+    reef = render(Reef(species=species, n=60, victim=1, victims=2, dark=0.9), 64)
     found = quality.assess(look(reef.images), None, reef.labels, None)
     assert {each.label for each in found.classes if each.kind == "dark"} == {1, 2}
 
 
 def test_most_classes_poor_is_how_the_set_is() -> None:
-    reef = paint(Reef(species=6, n=60, victim=1, victims=4, dark=0.9), 64)
+    reef = render(Reef(species=6, n=60, victim=1, victims=4, dark=0.9), 64)
     assert not [
         each for each in quality.assess(look(reef.images), None, reef.labels, None).classes if each.kind == "dark"
     ]
 
 
 def test_a_healthy_reef_has_no_class_that_is_worse() -> None:
-    reef = paint(Reef(species=6, n=60), 64)
+    reef = render(Reef(species=6, n=60), 64)
     assert not quality.assess(look(reef.images), None, reef.labels, None).classes
 
 
-def halved(kind: str, strength: float, share: float, *, victim: int = 2) -> tuple[Looks, NDArray[np.int64], Rows]:
+def halved(kind: str, strength: float, share: float, *, victim: int = 2) -> tuple[ImageStats, NDArray[np.int64], Rows]:
     """The looks of a painted reef of which a share of one species was spoilt, the labels and the rows."""
-    reef = paint(Reef(species=4, n=60), 64)
+    reef = render(Reef(species=4, n=60), 64)
     mine = np.flatnonzero(reef.labels == victim)
     rows = np.random.default_rng(0).choice(mine, round(share * len(mine)), replace=False)
     plant = blurred if kind == "blur" else darkened
@@ -148,7 +148,7 @@ def test_one_animal_in_the_dark_is_no_part_of_its_class() -> None:
     assert not quality.assess(planted, None, labels, groups).parts
 
 
-def test_no_part_is_named_where_nothing_was_planted(fish: tuple[ImageSet, Looks]) -> None:
+def test_no_part_is_named_where_nothing_was_planted(fish: tuple[ImageSet, ImageStats]) -> None:
     images, looks = fish
     assert not quality.assess(looks, None, images.labels, images.known_groups).parts
 
@@ -193,7 +193,7 @@ def test_a_long_track_counts_once() -> None:
 
 
 def test_single_images_stand_out() -> None:
-    reef = paint(Reef(species=3, n=100), 64)
+    reef = render(Reef(species=3, n=100), 64)
     images = reef.images.copy()
     images[10] = darkened(images[10:11], 0.05)[0]
     images[120] = 255

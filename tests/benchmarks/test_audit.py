@@ -13,14 +13,14 @@ from benchmarks.audit import cost, labels, photographs, quality, twins
 from netvet.audit.image_stats import look
 from netvet.base.errors import BadInput
 from netvet.images.dataset import load
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Painted fish of three species, three frames of each, as files with a manifest."""
+    """RenderedReef fish of three species, three frames of each, as files with a manifest."""
     root = tmp_path_factory.mktemp("tracks")
-    painted = paint(Reef(species=3, n=60, groups=3), 64)
+    painted = render(Reef(species=3, n=60, groups=3), 64)
     assert painted.groups is not None
     lines = ["path,label,group"]
     for i, image in enumerate(painted.images):
@@ -52,7 +52,7 @@ def test_a_trajectory_is_mislabelled_as_a_whole() -> None:
 def test_look_alikes_are_those_that_a_class_is_taken_for() -> None:
     predicted = np.array([[0.8, 0.1, 0.1], [0.4, 0.0, 0.6], [0.1, 0.8, 0.1], [0.3, 0.6, 0.1], [0.1, 0.6, 0.3]])
     truth = np.array([0, 0, 1, 1, 2])
-    partner = labels.partners(predicted, truth)
+    partner = labels.most_confused_with(predicted, truth)
     assert partner.tolist() == [2, 0, 1]  # class 1 is never missed: the likeliest after itself
     given = labels.plant(truth, np.arange(5), 0, partner, share=0.4)
     wrong = given != truth
@@ -70,7 +70,7 @@ def test_it_chooses_images_or_whole_trajectories() -> None:
 
 
 def test_it_spoils_as_strongly_as_it_says() -> None:
-    images = paint(Reef(species=2, n=10), 64).images
+    images = render(Reef(species=2, n=10), 64).images
     dark, soft = quality.spoil(images, "dark", 0.5), quality.spoil(images, "blur", 1.0)
     assert dark.mean() / images.mean() == pytest.approx(0.5, abs=0.01)
     assert soft.mean() == pytest.approx(images.mean(), abs=1)

@@ -43,7 +43,7 @@ def netvet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     return run
 
 
-def paint(root: Path, classes: int = 2, each: int = 12, size: int = 16) -> Path:
+def render(root: Path, classes: int = 2, each: int = 12, size: int = 16) -> Path:
     """A folder of class folders with images of noise around a brightness that tells the class."""
     random = np.random.default_rng(0)
     for number in range(classes):
@@ -186,7 +186,7 @@ def test_bad_input_gets_one_sentence(netvet: Netvet, arguments: list[str], sente
 def test_folders_that_are_no_data(netvet: Netvet, tmp_path: Path, command: str) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty" in refused(netvet(command, tmp_path / "empty"))
-    one = paint(tmp_path / "one", classes=1)
+    one = render(tmp_path / "one", classes=1)
     assert re.search("class", refused(netvet(command, one)))
     (tmp_path / "flat").mkdir()
     for image in (one / "species 0").iterdir():
@@ -199,7 +199,7 @@ def test_folders_that_are_no_data(netvet: Netvet, tmp_path: Path, command: str) 
 
 
 def test_a_mistake_that_shows_late_leaves_no_run_in_the_way(netvet: Netvet, tmp_path: Path) -> None:
-    data, out = paint(tmp_path / "data"), tmp_path / "run"
+    data, out = render(tmp_path / "data"), tmp_path / "run"
     answer = netvet("train", data, "--out", out, *SMALL, "--set", "model.name=resnet19")
     assert "There is no model 'resnet19' (did you mean resnet18" in refused_after_progress(answer)
     code, _out, err = netvet("train", data, "--out", out, *SMALL)
@@ -253,7 +253,7 @@ def test_a_damaged_run(netvet: Netvet, tmp_path: Path) -> None:
 
 
 def test_inspect(netvet: Netvet, tmp_path: Path) -> None:
-    data = paint(tmp_path / "data", each=20)
+    data = render(tmp_path / "data", each=20)
     (data / "species 0" / "broken.png").write_bytes(b"")
     code, out, _err = netvet("inspect", data, "--json", "--set", "data.image_size=16")
     assert code == 0
@@ -267,7 +267,7 @@ def test_inspect(netvet: Netvet, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_from_images_to_a_report_and_a_name(netvet: Netvet, tmp_path: Path) -> None:
     """The commands one after another, as somebody would use them."""
-    data, run = paint(tmp_path / "data", classes=3, each=30), tmp_path / "run"
+    data, run = render(tmp_path / "data", classes=3, each=30), tmp_path / "run"
     code, out, err = netvet("train", data, "--out", run, "--json", *SMALL)
     assert code == 0, err
     trained = json.loads(out)
@@ -297,7 +297,7 @@ def test_from_images_to_a_report_and_a_name(netvet: Netvet, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_checkup_without_trials(netvet: Netvet, tmp_path: Path) -> None:
-    data = paint(tmp_path / "data", each=30)
+    data = render(tmp_path / "data", each=30)
     code, out, err = netvet("checkup", data, "--budget", "0", *SMALL)
     assert code == 0, err
     report = next((tmp_path / "runs").glob("data-*")) / "report.html"

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from netvet.exams import take
+from netvet.exams import run_exam
 from netvet.exams._trained import BATCH, batch_norms, even, load
 from netvet.faults import faults, plant
 from netvet.trace import Trace
-from tests.exams.patients import admit, squares
+from tests.exams.contexts import admit, squares
 
 EXAM = "batch-norm-agreement"
 NORMS = ["features.0.norm", "features.1.norm", "features.2.norm"]
@@ -33,7 +33,7 @@ def moved(model: nn.Module, path: str = "features.1.norm") -> None:
 
 
 def test_norms_that_agree(tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path))
+    sentence = run_exam(EXAM, admit(tmp_path))
     trace = Trace.open(tmp_path)
     assert sentence.startswith("The batch norms agree")
     assert trace.last("norm_running_accuracy") == trace.last("norm_recalibrated_accuracy") == 1.0
@@ -43,7 +43,7 @@ def test_norms_that_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", NORMS)
 def test_the_layer_with_wrong_statistics_is_named(path: str, tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path, hurt=lambda model: moved(model, path)))
+    sentence = run_exam(EXAM, admit(tmp_path, hurt=lambda model: moved(model, path)))
     trace = Trace.open(tmp_path)
     assert f"{path} does most of the harm" in sentence
     assert trace.last("norm_running_accuracy") < 0.8 < 0.95 < trace.last("norm_recalibrated_accuracy")
@@ -56,10 +56,10 @@ def test_the_layer_with_wrong_statistics_is_named(path: str, tmp_path: Path) -> 
 
 
 def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
-    patient = admit(tmp_path, hurt=moved)
+    context = admit(tmp_path, hurt=moved)
     before, state = (tmp_path / "last.pt").read_bytes(), torch.get_rng_state()
-    take(EXAM, patient)
-    take(EXAM, patient)
+    run_exam(EXAM, context)
+    run_exam(EXAM, context)
     assert (tmp_path / "last.pt").read_bytes() == before
     assert torch.equal(torch.get_rng_state(), state)
     assert len(Trace.open(tmp_path).series("norm_running_accuracy")) == 1
@@ -67,13 +67,13 @@ def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{"model.norm": "group"}, {"model.norm": "instance"}, {"model.norm_after": "none"}])
 def test_without_batch_norm_nothing_is_recorded(changes: dict[str, str], tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path, changes, steps=1))
+    sentence = run_exam(EXAM, admit(tmp_path, changes, steps=1))
     assert "no batch norm" in sentence
     assert not [name for name in Trace.open(tmp_path).names() if name.startswith("norm_")]
 
 
 def test_validation_images_of_another_look_are_not_the_norms_fault(tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path, images=squares(val_shift=-60)))
+    sentence = run_exam(EXAM, admit(tmp_path, images=squares(val_shift=-60)))
     trace = Trace.open(tmp_path)
     assert trace.last("norm_running_accuracy") < trace.last("norm_batch_accuracy", "batch 60") - 0.1
     assert "validation images differ" in sentence
@@ -83,7 +83,7 @@ def test_a_network_of_nothing_finite(tmp_path: Path) -> None:
     def broken(model: nn.Module) -> None:
         next(model.parameters()).fill_(float("nan"))
 
-    assert "no finite numbers" in take(EXAM, admit(tmp_path, hurt=broken, steps=1))
+    assert "no finite numbers" in run_exam(EXAM, admit(tmp_path, hurt=broken, steps=1))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_other_networks(changes: dict[str, object], tmp_path: Path) -> None:
             moved(model, path)
 
     images = squares(val=31, val_classes=3)  # a class that validation lacks; a number no batch divides
-    assert "does most of the harm" in take(EXAM, admit(tmp_path, changes, images=images, hurt=all_moved))
+    assert "does most of the harm" in run_exam(EXAM, admit(tmp_path, changes, images=images, hurt=all_moved))
 
 
 def test_two_validation_images_are_enough(tmp_path: Path) -> None:
-    assert take(EXAM, admit(tmp_path, images=squares(val=2)))
+    assert run_exam(EXAM, admit(tmp_path, images=squares(val=2)))
     assert Trace.open(tmp_path).places("norm_batch_accuracy") == ["batch 2"]
 
 
@@ -140,9 +140,9 @@ def test_timm_networks(name: str, tmp_path: Path) -> None:
 
     small = squares()
     images = replace(small, images=small.images.repeat(4, 1).repeat(4, 2))
-    patient = admit(tmp_path, {"model.name": name, "data.image_size": 32}, images=images, steps=20, hurt=all_moved)
-    assert "does most of the harm" in take(EXAM, patient)
-    assert Trace.open(tmp_path).places("norm_swap_gain") == list(batch_norms(load(patient).last))
+    context = admit(tmp_path, {"model.name": name, "data.image_size": 32}, images=images, steps=20, hurt=all_moved)
+    assert "does most of the harm" in run_exam(EXAM, context)
+    assert Trace.open(tmp_path).places("norm_swap_gain") == list(batch_norms(load(context).last))
 
 
 @pytest.mark.slow

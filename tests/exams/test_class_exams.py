@@ -13,13 +13,13 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from netvet.audit.files import Headers
-from netvet.exams import _trained, take
+from netvet.exams import _trained, run_exam
 from netvet.exams._frozen import auc, frozen, probe
 from netvet.exams.label_audit import confident
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Augment
 from netvet.trace import Trace
-from tests.exams.patients import admit, squares
+from tests.exams.contexts import admit, squares
 
 
 def relabelled(images: ImageSet, share: float) -> ImageSet:
@@ -76,7 +76,7 @@ def test_a_biased_head_over_sound_features(tmp_path: Path) -> None:
         head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
         head.bias[0] -= 50
 
-    sentence = take("class-features", admit(tmp_path, hurt=bias))
+    sentence = run_exam("class-features", admit(tmp_path, hurt=bias))
     trace = Trace.open(tmp_path)
     assert trace.last("probe_recall", "a") > 0.9
     assert sentence.startswith("Of the validation images of a, which is recognised least, the network names 0%")
@@ -94,13 +94,13 @@ def test_class_weights_raise_a_rare_class_s_say(tmp_path: Path) -> None:
         split=images.split[rare],
         paths=tuple(images.paths[i] for i in rare.tolist()),
     )
-    take("class-features", admit(tmp_path, {"loss.class_weights": "balanced"}, images=few, steps=1))
+    run_exam("class-features", admit(tmp_path, {"loss.class_weights": "balanced"}, images=few, steps=1))
     trace = Trace.open(tmp_path)
     assert trace.last("gradient_share", "a") > 1.5 * trace.last("gradient_share_plain", "a")
 
 
 def test_features_that_do_not_hold_a_class(tmp_path: Path) -> None:
-    take("class-features", admit(tmp_path, images=flat(1.0)))
+    run_exam("class-features", admit(tmp_path, images=flat(1.0)))
     trace = Trace.open(tmp_path)
     assert trace.last("probe_auc", "a") > 0.95
     assert trace.last("partner_class", "c") == 1
@@ -110,15 +110,15 @@ def test_features_that_do_not_hold_a_class(tmp_path: Path) -> None:
 
 def test_the_nearest_pairs_are_of_the_class_and_its_partner(tmp_path: Path) -> None:
     images = flat(1.0)
-    patient = admit(tmp_path, images=images)
-    take("class-features", patient)
+    context = admit(tmp_path, images=images)
+    run_exam("class-features", context)
     pairs = Trace.open(tmp_path).array("nearest_pairs", "c")
     assert pairs is not None
     assert pairs.shape == (6, 2)
     assert (images.labels[pairs] == [2, 1]).all()
     assert (images.split[pairs] == 1).all()
     assert len(set(pairs.ravel().tolist())) == 12
-    subject = _trained.load(patient)
+    subject = _trained.load(context)
     val = subject.rows("val", 2048)
     features = frozen(subject, val)[0]
     features = features / np.maximum(features.std(axis=0), 1e-9)
@@ -131,13 +131,13 @@ def test_the_nearest_pairs_are_of_the_class_and_its_partner(tmp_path: Path) -> N
 
 def test_the_partner_is_that_of_the_recorded_confusion(tmp_path: Path) -> None:
     """The rules read it too; what the exam sees itself has no say, where it is recorded."""
-    patient = admit(tmp_path)
+    context = admit(tmp_path)
     confusion = np.diag([9, 9, 9, 9])
     confusion[2, 3] = 4
-    patient.record.add_array(0, "val_confusion", confusion)
-    patient.record.flush()
+    context.record.add_array(0, "val_confusion", confusion)
+    context.record.flush()
     for name, given in (("class-features", "probe_pair_auc"), ("label-audit", "image_pair_auc")):
-        take(name, patient)
+        run_exam(name, context)
         assert Trace.open(tmp_path).places(given) == ["c", "d"]  # of a and b nothing is confused
     assert Trace.open(tmp_path).last("partner_class", "c") == 3
     assert Trace.open(tmp_path).last("partner_class", "d") == 2
@@ -145,7 +145,7 @@ def test_the_partner_is_that_of_the_recorded_confusion(tmp_path: Path) -> None:
 
 def test_wrong_labels_are_counted_by_class(tmp_path: Path) -> None:
     images = relabelled(squares(240, 120), 0.3)
-    take("label-audit", admit(tmp_path, images=images))
+    run_exam("label-audit", admit(tmp_path, images=images))
     trace = Trace.open(tmp_path)
     wrong = images.labels != np.arange(len(images.labels)) % 4
     wrong[240:] = images.labels[240:] != np.arange(120) % 4
@@ -169,7 +169,7 @@ def test_wrong_labels_are_counted_by_class(tmp_path: Path) -> None:
 
 
 def test_sound_labels_are_left_alone(tmp_path: Path) -> None:
-    sentence = take("label-audit", admit(tmp_path, images=squares(240, 120)))
+    sentence = run_exam("label-audit", admit(tmp_path, images=squares(240, 120)))
     trace = Trace.open(tmp_path)
     assert max(trace.last("label_error_share", name) for name in "abcd") < 0.03
     assert min(trace.last("image_auc", name) for name in "abcd") > 0.97
@@ -207,7 +207,7 @@ def test_a_dark_class_stands_out(tmp_path: Path) -> None:
     images = squares()
     pixels = images.images.copy()
     pixels[images.labels == 2] //= 6
-    sentence = take("image-quality", admit(tmp_path, images=replace(images, images=pixels), steps=1))
+    sentence = run_exam("image-quality", admit(tmp_path, images=replace(images, images=pixels), steps=1))
     trace = Trace.open(tmp_path)
     assert trace.last("quality_dark", "c") == pytest.approx(1.0, abs=0.01)
     assert trace.last("quality_surely", "c") > 0.9
@@ -231,24 +231,24 @@ def test_small_files_count_below_the_size_that_the_network_is_shown(
     sides = np.where(images.labels == 2, side, 80)
     stored = Headers(sides, sides, ("RGB",) * len(sides), ("PNG",) * len(sides))
     monkeypatch.setattr("netvet.audit.files.headers", lambda source, paths: stored)
-    take("image-quality", admit(tmp_path, images=images, steps=1))
+    run_exam("image-quality", admit(tmp_path, images=images, steps=1))
     assert Trace.open(tmp_path).last("quality_tiny", "c") == (1.0 if tiny else 0.0)
 
 
 def test_all_dark_is_no_class_s_fault(tmp_path: Path) -> None:
     grey = squares()
     pixels = np.random.default_rng(0).integers(0, 40, grey.images.shape).astype(np.uint8)
-    take("image-quality", admit(tmp_path, images=replace(grey, images=pixels), steps=1))
+    run_exam("image-quality", admit(tmp_path, images=replace(grey, images=pixels), steps=1))
     trace = Trace.open(tmp_path)
     assert max(trace.last("quality_dark", name) for name in "abcd") < 0.5
 
 
 def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
-    patient = admit(tmp_path, steps=5)
+    context = admit(tmp_path, steps=5)
     before, state = (tmp_path / "last.pt").read_bytes(), torch.get_rng_state()
     for name in ("class-features", "label-audit", "image-quality"):
-        first = take(name, patient)
-        assert take(name, patient) == first
+        first = run_exam(name, context)
+        assert run_exam(name, context) == first
     assert (tmp_path / "last.pt").read_bytes() == before
     assert torch.equal(torch.get_rng_state(), state)
     assert len(Trace.open(tmp_path).series("probe_auc", "a")) == 1
@@ -258,13 +258,13 @@ def test_a_network_of_nothing_finite(tmp_path: Path) -> None:
     def broken(model: nn.Module) -> None:
         next(model.parameters()).fill_(float("nan"))
 
-    assert "no finite numbers" in take("class-features", admit(tmp_path, hurt=broken, steps=1))
+    assert "no finite numbers" in run_exam("class-features", admit(tmp_path, hurt=broken, steps=1))
     assert not Trace.open(tmp_path).places("probe_auc")
 
 
 @pytest.mark.parametrize("changes", [{"model.name": "resnet", "model.depth": 4}, {"model.depth": 1}])
 def test_other_networks_and_a_class_that_validation_lacks(changes: dict[str, object], tmp_path: Path) -> None:
-    take("class-features", admit(tmp_path, changes, images=squares(val=31, val_classes=3), steps=10))
+    run_exam("class-features", admit(tmp_path, changes, images=squares(val=31, val_classes=3), steps=10))
     trace = Trace.open(tmp_path)
     assert trace.places("probe_auc") == ["a", "b", "c"]
     assert trace.places("gradient_share") == ["a", "b", "c", "d"]
@@ -281,14 +281,14 @@ def test_a_class_that_is_known_by_its_augmentation(tmp_path: Path) -> None:
     settings = {"rotate": 0, "scale": 0, "light": 0, "colour": 0}
     one = {f"augment.{name}": value for name, value in settings.items()}
     changes = {**one, "augment.per_class": {"a": {**settings, "erase": 1.0}}}
-    take("augmentation-effect", admit(tmp_path, changes))
+    run_exam("augmentation-effect", admit(tmp_path, changes))
     trace = Trace.open(tmp_path)
     assert trace.last("recall_plain", "b") == trace.last("recall_augmented", "b") > 0.9  # a flip moves no colour
     assert trace.places("recall_erase") == trace.places("recall_flip") == ["a", "b", "c", "d"]
     assert not trace.places("recall_rotate")  # is off for every class
     assert trace.last("recall_erase", "a") == trace.last("recall_augmented", "a")
     assert trace.array("augmented_rows", "a") is None  # as well known without
-    take("augmentation-effect", admit(tmp_path / "never", changes, hurt=darkness))
+    run_exam("augmentation-effect", admit(tmp_path / "never", changes, hurt=darkness))
     assert Trace.open(tmp_path / "never").last("recall_plain", "a") == 0
 
 
@@ -297,30 +297,30 @@ def test_images_of_a_class_that_is_known_changed_are_kept(tmp_path: Path, monkey
     from netvet.exams import augmentation_effect
 
     light = {"flip": False, "rotate": 0, "scale": 0, "colour": 0, "light": 0.5}
-    patient = admit(tmp_path, {"augment.per_class": {"a": light}}, steps=1)
+    context = admit(tmp_path, {"augment.per_class": {"a": light}}, steps=1)
 
     def answer(_subject: object, rows: NDArray[np.int64], settings: Augment, _draw: int) -> NDArray[np.int64]:
-        truth = patient.images.labels[rows]
+        truth = context.images.labels[rows]
         return truth if settings.active else np.maximum(truth, 1)
 
     monkeypatch.setattr(augmentation_effect, "_said", answer)
-    take("augmentation-effect", patient)
+    run_exam("augmentation-effect", context)
     trace = Trace.open(tmp_path)
     rows, images = trace.array("augmented_rows", "a"), trace.array("augmented_images", "a")
     assert rows is not None
     assert images is not None
     assert trace.array("augmented_rows", "b") is None
     assert rows[:, 1:].tolist() == [[1, 0]] * 6
-    assert (patient.images.labels[rows[:, 0]] == 0).all()
+    assert (context.images.labels[rows[:, 0]] == 0).all()
     assert images.shape == (6, 8, 8, 3)
     for row, image in zip(rows[:, 0].tolist(), images, strict=True):
-        fit = np.corrcoef(image.ravel(), patient.images.images[row].ravel())[0, 1]
+        fit = np.corrcoef(image.ravel(), context.images.images[row].ravel())[0, 1]
         assert fit > 0.9  # the same image
-        assert (image != patient.images.images[row]).any()  # in another light
+        assert (image != context.images.images[row]).any()  # in another light
 
 
 def test_a_recipe_without_augmentation_has_nothing_to_compare(tmp_path: Path) -> None:
     off = {f"augment.{name}": 0 for name in ("rotate", "scale", "light", "colour")}
-    sentence = take("augmentation-effect", admit(tmp_path, {**off, "augment.flip": False}, steps=1))
+    sentence = run_exam("augmentation-effect", admit(tmp_path, {**off, "augment.flip": False}, steps=1))
     assert sentence == "This recipe changes no training image."
     assert not Trace.open(tmp_path).places("recall_plain")

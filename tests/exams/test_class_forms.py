@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from netvet.audit import features
-from netvet.exams import Patient, _described, take
+from netvet.exams import ExamContext, _described, run_exam
 from netvet.images.dataset import ImageSet
 from netvet.trace import Trace
-from tests.exams.patients import admit, squares
+from tests.exams.contexts import admit, squares
 
 
 def two_coloured() -> ImageSet:
@@ -24,11 +24,11 @@ def two_coloured() -> ImageSet:
     return replace(images, images=pixels)
 
 
-def asked_about_a(patient: Patient) -> None:
+def asked_about_a(context: ExamContext) -> None:
     """Class a has the lowest AUC."""
-    patient.record.add(0, "val_auc", 0.6, "a")
-    patient.record.meta("classes", list(patient.images.classes))
-    patient.record.flush()
+    context.record.add(0, "val_auc", 0.6, "a")
+    context.record.meta("classes", list(context.images.classes))
+    context.record.flush()
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +46,9 @@ def _described_by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_forms_of_a_class_are_found(tmp_path: Path) -> None:
     images = two_coloured()
-    patient = admit(tmp_path, images=images)
-    asked_about_a(patient)
-    said = take("class-forms", patient)
+    context = admit(tmp_path, images=images)
+    asked_about_a(context)
+    said = run_exam("class-forms", context)
     trace = Trace.open(tmp_path)
     assert said.startswith("The images of a can be parted into 2")
     assert trace.last("form_count", "a") == 2
@@ -62,13 +62,13 @@ def test_two_forms_of_a_class_are_found(tmp_path: Path) -> None:
 
 def test_one_form_is_no_more_than_chance(tmp_path: Path) -> None:
     images = squares(train=240, val=120)
-    patient = admit(tmp_path, images=images)
-    asked_about_a(patient)
-    take("class-forms", patient)
+    context = admit(tmp_path, images=images)
+    asked_about_a(context)
+    run_exam("class-forms", context)
     assert not Trace.open(tmp_path).last("form_chance", "a") <= 0.05
 
 
 def test_without_the_weights_nothing_is_said_of_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "weights_there", lambda: False)
-    assert "not installed" in take("class-forms", admit(tmp_path))
+    assert "not installed" in run_exam("class-forms", admit(tmp_path))
     assert not Trace.open(tmp_path).places("form_count")

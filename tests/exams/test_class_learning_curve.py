@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from netvet.exams import Patient, _described, class_learning_curve, take
+from netvet.exams import ExamContext, _described, class_learning_curve, run_exam
 from netvet.images.dataset import ImageSet
 from netvet.trace import Trace
-from tests.exams.patients import admit, squares
+from tests.exams.contexts import admit, squares
 
 
 def test_the_log_odds_and_subsets_of_the_curve() -> None:
@@ -31,13 +31,13 @@ def test_the_log_odds_and_subsets_of_the_curve() -> None:
     assert class_learning_curve.doubled(np.array([5, 10, 20]), line) == pytest.approx(1 / (1 + np.exp(-1.0)))
 
 
-def admitted(run: Path, images: ImageSet) -> Patient:
-    """A patient whose class a stays behind."""
-    patient = admit(run, images=images, steps=1)
+def admitted(run: Path, images: ImageSet) -> ExamContext:
+    """A context whose class a stays behind."""
+    context = admit(run, images=images, steps=1)
     for name in images.classes:
-        patient.record.add(0, "val_auc", 0.7 if name == "a" else 0.95, name)
-    patient.record.flush()
-    return patient
+        context.record.add(0, "val_auc", 0.7 if name == "a" else 0.95, name)
+    context.record.flush()
+    return context
 
 
 def grey(apart: float, images: ImageSet) -> ImageSet:
@@ -50,7 +50,7 @@ def grey(apart: float, images: ImageSet) -> ImageSet:
 
 
 def test_a_class_that_takes_many_images_has_a_rising_curve(tmp_path: Path) -> None:
-    take("class-learning-curve", admitted(tmp_path, grey(9, squares(240, 240))))
+    run_exam("class-learning-curve", admitted(tmp_path, grey(9, squares(240, 240))))
     trace = Trace.open(tmp_path)
     rows = trace.array("class_curve", "a")
     assert rows is not None
@@ -61,7 +61,7 @@ def test_a_class_that_takes_many_images_has_a_rising_curve(tmp_path: Path) -> No
 
 
 def test_a_class_that_is_told_at_once_has_a_flat_one(tmp_path: Path) -> None:
-    sentence = take("class-learning-curve", admitted(tmp_path, squares(240, 240)))
+    sentence = run_exam("class-learning-curve", admitted(tmp_path, squares(240, 240)))
     trace = Trace.open(tmp_path)
     assert trace.places("curve_auc") == ["a"]
     assert trace.last("curve_auc", "a") > 0.98
@@ -73,15 +73,15 @@ def test_a_rare_class_is_asked_about_and_equal_ones_are_not(tmp_path: Path) -> N
     images = squares(240, 60)
     few = np.flatnonzero((images.labels != 0) | (images.split == 1) | (np.arange(len(images.labels)) % 24 == 0))
     rare = replace(images, images=images.images[few], labels=images.labels[few], split=images.split[few])
-    take("class-learning-curve", admit(tmp_path / "rare", images=rare, steps=1))
+    run_exam("class-learning-curve", admit(tmp_path / "rare", images=rare, steps=1))
     assert Trace.open(tmp_path / "rare").places("curve_auc") == ["a"]
-    sentence = take("class-learning-curve", admit(tmp_path / "equal", images=images, steps=1))
+    sentence = run_exam("class-learning-curve", admit(tmp_path / "equal", images=images, steps=1))
     assert sentence.startswith("No class has far fewer images")
     assert not Trace.open(tmp_path / "equal").places("curve_auc")
 
 
 def test_too_few_images(tmp_path: Path) -> None:
-    assert take("class-learning-curve", admitted(tmp_path, squares(16, 8))).startswith("No class has")
+    assert run_exam("class-learning-curve", admitted(tmp_path, squares(16, 8))).startswith("No class has")
     assert not Trace.open(tmp_path).places("curve_auc")
 
 
@@ -89,7 +89,7 @@ def test_groups_are_taken_or_left_together(tmp_path: Path) -> None:
     """Four tracks of 15 frames: an eighth and a quarter of the images are one track alike."""
     images = squares(240, 240)
     groups = np.array([f"{label} {i // 60}" for i, label in enumerate(images.labels.tolist())])
-    take("class-learning-curve", admitted(tmp_path, replace(images, known_groups=groups)))
+    run_exam("class-learning-curve", admitted(tmp_path, replace(images, known_groups=groups)))
     rows = Trace.open(tmp_path).array("class_curve", "a")
     assert rows is not None
     assert rows[:, 0].tolist() == [15, 30, 60]

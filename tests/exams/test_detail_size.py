@@ -11,13 +11,13 @@ from torch import nn
 
 from netvet import recipe
 from netvet.audit import features
-from netvet.exams import take
+from netvet.exams import run_exam
 from netvet.exams.detail_size import receptive_field
 from netvet.images.dataset import load
 from netvet.nets.cnn import plan
 from netvet.nets.models import build
 from netvet.trace import Trace
-from tests.exams.patients import admit
+from tests.exams.contexts import admit
 
 CLASSES = ("fine", "other", "plain")
 
@@ -83,19 +83,19 @@ def test_a_detail_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     striped(tmp_path / "data")
     images = load(str(tmp_path / "data"), image_size=16, val=0.3)
     changes = {"data.source": str(tmp_path / "data"), "data.image_size": 16, "data.val": 0.3}
-    patient = admit(tmp_path / "run", changes, images=images, steps=2)
-    patient.record.meta("classes", list(CLASSES))
-    patient.record.add_array(0, "val_confusion", np.array([[2, 0, 10], [0, 12, 0], [5, 0, 7]]))
+    context = admit(tmp_path / "run", changes, images=images, steps=2)
+    context.record.meta("classes", list(CLASSES))
+    context.record.add_array(0, "val_confusion", np.array([[2, 0, 10], [0, 12, 0], [5, 0, 7]]))
     for name, value in zip(CLASSES, (0.55, 0.99, 0.8), strict=True):
-        patient.record.add(0, "val_auc", value, name)
-    patient.record.flush()
-    sentence = take("detail-size", patient)
+        context.record.add(0, "val_auc", value, name)
+    context.record.flush()
+    sentence = run_exam("detail-size", context)
     trace = Trace.open(tmp_path / "run")
     assert trace.places("detail_same") == ["fine"]  # no class is stuck by the limits: the lowest AUC
     assert trace.last("detail_class", "fine") == 2
     assert trace.last("detail_same", "fine") < 0.8
     assert trace.last("detail_double", "fine") > 0.95
     assert trace.last("stored_side", "fine") == 32
-    assert trace.last("receptive_field") == formula(patient.recipe.model, 16)
+    assert trace.last("receptive_field") == formula(context.recipe.model, 16)
     assert sentence.startswith("fine and plain are told apart by features of the images with an AUC of 0.")
     assert sentence.endswith("A unit of the last convolution sees 7 pixels, and an image has 16.")

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from netvet.exams import take
+from netvet.exams import run_exam
 from netvet.exams._trained import gained, load
 from netvet.exams.early_layers import LEAST, forward_order
 from netvet.faults import REEF, plant
 from netvet.trace import Trace
-from tests.exams.patients import admit, squares
+from tests.exams.contexts import admit, squares
 
 EXAM = "early-layers"
 DEEP = {"model.depth": 5, "model.pool_every": 9}  # six weight layers with the head: the first two are early
@@ -25,7 +25,7 @@ EARLY = ["features.0.conv", "features.1.conv"]
 
 
 def test_layers_that_were_never_trained_are_as_they_were(tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path, DEEP, frozen=("features.0.", "features.1.")))
+    sentence = run_exam(EXAM, admit(tmp_path, DEEP, frozen=("features.0.", "features.1.")))
     trace = Trace.open(tmp_path)
     assert sentence.startswith("The first 2 layers are as they were")
     assert "features.1.conv" in sentence
@@ -39,7 +39,7 @@ def test_layers_that_were_trained_learn(tmp_path: Path) -> None:
         "model.init": "constant",
         "model.norm_after": "none",
     }  # a first layer that sees brightness, where colours differ in hue
-    sentence = take(EXAM, admit(tmp_path, DEEP | grey, steps=150))
+    sentence = run_exam(EXAM, admit(tmp_path, DEEP | grey, steps=150))
     trace = Trace.open(tmp_path)
     assert sentence.startswith("Early layers learn"), sentence
     assert trace.last("early_probe_initial") < 0.7 < trace.last("early_probe_trained")
@@ -47,17 +47,17 @@ def test_layers_that_were_trained_learn(tmp_path: Path) -> None:
 
 
 def test_a_network_that_guesses(tmp_path: Path) -> None:
-    sentence = take(EXAM, admit(tmp_path, DEEP, steps=0))
+    sentence = run_exam(EXAM, admit(tmp_path, DEEP, steps=0))
     assert "no better than guessing" in sentence or "as they were" in sentence
     trace = Trace.open(tmp_path)
     assert trace.last("early_probe_trained") == trace.last("early_probe_initial") > 0.9  # the colours are easy
 
 
 def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
-    patient = admit(tmp_path, DEEP, steps=5)
+    context = admit(tmp_path, DEEP, steps=5)
     before, state = (tmp_path / "last.pt").read_bytes(), torch.get_rng_state()
-    first = take(EXAM, patient)
-    assert take(EXAM, patient) == first
+    first = run_exam(EXAM, context)
+    assert run_exam(EXAM, context) == first
     assert (tmp_path / "last.pt").read_bytes() == before
     assert torch.equal(torch.get_rng_state(), state)
     assert len(Trace.open(tmp_path).series("early_probe_trained")) == 1
@@ -76,7 +76,7 @@ def test_nothing_of_the_run_changes(tmp_path: Path) -> None:
 )
 def test_other_networks(changes: dict[str, object], tmp_path: Path) -> None:
     images = squares(val=31, val_classes=3)  # a class that validation lacks
-    take(EXAM, admit(tmp_path, changes, images=images, steps=10))
+    run_exam(EXAM, admit(tmp_path, changes, images=images, steps=10))
     trace = Trace.open(tmp_path)
     assert 0 <= trace.last("early_probe_initial") <= 1
     assert trace.places("reinitialised_fall")[0] == "features.0.conv"
@@ -86,7 +86,7 @@ def test_a_network_of_nothing_finite(tmp_path: Path) -> None:
     def broken(model: nn.Module) -> None:
         next(model.parameters()).fill_(float("nan"))
 
-    assert "no finite numbers" in take(EXAM, admit(tmp_path, hurt=broken, steps=1))
+    assert "no finite numbers" in run_exam(EXAM, admit(tmp_path, hurt=broken, steps=1))
 
 
 def test_layers_come_in_the_order_of_the_forward_pass(tmp_path: Path) -> None:
@@ -114,20 +114,20 @@ def test_better_is_never_mutual(answers: list[tuple[bool, bool]]) -> None:
 def test_timm_networks(name: str, tmp_path: Path) -> None:
     small = squares()
     images = replace(small, images=small.images.repeat(4, 1).repeat(4, 2))
-    patient = admit(tmp_path, {"model.name": name, "data.image_size": 32}, images=images, steps=3)
-    assert take(EXAM, patient)
-    order = forward_order(load(patient))
+    context = admit(tmp_path, {"model.name": name, "data.image_size": 32}, images=images, steps=3)
+    assert run_exam(EXAM, context)
+    order = forward_order(load(context))
     assert Trace.open(tmp_path).places("reinitialised_fall") == order[: len(order) // 3]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [None, "vanishing-gradient"])
 def test_taken_for_real(fault: str | None, tmp_path: Path) -> None:
-    from netvet.pipeline import take_exam
+    from netvet.pipeline import run_exam_on
     from netvet.training import train
 
     train(plant(fault, REEF.change({"stop.epochs": 6})) if fault else REEF, out=tmp_path)
-    sentence = take_exam(EXAM, tmp_path)
+    sentence = run_exam_on(EXAM, tmp_path)
     trace = Trace.open(tmp_path)
     gain = trace.last("early_probe_trained") - trace.last("early_probe_initial")
     assert sentence.startswith("Early layers learn:") == (fault is None), sentence

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netvet.exams import Patient, exams, take
+from netvet.exams import ExamContext, exams, run_exam
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
 from netvet.trace import Observation, Trace, TraceWriter
-from tests.exams.patients import recipe, squares
+from tests.exams.contexts import recipe, squares
 
 DEEP = {"model.norm_after": "none", "model.depth": 16}
 
@@ -26,7 +26,7 @@ def examine(run: Path, changes: Mapping[str, Any], *, base: Recipe | None = None
     run.mkdir(exist_ok=True)
     chosen = (base or recipe()).change(changes)
     with TraceWriter(run) as record:
-        sentence = take("initial-signal", Patient(run, chosen, squares(), record))
+        sentence = run_exam("initial-signal", ExamContext(run, chosen, squares(), record))
     return sentence, Trace.open(run)
 
 
@@ -83,7 +83,7 @@ def test_a_timm_model_has_what_can_be_changed_in_it(tmp_path: Path) -> None:
     run = tmp_path
     chosen = base.change({"data.normalise": "none"})
     with TraceWriter(run) as record:
-        take("initial-signal", Patient(run, chosen, squares(), record))
+        run_exam("initial-signal", ExamContext(run, chosen, squares(), record))
     assert list(sound(Trace.open(run))) == ["own", "normalised", "he"]
 
 

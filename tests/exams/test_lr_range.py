@@ -51,7 +51,7 @@ def test_a_curve_that_explodes_at_once_has_no_answer() -> None:
 
 @pytest.mark.slow
 def test_taken_for_real(tmp_path: Path) -> None:
-    from netvet.pipeline import take_exam
+    from netvet.pipeline import run_exam_on
     from netvet.training import train
 
     recipe = Recipe().change(
@@ -65,11 +65,11 @@ def test_taken_for_real(tmp_path: Path) -> None:
     )
     train(recipe, out=tmp_path / "run")
     before = (tmp_path / "run" / "last.pt").read_bytes()
-    sentence = take_exam("lr-range", tmp_path / "run")
+    sentence = run_exam_on("lr-range", tmp_path / "run")
     trace = Trace.open(tmp_path / "run")
     low, best, high = (trace.last(f"lr_range_{name}") for name in ("low", "best", "high"))
     assert 1e-5 < low <= best <= high <= 10
     assert trace.meta["exams"]["lr-range"] == sentence
     assert (tmp_path / "run" / "last.pt").read_bytes() == before
-    take_exam("lr-range", tmp_path / "run")
+    run_exam_on("lr-range", tmp_path / "run")
     assert len(Trace.open(tmp_path / "run").series("lr_range_best")) == 1

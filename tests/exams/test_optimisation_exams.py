@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from netvet.exams import Patient, take
+from netvet.exams import ExamContext, run_exam
 from netvet.exams.sharpness import largest
 from netvet.recipe import Recipe
 from netvet.trace import Trace, TraceWriter
@@ -38,7 +38,7 @@ def _taken(name: str, changes: Mapping[str, Any], out: Path) -> tuple[Trace, str
     before = (out / "last.pt").read_bytes()
     state = torch.random.get_rng_state()
     with TraceWriter(out) as record:
-        sentence = take(name, Patient(out, recipe, images, record))
+        sentence = run_exam(name, ExamContext(out, recipe, images, record))
     assert (out / "last.pt").read_bytes() == before
     assert torch.equal(torch.random.get_rng_state(), state)
     return Trace.open(out), sentence

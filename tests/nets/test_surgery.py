@@ -20,7 +20,7 @@ from torch.nn.utils import parametrizations
 from netvet import recipe
 from netvet.base.errors import BadInput
 from netvet.nets import models
-from netvet.nets.surgery import channels, operate
+from netvet.nets.surgery import channels, patch_model
 from netvet.nets.surgery.shortcuts import Shortcut
 from netvet.recipe import Recipe
 from netvet.training import evaluate, load_images, recalibrate, train
@@ -121,7 +121,7 @@ def test_every_relu_is_replaced_and_nothing_else(make: Callable[[], nn.Module]) 
     net, untouched = make(), make()
     count = kinds(net, nn.ReLU, nn.ReLU6)
     assert count
-    changed = operate(net, ["activation=leaky-relu"])
+    changed = patch_model(net, ["activation=leaky-relu"])
     assert changed is net
     assert kinds(net, nn.ReLU, nn.ReLU6) == 0
     assert kinds(net, nn.LeakyReLU) == count
@@ -136,7 +136,7 @@ def test_every_relu_is_replaced_and_nothing_else(make: Callable[[], nn.Module]) 
 def test_batch_norms_become_group_norms_of_the_same_gains(make: Callable[[], nn.Module], kind: str) -> None:
     net = make()
     gains = [m.weight for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    operate(net, [f"norm={kind}"])
+    patch_model(net, [f"norm={kind}"])
     norms = [m for m in net.modules() if isinstance(m, nn.GroupNorm)]
     assert kinds(net, nn.modules.batchnorm._BatchNorm) == 0
     assert [id(norm.weight) for norm in norms] == [id(gain) for gain in gains]  # an optimiser still knows them
@@ -150,7 +150,7 @@ def test_batch_norms_become_group_norms_of_the_same_gains(make: Callable[[], nn.
 def test_deep_norms_fold_away_and_the_function_stays(make: Callable[[], nn.Module]) -> None:
     net = make()
     before, count = answer(net), kinds(net, nn.modules.batchnorm._BatchNorm)
-    operate(net, ["drop-deep-batch-norm"], IMAGES[:1])
+    patch_model(net, ["drop-deep-batch-norm"], IMAGES[:1])
     left = kinds(net, nn.modules.batchnorm._BatchNorm)
     assert 0 < left <= (count + 2) // 2  # shortcuts' projections have norms too
     assert torch.allclose(answer(net), before, atol=1e-4 * float(before.abs().max()))
@@ -164,7 +164,7 @@ def test_norms_go_behind_the_first_half_and_the_function_stays(make: Callable[[s
         if isinstance(module, nn.Conv2d) and module.bias is not None:
             module.bias.data.normal_(0, 0.3)
     before = answer(net)
-    operate(net, ["early-batch-norm"], IMAGES[:1])
+    patch_model(net, ["early-batch-norm"], IMAGES[:1])
     normed = [path for path, m in net.named_modules() if isinstance(m, nn.BatchNorm2d)]
     assert normed == [f"features.{index}.norm" for index in (0, 3, 6, 8)]  # of eight
     assert torch.allclose(answer(net), before, atol=1e-3 * float(before.abs().max()))  # the norms' eps is 1e-5
@@ -173,7 +173,7 @@ def test_norms_go_behind_the_first_half_and_the_function_stays(make: Callable[[s
 
 def test_early_norms_leave_layers_that_are_normed_or_gates_alone() -> None:
     with pytest.raises(BadInput, match="have a norm already"):
-        operate(timm_model("mobilenetv3_small_050"), ["early-batch-norm"], IMAGES)
+        patch_model(timm_model("mobilenetv3_small_050"), ["early-batch-norm"], IMAGES)
 
 
 class Branched(nn.Module):
@@ -287,7 +287,7 @@ def test_what_cannot_be_made_is_refused_and_changes_nothing(
     net = make()
     layers = repr(net)
     with pytest.raises(BadInput, match=reason):
-        operate(net, [operation], example)
+        patch_model(net, [operation], example)
     assert repr(net) == layers
 
 
@@ -296,31 +296,31 @@ def test_a_convolution_whose_output_branches_gets_no_norm() -> None:
     net.norm = nn.Identity()  # type: ignore[assignment]
     net.two = nn.Identity()  # type: ignore[assignment]
     with pytest.raises(BadInput, match="on one: its output goes to 2 places, not to one"):
-        operate(net, ["early-batch-norm"], IMAGES)
+        patch_model(net, ["early-batch-norm"], IMAGES)
 
 
 def test_gates_and_outputs_keep_their_sigmoids() -> None:
     net = Gated()
-    operate(net, ["activation=elu"], IMAGES)
+    patch_model(net, ["activation=elu"], IMAGES)
     assert [type(m) for m in (net.between, net.gate, net.last)] == [nn.ELU, nn.Sigmoid, nn.Sigmoid]
     with pytest.raises(BadInput, match="no ReLU"):
-        operate(Gated(), ["activation=elu"])  # without an example a gate is not to be told
+        patch_model(Gated(), ["activation=elu"])  # without an example a gate is not to be told
 
 
 def test_a_layer_in_several_places_is_replaced_once() -> None:
     act = nn.ReLU()
     net = nn.ModuleDict({"a": nn.Sequential(nn.Linear(3, 3), act), "b": nn.Sequential(nn.Linear(3, 3), act), "c": act})
-    operate(net, ["activation=leaky-relu"])
+    patch_model(net, ["activation=leaky-relu"])
     found = [net.get_submodule(path) for path in ("a.1", "b.1", "c")]
     assert found[0] is found[1] is found[2]
     assert isinstance(found[0], nn.LeakyReLU)
     resnet = torchvision_model("resnet18")
-    operate(resnet, ["activation=elu"])
+    patch_model(resnet, ["activation=elu"])
     assert kinds(resnet, nn.ELU) == 9  # each block uses one twice
 
 
 def test_the_model_itself_may_be_the_layer() -> None:
-    assert isinstance(operate(nn.ReLU(), ["activation=elu"]), nn.ELU)
+    assert isinstance(patch_model(nn.ReLU(), ["activation=elu"]), nn.ELU)
 
 
 def test_dtype_mode_hooks_and_frozen_parameters_go_over() -> None:
@@ -332,7 +332,7 @@ def test_dtype_mode_hooks_and_frozen_parameters_go_over() -> None:
     net[3].requires_grad_(False)
     seen: list[str] = []
     handle = net[2].register_forward_hook(lambda module, _args, _output: seen.append(type(module).__name__))
-    net = operate(net, ["activation=leaky-relu", "norm=group"], IMAGES.double())  # type: ignore[assignment]
+    net = patch_model(net, ["activation=leaky-relu", "norm=group"], IMAGES.double())  # type: ignore[assignment]
     norm = net[1]
     assert isinstance(norm, nn.GroupNorm)
     assert not norm.training
@@ -346,7 +346,7 @@ def test_dtype_mode_hooks_and_frozen_parameters_go_over() -> None:
     net(IMAGES.double())
     assert seen == ["LeakyReLU"]
     frozen = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).double().requires_grad_(False)
-    operate(frozen, ["early-batch-norm"], IMAGES.double())
+    patch_model(frozen, ["early-batch-norm"], IMAGES.double())
     assert {p.dtype for p in frozen.parameters()} == {torch.float64}
     assert not any(p.requires_grad for p in frozen.parameters())
 
@@ -354,7 +354,7 @@ def test_dtype_mode_hooks_and_frozen_parameters_go_over() -> None:
 def test_surgery_draws_no_random_numbers_and_moves_no_statistics() -> None:
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.5), nn.Conv2d(8, 8, 3))
     before = torch.random.get_rng_state()
-    operate(net, ["activation=elu"], IMAGES)
+    patch_model(net, ["activation=elu"], IMAGES)
     assert torch.equal(torch.random.get_rng_state(), before)
     norm = net[1]
     assert isinstance(norm, nn.BatchNorm2d)
@@ -369,7 +369,7 @@ def test_redrawn_weights_have_the_stated_size(kind: str) -> None:
     state["1.weight"].fill_(7)
     state["0.bias"].fill_(-9)
     torch.manual_seed(0)
-    operate(net, [f"init={kind}"])
+    patch_model(net, [f"init={kind}"])
     weight, last = state["0.weight"], state["4.weight"]
     he = (2 / 27) ** 0.5
     size = {"small": 0.1 * he, "large": 3 * he, "constant": 0.0, "default": (1 / 81) ** 0.5}
@@ -385,7 +385,7 @@ def test_frozen_weights_are_not_redrawn() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3))
     net[0].requires_grad_(False)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    operate(net, ["init=he"])
+    patch_model(net, ["init=he"])
     after = net.state_dict()
     assert torch.equal(after["0.weight"], before["0.weight"])
     assert torch.equal(after["0.bias"], before["0.bias"])
@@ -400,7 +400,7 @@ def test_dead_units_live_again() -> None:
             parameter.data.fill_(-5)
     assert not answer(nn.Sequential(*list(net)[:6])).any()
     torch.manual_seed(0)
-    operate(net, ["init=he"])
+    patch_model(net, ["init=he"])
     assert answer(nn.Sequential(*list(net)[:6])).flatten(2).amax((0, 2)).gt(0).float().mean() > 0.7
 
 
@@ -409,7 +409,7 @@ def test_shortcuts_around_pairs_in_a_sequential() -> None:
     before = answer(nn.Sequential(net[0], net[1])).clone()
     inner = nn.Sequential(net[2], net[3], net[4])
     expected = torch.relu(before + answer(inner, before))
-    operate(net, ["residual"])
+    patch_model(net, ["residual"])
     assert [name for name, _ in net.named_children()] == ["0", "1", "2", "5", "6", "7"]
     assert [name for name, _ in net.get_submodule("2").named_children()] == ["2", "3", "4"]
     assert torch.allclose(answer(nn.Sequential(*list(net)[:4])), expected, atol=1e-6)
@@ -418,21 +418,21 @@ def test_shortcuts_around_pairs_in_a_sequential() -> None:
 
 def test_shortcuts_take_the_norms_in_and_pass_no_change_of_shape() -> None:
     vgg = torchvision_model("vgg13_bn")
-    operate(vgg, ["residual"])
+    patch_model(vgg, ["residual"])
     made = [m for m in vgg.modules() if isinstance(m, Shortcut)]
     assert [type(list(m)[-1]).__name__ for m in made] == ["BatchNorm2d"]  # 512 to 512 twice, once in the net
     strided = nn.Sequential(nn.Conv2d(3, 3, 3, 2, 1), nn.ReLU(), nn.Conv2d(3, 3, 3, padding=1), nn.ReLU())
     with pytest.raises(BadInput, match="whose output has the shape of their input"):
-        operate(strided, ["residual"])
+        patch_model(strided, ["residual"])
     linear = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1))
     with pytest.raises(BadInput):
-        operate(linear, ["residual"])
+        patch_model(linear, ["residual"])
 
 
 def test_pixels_are_normalised_before_the_model() -> None:
     net = own_model(depth=2)
     expected = answer(net, (IMAGES - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / 0.5)
-    whole = operate(net, ["normalise-input=0.1,0.2,0.3/0.5,0.5,0.5"], IMAGES)
+    whole = patch_model(net, ["normalise-input=0.1,0.2,0.3/0.5,0.5,0.5"], IMAGES)
     assert torch.allclose(answer(whole), expected, atol=1e-5)
     assert list(whole.state_dict())[:3] == ["normalise.mean", "normalise.std", "model.features.0.conv.weight"]
     assert len(list(whole.parameters())) == len(list(net.parameters()))
@@ -442,7 +442,7 @@ def test_pixels_are_normalised_before_the_model() -> None:
 @each_net
 def test_further_channels_change_nothing_until_they_are_trained(make: Callable[[], nn.Module]) -> None:
     net, untouched = make(), make()
-    changed = operate(net, ["feature-channels=edges+contrast+opponents"], IMAGES)
+    changed = patch_model(net, ["feature-channels=edges+contrast+opponents"], IMAGES)
     assert torch.allclose(answer(changed), answer(untouched), atol=1e-5)
     first, before = (next(m for m in each.modules() if isinstance(m, nn.Conv2d)) for each in (changed, untouched))
     assert (type(first), first.in_channels, before.in_channels) == (type(before), 7, 3)
@@ -489,12 +489,12 @@ def test_further_channels_are_refused_where_the_first_layer_takes_no_image() -> 
     ):
         before = {name: value.clone() for name, value in net.state_dict().items()}
         with pytest.raises(BadInput, match=reason):
-            operate(net, ["feature-channels=edges"])
+            patch_model(net, ["feature-channels=edges"])
         assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 def test_operations_follow_one_another() -> None:
-    net = operate(
+    net = patch_model(
         built(plain()),
         ["early-batch-norm", "residual", "activation=elu", "norm=group", "normalise-input=0.5/0.25"],
         IMAGES,
@@ -531,7 +531,7 @@ def test_norms_put_in_and_folded_away_keep_the_function_of_any_stack(
     before = answer(net, images)
     for operation in operations:
         with suppress(BadInput):  # there may be nothing to put in, or to fold
-            net = operate(net, [operation], images)
+            net = patch_model(net, [operation], images)
     assert torch.allclose(answer(net, images), before, atol=1e-4)
 
 

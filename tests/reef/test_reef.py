@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netvet.base.errors import BadInput
-from netvet.reef import Reef, load_reef, paint, parse
+from netvet.reef import Reef, load_reef, parse, render
 from netvet.reef.chance import draw
 from netvet.reef.faults import MORPHS, class_sizes
 from netvet.reef.scene import Grid, water
@@ -22,7 +22,7 @@ SMALL = Reef(species=4, n=24, seed=3)
 
 
 def painted(reef: Any, size: Any = 32) -> Any:
-    return paint(reef, size, workers=1)
+    return render(reef, size, workers=1)
 
 
 def of_class(result: Any, species: Any) -> Any:
@@ -38,7 +38,7 @@ def detail(images: Any) -> Any:
 
 
 def test_the_same_options_paint_the_same_pixels() -> None:
-    one, other = paint(SMALL, 48), paint(SMALL, 48)
+    one, other = render(SMALL, 48), render(SMALL, 48)
     assert np.array_equal(one.images, other.images)
     assert one.classes == other.classes
     assert np.array_equal(one.labels, other.labels)
@@ -51,9 +51,9 @@ def test_another_seed_paints_other_pixels() -> None:
 @pytest.mark.parametrize("size", [17, 32, 64])
 def test_pixels_do_not_depend_on_the_chunk_or_the_threads(size: int) -> None:
     reef = Reef(species=13, n=3, difficulty=1.0, blur=0.5, dark=0.3, spread=1.0, groups=2)
-    whole = paint(reef, size, workers=1, chunk=1000).images
+    whole = render(reef, size, workers=1, chunk=1000).images
     for workers, chunk in ((1, 1), (2, 3), (3, 7)):
-        assert np.array_equal(paint(reef, size, workers=workers, chunk=chunk).images, whole)
+        assert np.array_equal(render(reef, size, workers=workers, chunk=chunk).images, whole)
 
 
 def test_an_image_does_not_depend_on_how_many_are_painted() -> None:
@@ -132,10 +132,10 @@ def test_species_differ_in_grey_too() -> None:
     # the same fish in the same water, once in each of two bodies: what differs is not the palette alone
     reef = Reef(species=2, n=12, difficulty=0.0)
     _names, genomes = fauna(2)
-    from netvet.reef.painter import paint_chunk
+    from netvet.reef.renderer import render_chunk
 
     one, other = (
-        paint_chunk(reef, np.tile(genome, (12, 1)), np.zeros(12, np.int64), np.arange(12), 64).mean(axis=3)
+        render_chunk(reef, np.tile(genome, (12, 1)), np.zeros(12, np.int64), np.arange(12), 64).mean(axis=3)
         for genome in genomes
     )
     assert np.abs(one - other).mean() > 5
@@ -173,7 +173,7 @@ def test_noise_flips_that_share_of_the_labels(noise: float) -> None:
 
 
 def test_noise_reaches_every_class_from_every_class() -> None:
-    result = paint(Reef(species=3, n=200, noise=1.0), 16)
+    result = render(Reef(species=3, n=200, noise=1.0), 16)
     moved = np.zeros((3, 3), int)
     np.add.at(moved, (result.truth["label"], result.labels), 1)
     assert np.diag(moved).tolist() == [0, 0, 0]
@@ -207,13 +207,13 @@ def test_imbalance_is_the_ratio_of_the_largest_to_the_smallest() -> None:
 def test_a_look_alike_lies_at_that_distance() -> None:
     # noiseless twins: the same draws painted with the genes of species 0 and of species 1
     from netvet.reef.faults import plan
-    from netvet.reef.painter import paint_chunk
+    from netvet.reef.renderer import render_chunk
 
     def apart(lookalike: float | None) -> Any:
         reef = Reef(species=2, n=10, lookalike=lookalike)
         sketch = plan(reef)
         pair = [
-            paint_chunk(
+            render_chunk(
                 reef, np.tile(sketch.looks[sketch.look[row]], (10, 1)), np.zeros(10, np.int64), np.arange(10), 48
             )
             for row in (0, 10)
@@ -357,12 +357,12 @@ def test_bad_values_are_refused_in_code_too() -> None:
 @pytest.mark.parametrize("size", [15, 1025])
 def test_bad_image_sizes_are_refused(size: int) -> None:
     with pytest.raises(BadInput, match=str(size)):
-        paint(Reef(), size)
+        render(Reef(), size)
 
 
 def test_a_reef_too_large_for_memory_is_refused() -> None:
     with pytest.raises(BadInput, match="8 GiB"):
-        paint(Reef(species=64, n=100_000), 64)
+        render(Reef(species=64, n=100_000), 64)
 
 
 share = st.floats(0, 1)

@@ -11,15 +11,15 @@ import pytest
 from netvet.audit import Inspection, inspect
 from netvet.images.dataset import ImageSet
 from netvet.images.reading import Rejected
-from netvet.reef import Reef, paint
+from netvet.reef import Reef, render
 from netvet.report import inspection
 from tests.report.conftest import HOSTILE
 from tests.report.test_html import Page, sections, sound
 
 
 def image_set(names: tuple[str, ...], paths: str = "{i}.png", *, grouped: bool = True) -> ImageSet:
-    """Painted fish with wrong labels and copies across the split."""
-    painted = paint(Reef(species=len(names), n=30, noise=0.1, duplicates=0.4, blur=1.0, groups=2), 32)
+    """RenderedReef fish with wrong labels and copies across the split."""
+    painted = render(Reef(species=len(names), n=30, noise=0.1, duplicates=0.4, blur=1.0, groups=2), 32)
     assert painted.groups is not None
     assert painted.split is not None
     groups = painted.groups.astype(np.str_) if grouped else None
@@ -84,7 +84,7 @@ def test_what_a_user_named_is_shown_as_text(tmp_path: Path) -> None:
 
 
 def test_without_features_and_without_anything_to_say() -> None:
-    painted = paint(Reef(species=2, n=40), 32)
+    painted = render(Reef(species=2, n=40), 32)
     split = (np.arange(80) % 4 == 3).astype(np.int8)
     images = replace(
         image_set(("a", "b")), images=painted.images, labels=painted.labels, split=split, groups=None,
@@ -99,7 +99,7 @@ def test_without_features_and_without_anything_to_say() -> None:
 
 
 def test_a_set_of_many_classes_stays_readable() -> None:
-    painted = paint(Reef(species=60, n=3), 16)
+    painted = render(Reef(species=60, n=3), 16)
     split = (np.arange(180) % 3).astype(np.int8)
     images = replace(
         image_set(("a", "b")), classes=tuple(f"class_{i}" for i in range(60)), images=painted.images,

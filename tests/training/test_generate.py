@@ -17,8 +17,8 @@ from netvet.images.dataset import ImageSet, load
 from netvet.recipe import Recipe
 from netvet.trace import Trace
 from netvet.training import batches, train
-from netvet.training.generate.adding import META, SHEET, paint_for
-from netvet.training.generate.gan import enlarged, paint, seen
+from netvet.training.generate.adding import META, SHEET, generate_for
+from netvet.training.generate.gan import enlarged, generate_images, seen
 from netvet.training.generate.networks import LATENT, Discriminator, Generator
 from netvet.training.generate.quality import FEWEST, judge
 from netvet.training.pool import Added, Pool
@@ -36,7 +36,7 @@ def asking(recipe: Recipe, images: ImageSet, steps: int = 2, count: int = 10) ->
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge who refuses nothing, for GANs of two steps."""
-    monkeypatch.setattr("netvet.training.generate.quality.Quality.objection", lambda _self: "")
+    monkeypatch.setattr("netvet.training.generate.quality.Judgement.objection", lambda _self: "")
 
 
 @pytest.mark.parametrize("side", [8, 15, 16, 32, 40, 48, 64, 224])
@@ -65,7 +65,7 @@ def test_painting_learns_and_is_exact_by_seed(images: ImageSet) -> None:
     labels = images.labels[rows]
 
     def painted(steps: int, seed: int = 1) -> Images:
-        made = paint(pixels, labels, {0: 24}, steps=steps, seed=seed, flip=True, device=CPU)
+        made = generate_images(pixels, labels, {0: 24}, steps=steps, seed=seed, flip=True, device=CPU)
         assert made is not None
         return made[0]
 
@@ -102,7 +102,10 @@ def test_painting_stops_when_told(images: ImageSet) -> None:
         asked.append(step)
         return step < 2
 
-    assert paint(pixels, images.labels[rows], {0: 4}, steps=9, seed=0, flip=True, device=CPU, go_on=go_on) is None
+    assert (
+        generate_images(pixels, images.labels[rows], {0: 4}, steps=9, seed=0, flip=True, device=CPU, go_on=go_on)
+        is None
+    )
     assert asked == [0, 1, 2]
 
 
@@ -224,7 +227,7 @@ def test_a_class_of_a_few_images_is_not_painted(tmp_path: Path, recipe: Recipe, 
     mine = rows[images.labels[rows] == 0]
     split = images.split.copy()
     split[mine[FEWEST - 1 :]] = -1
-    painted = paint_for(asking(recipe, images), replace(images, split=split), tmp_path)
+    painted = generate_for(asking(recipe, images), replace(images, split=split), tmp_path)
     assert painted is not None
     assert painted.added is None
     assert f"{FEWEST - 1} training images" in painted.told[0]
@@ -286,7 +289,7 @@ def test_a_real_one_on_the_reef(tmp_path: Path) -> None:
     recipe = Recipe().change(
         {"data.source": source, "data.image_size": 32, f"augment.generated.images.{name}": 100, "stop.epochs": 1}
     )
-    painted = paint_for(recipe, found, tmp_path)
+    painted = generate_for(recipe, found, tmp_path)
     assert painted is not None
     about = Trace.open(tmp_path).meta[META]["classes"][name]
     assert (about["used"] == 100) == (painted.added is not None) == (painted.counts == {name: 100})

@@ -14,8 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, quality
-from netvet.audit import image_stats as looks
+from netvet.audit import duplicates, features, files, image_stats, quality
 from netvet.audit.labels import MOST_OF_A_CLASS, weigh
 from netvet.audit.labels import find as find_errors
 from netvet.audit.parts import usual_spread
@@ -44,7 +43,7 @@ class _Seen:
     rows: Rows
     pixels: NDArray[np.uint8]
     labels: Rows
-    looks: looks.Looks
+    looks: image_stats.ImageStats
     groups: NDArray[np.str_] | None
     paths: tuple[str, ...]
 
@@ -98,7 +97,7 @@ def _see(images: ImageSet, at: Callable[[int], ImageSet]) -> _Seen:
     pixels = fine.images[[place[images.paths[row]] for row in rows.tolist()]]
     groups = None if images.known_groups is None else images.known_groups[rows]
     paths = tuple(images.paths[row] for row in rows.tolist())
-    return _Seen(rows, pixels, images.labels[rows], looks.look(pixels), groups, paths)
+    return _Seen(rows, pixels, images.labels[rows], image_stats.look(pixels), groups, paths)
 
 
 def _wrong(seen: _Seen) -> tuple[Rows, Rows]:
@@ -169,7 +168,7 @@ def _standing_out(
     return out
 
 
-def _levels(seen: looks.Looks, headers: files.Headers | None) -> dict[str, NDArray[np.bool_]]:
+def _levels(seen: image_stats.ImageStats, headers: files.Headers | None) -> dict[str, NDArray[np.bool_]]:
     levels = {
         "dark": seen.light < quality.DARK,
         "flat": seen.contrast < quality.FLAT,

@@ -20,16 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.arrays import Floats, Ints
+
 MOST_FORMS, COMPONENTS = 5, 8
 FEWEST, SMALLEST = 3, 0.1  # animals of a form, and their share of the class: fewer are odd ones, no form
 DRAWS = 100  # normal samples
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Forms:
+class Clusters:
     """Of one class. `count`: the number of forms, at least 2. `silhouette`: -1..1. `distance`: of the nearest two
     forms, as a multiple of the distance to the second nearest other class. `chance`: share 0..1 of the normal samples
     that have as high a silhouette. `rows`: the class's images. `form`: (rows,) 0 is the largest. `far`: (rows,)
@@ -45,7 +44,9 @@ class Forms:
     far: Floats
 
 
-def forms(values: NDArray[np.floating], labels: Ints, member: Ints, label: int, *, draws: int = DRAWS) -> Forms | None:
+def clusters(
+    values: NDArray[np.floating], labels: Ints, member: Ints, label: int, *, draws: int = DRAWS
+) -> Clusters | None:
     """The forms of a class; None where it or the others have too few animals, or no parting has parts large enough.
 
     Args:
@@ -92,7 +93,7 @@ def forms(values: NDArray[np.floating], labels: Ints, member: Ints, label: int, 
     place = np.cumsum(of == label) - 1
     here = place[key[rows]]
     far = np.linalg.norm(found - np.stack([found[parted == j].mean(axis=0) for j in range(parts)])[parted], axis=1)
-    return Forms(
+    return Clusters(
         parts,
         silhouette,
         float(apart / max(near, 1e-9)),

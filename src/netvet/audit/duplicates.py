@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from netvet.audit.detail import detail_correlation
-from netvet.audit.image_stats import Looks
+from netvet.audit.image_stats import ImageStats
 
 IN_GROUP = 0.75
 APART = 0.92
@@ -67,7 +67,7 @@ class Duplicates:
 
 
 def find(
-    looks: Looks, labels: Rows, groups: NDArray[np.str_] | None, images: NDArray[np.uint8] | None = None
+    looks: ImageStats, labels: Rows, groups: NDArray[np.str_] | None, images: NDArray[np.uint8] | None = None
 ) -> Duplicates:
     """All copies, and the near-duplicates. Without the `images`, (n, size, size, 3), no detail is compared."""
     order = np.argsort(looks.hashes, kind="stable")

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.image_stats import LUMA, SHARP, Advance, release, shrink
+from netvet.base.arrays import Floats32
 from netvet.recipe import Recipe
 
 Kind = Literal["auto", "pretrained", "handmade"]
@@ -34,8 +35,7 @@ _SIZE, _BLOCK, _SAMPLE = 128, 32, 4_096
 _KEPT = 12_000  # images of which all features are held at once, 3 kB each
 _ORIENTATIONS, _CELLS = 9, 8
 
-Floats = NDArray[np.float32]
-Describe = Callable[[NDArray[np.uint8]], Floats]
+Describe = Callable[[NDArray[np.uint8]], Floats32]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Features:
     from.
     """
 
-    values: Floats
+    values: Floats32
     kind: Literal["pretrained", "handmade"]
 
 
@@ -90,7 +90,7 @@ def _components(
     workers: int,
     advance: Advance | None,
     begin: Callable[[], None] | None = None,
-) -> Floats:
+) -> Floats32:
     """The principal components of an even sample. Of a set that is not large all images are described once; of a large
     one the sample first, and then all, of which only the components are kept.
     """
@@ -115,7 +115,7 @@ def _described(
     workers: int,
     advance: Advance | None,
     begin: Callable[[], None] | None,
-) -> Iterator[Floats]:
+) -> Iterator[Floats32]:
     """The features of rows, block by block and in order; `begin` is called in each thread."""
     blocks = [rows[at : at + _BLOCK] for at in range(0, len(rows), _BLOCK)]
     with ThreadPoolExecutor(workers, initializer=begin) as pool:
@@ -144,7 +144,7 @@ def _network() -> Describe:
     net = net.eval().to(machine.device).to(memory_format=torch.channels_last)
     mean, std = (torch.tensor(part, device=machine.device).view(1, 3, 1, 1) for part in statistics)
 
-    def describe(block: NDArray[np.uint8]) -> Floats:
+    def describe(block: NDArray[np.uint8]) -> Floats32:
         with torch.inference_mode(), machine.autocast():
             pixels = torch.from_numpy(np.array(block)).permute(0, 3, 1, 2).to(machine.device)
             pixels = pixels.to(torch.float32, memory_format=torch.channels_last) / 255
@@ -163,7 +163,7 @@ def _network() -> Describe:
     return describe
 
 
-def handmade(block: NDArray[np.uint8]) -> Floats:
+def handmade(block: NDArray[np.uint8]) -> Floats32:
     """(k, size, size, 3) as (k, 768): oriented gradients by cell, normalised over the image, and a grid of colours."""
     pixels = shrink(block.astype(np.float32), min(SHARP, block.shape[1])) / np.float32(255)
     luma = np.sqrt(pixels @ LUMA)  # the square root is the paper's gamma

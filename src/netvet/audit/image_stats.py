@@ -1,7 +1,7 @@
 """One pass over all images: a thumbnail, a hash of the pixels and what can be measured of the quality of each.
 
 Images are read block by block from the memory-mapped cache, and the pages that were read are given back, so that the
-memory that is used does not grow with the pixels; what is kept of an image is its row of `Looks`, about 800 bytes.
+memory that is used does not grow with the pixels; what is kept of an image is its row of `ImageStats`, about 800 bytes.
 
 Sources: the Laplacian as a measure of focus, Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548; a
 comparison of such measures, Pertuz et al. 2013, https://doi.org/10.1016/j.patcog.2012.11.011.
@@ -29,7 +29,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageStats:
     """What is measured of each image; n rows.
 
     Attributes:
@@ -53,7 +53,7 @@ class Looks:
     glare: NDArray[np.float32]
 
 
-def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None = None) -> Looks:
+def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None = None) -> ImageStats:
     """Measure every image of (n, size, size, 3). `advance` is told the images that are done."""
     n, size = images.shape[:2]
     side = min(SIDE, size)
@@ -72,7 +72,7 @@ def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None
     for done in each_block(images, work, BLOCK, workers):
         if advance is not None:
             advance(done)
-    return Looks(thumbnails, hashes, *numbers)
+    return ImageStats(thumbnails, hashes, *numbers)
 
 
 def quality(block: NDArray[np.uint8]) -> NDArray[np.float32]:

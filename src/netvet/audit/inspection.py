@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, labels, quality, shift
-from netvet.audit import image_stats as looks
+from netvet.audit import duplicates, features, files, image_stats, labels, quality, shift
 from netvet.audit.notices import Notice, notices
 from netvet.images.splits import NAMES
 
@@ -46,7 +45,7 @@ class Inspection:
 
     source: str
     images: ImageSet
-    looks: looks.Looks
+    looks: image_stats.ImageStats
     headers: files.Headers | None
     duplicates: duplicates.Duplicates
     quality: quality.Quality
@@ -184,7 +183,7 @@ def inspect(
         now = time.perf_counter()
         seconds[name], clock = now - clock, now
 
-    def counter(name: str) -> looks.Advance:
+    def counter(name: str) -> image_stats.Advance:
         done = 0
 
         def advance(count: int) -> None:
@@ -195,7 +194,7 @@ def inspect(
 
         return advance
 
-    seen = looks.look(images.images, workers=workers, advance=counter("looks"))
+    seen = image_stats.look(images.images, workers=workers, advance=counter("looks"))
     headers = files.headers(source, images.paths, workers=workers) if source else None
     finish("looks")
     twins = duplicates.find(seen, images.labels, known, images.images)

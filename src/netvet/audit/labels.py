@@ -32,6 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.arrays import Floats, Ints
+
 AGREEMENT = 0.6  # of pairs of one group: below it (e1 above 23 %) groups are taken for something else than animals
 # The least that e1 and e2 are taken for together. The model has seen the wrong labels of other groups, so that e2 alone
 # comes out near 0; with this, 0.3 % of the labels of the photographs as they are were listed (groups ignored, errors
@@ -46,9 +48,6 @@ SPREAD = 2.0
 FOLDS, STRENGTH, MOST_FITTED = 5, 0.3, 20_000
 MOST_OF_A_CLASS = 0.5  # accused: beyond it the model does not know the class, and none of it is listed
 SUSPECT = 0.5  # probability that the given label is wrong from which it is listed
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

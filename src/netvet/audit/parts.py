@@ -28,10 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.arrays import Floats
+
 DISTANCE, VALLEY, EXTREME = 2.8, 4.0, 0.98
 FEWEST, FEWEST_GROUPS = 5, 3
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.files import Headers
-from netvet.audit.image_stats import Looks
+from netvet.audit.image_stats import ImageStats
 from netvet.audit.parts import DISTANCE, EXTREME, VALLEY, cut, usual_spread
+from netvet.base.arrays import Floats
 
 LIMIT, LOWEST = 0.8, 0.6  # Cliff's delta, and the lower end of its interval, from which a class is named
 FEWEST = 5  # images of a class
@@ -39,11 +40,9 @@ IN_PART = ("blur", "dark")  # kinds in which a part of a class is looked for
 DARK, FLAT, GLARING, TINY = 0.2, 0.04, 0.25, 32
 RARE = 0.05  # share of the images up to which such levels single images out: more is how the set is
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class ClassEffect:
+class QualityEffect:
     """A class that is worse than the others: `kind` as in `measures`, `label` its index, `effect` Cliff's delta with
     its 99 % interval, and the medians of the measure.
     """
@@ -59,7 +58,7 @@ class ClassEffect:
 
 @dataclass(frozen=True)
 class ClassPart:
-    """A class of which a part is worse than the rest and than the other classes: `kind`, `label` as in `ClassEffect`,
+    """A class of which a part is worse than the rest and than the other classes: `kind`, `label` as in `QualityEffect`,
     `count` images of the part that are listed, of `total` in the class; `effect` Cliff's delta of the part against the
     other classes, with its 99 % interval.
     """
@@ -95,14 +94,14 @@ class Quality:
     needs no comparison. `effects`: (kind) -> Cliff's delta of every class, nan where it has too few images.
     """
 
-    classes: tuple[ClassEffect, ...]
+    classes: tuple[QualityEffect, ...]
     outliers: tuple[Outlier, ...]
     whole: Mapping[str, float]
     effects: Mapping[str, Floats]
     parts: tuple[ClassPart, ...] = ()
 
 
-def measures(looks: Looks, files: Headers | None, labels: NDArray[np.int64]) -> dict[str, tuple[Floats, ...]]:
+def measures(looks: ImageStats, files: Headers | None, labels: NDArray[np.int64]) -> dict[str, tuple[Floats, ...]]:
     """Kind -> (n,) measures of which a larger value is worse; a class is judged by the one that shows most."""
     detail, outline = -looks.detail.astype(np.float64), -looks.outline.astype(np.float64)
     found = {
@@ -119,11 +118,13 @@ def measures(looks: Looks, files: Headers | None, labels: NDArray[np.int64]) -> 
     return {"blur": (detail, outline), **found}
 
 
-def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], groups: NDArray[np.str_] | None) -> Quality:
+def assess(
+    looks: ImageStats, files: Headers | None, labels: NDArray[np.int64], groups: NDArray[np.str_] | None
+) -> Quality:
     """Compare classes with one another, and images with their class."""
     member = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     known = measures(looks, files, labels)
-    named: list[ClassEffect] = []
+    named: list[QualityEffect] = []
     parts: list[ClassPart] = []
     outliers: dict[tuple[int, str], Outlier] = {}
     effects: dict[str, Floats] = {}
@@ -137,7 +138,7 @@ def assess(looks: Looks, files: Headers | None, labels: NDArray[np.int64], group
                     ill.add(k)
                     mine = labels == k
                     medians = float(np.median(column[mine])), float(np.median(column[~mine]))
-                    named.append(ClassEffect(kind, k, delta, low, high, *medians))
+                    named.append(QualityEffect(kind, k, delta, low, high, *medians))
                     beyond = np.quantile(column[~mine], 1 - BEYOND)
                     for image in np.flatnonzero(mine & (column > beyond)).tolist():
                         outliers[image, kind] = _outlier(image, kind, column, medians[0], medians[1], of_class=True)
@@ -246,7 +247,7 @@ def _parts(
             yield best[1:]
 
 
-def _far(kind: str, column: Floats, looks: Looks, files: Headers | None, labels: NDArray[np.int64]) -> list[int]:
+def _far(kind: str, column: Floats, looks: ImageStats, files: Headers | None, labels: NDArray[np.int64]) -> list[int]:
     """Images far beyond their class, and beyond all but 1 % of the set: what is odd for its class alone is no fault."""
     spread = 1.4826 * float(np.median(np.abs(column - np.median(column))))
     far = np.zeros(len(column), np.bool_)
@@ -273,7 +274,7 @@ def _outlier(
     return Outlier(row, kind, float(column[row]), median, float((column[row] - origin) / spread), of_class, of_part)
 
 
-def _whole(looks: Looks, files: Headers | None) -> dict[str, float]:
+def _whole(looks: ImageStats, files: Headers | None) -> dict[str, float]:
     """Kind -> share of all images beyond the level that needs no comparison."""
     shares = {
         "dark": float((looks.light < DARK).mean()),

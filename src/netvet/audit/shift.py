@@ -17,15 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.labels import _folds
+from netvet.base.arrays import Floats, Ints
 
 # An AUC of 0.65 is what a difference in means of 0.55 standard deviations gives, a medium effect (Cohen 1988).
 LIMIT, LOWEST = 0.65, 0.55
 FEWEST, GROUPS = 8, 8  # images and groups of a side
 MOST = 6_000  # images of training that are compared
 CONFIDENCE = 0.99
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

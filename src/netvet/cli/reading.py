@@ -46,10 +46,10 @@ def _write_report(run: Path) -> Path | None:
 
 def exam(name: str, run: Path, json: bool) -> int:
     """Take one exam."""
-    from netvet.pipeline import take_exam
+    from netvet.pipeline import run_exam_on
 
     with showing.status(showing.exam_line(name)):
-        answer = take_exam(name, run)
+        answer = run_exam_on(name, run)
     if json:
         showing.json_out({"schema": 1, "run": str(run), "exam": name, "answer": answer})
     else:

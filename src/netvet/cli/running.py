@@ -74,11 +74,11 @@ def checkup(
 
 def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool) -> int:
     recipe, run, images = _prepare(recipe, out, resume=resume)
-    from netvet import pipeline as visit
+    from netvet import pipeline
 
     with showing.Visit(recipe, trials=budget > 0, quiet=json) as shown:
         try:
-            report = visit.checkup(
+            report = pipeline.checkup(
                 recipe,
                 out=run,
                 budget=budget,
@@ -92,7 +92,7 @@ def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, j
                 on_update=shown.on_update,
                 on_trial=shown.on_trial,
             )
-        except visit.Stopped as stopped:
+        except pipeline.Stopped as stopped:
             outcome = stopped.outcome
         else:
             return _done(report, json)

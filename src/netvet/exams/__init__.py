@@ -2,18 +2,18 @@
 
 from netvet.exams._exam import (
     Exam,
-    Patient,
-    Take,
+    ExamContext,
+    Run,
     exam,
     exams,
-    take,
+    run_exam,
 )
 
 __all__ = [
     "Exam",
-    "Patient",
-    "Take",
+    "ExamContext",
+    "Run",
     "exam",
     "exams",
-    "take",
+    "run_exam",
 ]

@@ -1,4 +1,4 @@
-"""Features of a patient's images that owe nothing to its run, and which images are asked about and which of them are of
+"""Features of a context's images that owe nothing to its run, and which images are asked about and which of them are of
 one animal, for the exams that judge the data: described once, though several exams ask.
 """
 
@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features
-from netvet.audit import image_stats as looks
+from netvet.audit import duplicates, features, image_stats
+from netvet.base.arrays import Floats32
 
 if TYPE_CHECKING:
     from netvet.audit.features import Kind
     from netvet.images.dataset import ImageSet
 
-Floats = NDArray[np.float32]
 
-_last: tuple[weakref.ref[NDArray[np.uint8]], Floats] | None = None
+_last: tuple[weakref.ref[NDArray[np.uint8]], Floats32] | None = None
 
 
-def described(images: ImageSet) -> Floats:
+def described(images: ImageSet) -> Floats32:
     """(n, d) features as `netvet.audit.features` makes them: pretrained where the weights are there, else handmade."""
     global _last
     if _last is not None and _last[0]() is images.images:
@@ -34,7 +33,7 @@ def described(images: ImageSet) -> Floats:
     return values
 
 
-def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats:
+def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats32:
     """(n, d) features of (n, size, size, 3); random numbers stay as they are."""
     import torch
 
@@ -56,6 +55,6 @@ def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[n
 
     def near() -> duplicates.Duplicates:
         pixels = images.images if rows is None else images.images[chosen]
-        return duplicates.find(looks.look(pixels), images.labels[chosen], None, pixels)
+        return duplicates.find(image_stats.look(pixels), images.labels[chosen], None, pixels)
 
     return duplicates.members(None if known is None else known[chosen], len(chosen), near)

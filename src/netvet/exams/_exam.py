@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Patient:
+class ExamContext:
     """What an exam may use: the run's folder, its recipe and images. `record` takes the exam's observations."""
 
     run: Path
@@ -28,7 +28,7 @@ class Patient:
     record: TraceWriter
 
 
-Take = Callable[[Patient], str]
+Run = Callable[[ExamContext], str]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Exam(Paged):
     """An exam as registered: see `exam`."""
 
     name: str
-    take: Take
+    run: Run
     gives: tuple[str, ...]
     cost: str
     module: str
@@ -45,7 +45,7 @@ class Exam(Paged):
 _EXAMS = Registry[Exam]("netvet.exams")
 
 
-def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Take], Take]:
+def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Run], Run]:
     """Register an exam.
 
     `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment,
@@ -53,9 +53,9 @@ def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Take], Take
     files.
     """
 
-    def register(take: Take) -> Take:
-        _EXAMS.add(name, Exam(name, take, tuple(gives), cost, take.__module__))
-        return take
+    def register(run: Run) -> Run:
+        _EXAMS.add(name, Exam(name, run, tuple(gives), cost, run.__module__))
+        return run
 
     return register
 
@@ -65,13 +65,13 @@ def exams() -> dict[str, Exam]:
     return _EXAMS.all()
 
 
-def take(name: str, patient: Patient) -> str:
-    """Take one exam: earlier answers are replaced; the sentence it returns is kept in the trace under `exams`."""
+def run_exam(name: str, context: ExamContext) -> str:
+    """Run one exam: earlier answers are replaced; the sentence it returns is kept in the trace under `exams`."""
     chosen = exams()[name]
     for given in chosen.gives:
-        patient.record.forget(given)
-    answer = chosen.take(patient)
-    patient.record.flush()
-    answers = {**Trace.open(patient.run).meta.get("exams", {}), name: answer}
-    patient.record.meta("exams", answers)
+        context.record.forget(given)
+    answer = chosen.run(context)
+    context.record.flush()
+    answers = {**Trace.open(context.run).meta.get("exams", {}), name: answer}
+    context.record.meta("exams", answers)
     return answer

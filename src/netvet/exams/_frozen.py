@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netvet.base.arrays import Floats
 from netvet.metrics import one_vs_rest_auc
 from netvet.training.batches import EVALUATION_BATCH
 from netvet.watching.layers import is_weight_layer
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from netvet.exams._trained import Trained
 
 STRENGTH = 0.1  # C of the regression, on standardised features: they are as many as the images of some classes
-
-Floats = NDArray[np.float64]
 
 
 def frozen(subject: Trained, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:

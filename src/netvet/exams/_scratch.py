@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
-from netvet.exams import Patient
+from netvet.exams import ExamContext
 from netvet.nets.device import choose
 from netvet.recipe import Optimizer, Recipe
 from netvet.training import batches, checkpoint, losses, optimizers
@@ -28,7 +28,7 @@ WARMUP = 5  # steps over which a stretch's learning rate rises: without it the f
 
 
 @dataclass
-class Practice:
+class ScratchModel:
     """A network in training mode, with what its loop needs.
 
     `guess`: what the recipe's loss is for answering with the class shares, in the loss' own unit.
@@ -37,7 +37,7 @@ class Practice:
     recipe: Recipe
     model: nn.Module
     guess: float
-    _patient: Patient
+    _patient: ExamContext
     _statistics: object
     _machine: object
     _criterion: object
@@ -103,34 +103,34 @@ class Practice:
 
 
 @contextmanager
-def practice(
-    patient: Patient, *, weights: Literal["first", "last"] = "first", seed: int = 0, recipe: Recipe | None = None
-) -> Iterator[Practice | None]:
+def scratch_model(
+    context: ExamContext, *, weights: Literal["first", "last"] = "first", seed: int = 0, recipe: Recipe | None = None
+) -> Iterator[ScratchModel | None]:
     """The run's network from its first weights (of another seed where `seed` is not 0), or from its last.
 
     `recipe`: a changed one to build it from. None where the last weights are not there or not finite.
     """
-    chosen = recipe or patient.recipe
+    chosen = recipe or context.recipe
     chosen = chosen.change({"seed": chosen.seed + 1000 * seed})
-    images, machine = patient.images, choose(chosen)
+    images, machine = context.images, choose(chosen)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         model, statistics = build(chosen, images, machine)
-        made: Practice | None = None
+        made: ScratchModel | None = None
         counts = torch.bincount(torch.from_numpy(images.labels[images.indices("train")]), minlength=len(images.classes))
         criterion = losses.build(chosen.loss, counts.to(machine.device))
         labels = torch.from_numpy(images.labels[images.indices("train")]).to(machine.device)
         log_share = (counts.clamp(min=1) / counts.sum()).log().to(machine.device)
         guess = float(criterion(log_share.expand(len(labels), -1), labels))
-        if weights == "first" or _put(model, patient, checkpoint.LAST):
+        if weights == "first" or _put(model, context, checkpoint.LAST):
             batches.seed_noise(batches.stream(chosen.seed, batches.DROPOUT, 0))
-            made = Practice(chosen, model.train(), guess, patient, statistics, machine, criterion)
+            made = ScratchModel(chosen, model.train(), guess, context, statistics, machine, criterion)
         yield made
 
 
-def _put(model: nn.Module, patient: Patient, name: str) -> bool:
+def _put(model: nn.Module, context: ExamContext, name: str) -> bool:
     """Load the run's weights into a model; False where there are none, they do not fit or are not finite."""
     try:
-        state = checkpoint.load(patient.run / name)["model"]
+        state = checkpoint.load(context.run / name)["model"]
         model.load_state_dict(state)
     except (BadInput, RuntimeError, KeyError):
         return False

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from netvet.base.errors import BadInput
-from netvet.exams import Patient
+from netvet.exams import ExamContext
 from netvet.nets.device import choose
 from netvet.training import batches, checkpoint
 from netvet.training.loop import build, predict
@@ -26,7 +26,7 @@ from netvet.training.loop import build, predict
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
     from netvet.nets.device import Machine
-    from netvet.training.batches import Statistics
+    from netvet.training.batches import PixelStats
 
 SURE = 1.96  # standard errors of a 95 % interval
 BATCH = 64  # images behind one batch's statistics when they are recomputed
@@ -56,7 +56,7 @@ class Trained:
 
     first: nn.Module
     last: nn.Module
-    statistics: Statistics
+    statistics: PixelStats
     machine: Machine
     images: ImageSet
 
@@ -117,21 +117,21 @@ class Trained:
         return mended
 
 
-def load(patient: Patient) -> Trained:
-    """The patient's network. Raises BadInput where the run has no checkpoint, or one that does not fit its recipe."""
-    machine = choose(patient.recipe)
-    state = checkpoint.load(patient.run / checkpoint.LAST)
+def load(context: ExamContext) -> Trained:
+    """The context's network. Raises BadInput where the run has no checkpoint, or one that does not fit its recipe."""
+    machine = choose(context.recipe)
+    state = checkpoint.load(context.run / checkpoint.LAST)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        first, _measured = build(patient.recipe, patient.images, machine)
+        first, _measured = build(context.recipe, context.images, machine)
     last = copy.deepcopy(first)
     try:
         last.load_state_dict(state["model"])
     except RuntimeError:
         raise BadInput(
-            f"The weights in {patient.run} do not fit its recipe: another version trained it; train again."
+            f"The weights in {context.run} do not fit its recipe: another version trained it; train again."
         ) from None
-    statistics = batches.Statistics(tuple(state["mean"]), tuple(state["std"]))
-    return Trained(first.eval(), last.eval(), statistics, machine, patient.images)
+    statistics = batches.PixelStats(tuple(state["mean"]), tuple(state["std"]))
+    return Trained(first.eval(), last.eval(), statistics, machine, context.images)
 
 
 def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:

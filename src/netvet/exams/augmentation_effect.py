@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.galleries import small
 from netvet.locale import _
 from netvet.recipe import NO_AUGMENT
@@ -54,15 +54,15 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
     ],
     cost="three forward passes over at most 1,024 validation images for each transform that is on",
 )
-def take(patient: Patient) -> str:
-    """Compare a patient's answers with and without its augmentation."""
+def run_exam(context: ExamContext) -> str:
+    """Compare a context's answers with and without its augmentation."""
     from netvet.exams import _trained
 
-    subject, record, settings = _trained.load(patient), patient.record, patient.recipe.augment
+    subject, record, settings = _trained.load(context), context.record, context.recipe.augment
     if not settings.active:
         return _("This recipe changes no training image.")
-    rows, classes = subject.rows("val", IMAGES), patient.images.classes
-    truth = patient.images.labels[rows]
+    rows, classes = subject.rows("val", IMAGES), context.images.classes
+    truth = context.images.labels[rows]
     plain = _said(subject, rows, NO_AUGMENT, 0)[None]
     settings = settings.model_copy(update={"mixup": 0.0})
     every = np.stack([_said(subject, rows, settings, draw) for draw in range(DRAWS)])

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.trace import TraceWriter
 
@@ -65,22 +65,22 @@ FEWEST = 96  # of each split, however many layers there are
     cost="5 forward passes over at most 1,024 validation images and 1 over as many training images; where they "
     "disagree, 3 and 1 more for each batch norm, over fewer images",
 )
-def take(patient: Patient) -> str:
-    """Compare running with batch and recomputed statistics on a patient."""
+def run_exam(context: ExamContext) -> str:
+    """Compare running with batch and recomputed statistics on a context."""
     from netvet.exams import _trained
 
-    subject = _trained.load(patient)
+    subject = _trained.load(context)
     if not _trained.batch_norms(subject.last):
         return _("This network has no batch norm with running statistics, so none of them can be wrong.")
     val, train = subject.rows("val", IMAGES), subject.rows("train", IMAGES)
     running = subject.score(subject.last, val)
     if not running.finite:
         return _("The network gives no finite numbers, so its batch norms cannot be compared.")
-    sizes = sorted({min(size, len(val)) for size in (*SIZES, patient.recipe.batch_size)})
+    sizes = sorted({min(size, len(val)) for size in (*SIZES, context.recipe.batch_size)})
     by_batch = {size: subject.score_by_batches(subject.last, val, size) for size in sizes}
     mended = subject.recalibrated(subject.last, train)
     recomputed = subject.score(mended, val)
-    record = patient.record
+    record = context.record
     _write(record, "running", running)
     _write(record, "recalibrated", recomputed)
     for size, score in by_batch.items():

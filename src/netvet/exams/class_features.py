@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.confusion import partners
-from netvet.exams import Patient, exam
+from netvet.confusion import most_confused_with
+from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from netvet.exams._frozen import Floats
+    from netvet.base.arrays import Floats
     from netvet.recipe import Loss
 
 IMAGES, PAIRS = 2048, 6
@@ -51,13 +51,13 @@ GIVES = (
     gives=[*GIVES, "nearest_pairs"],
     cost="a forward pass over at most 2,048 images of either split, and a logistic regression",
 )
-def take(patient: Patient) -> str:
-    """Probe the features of a patient's classes."""
+def run_exam(context: ExamContext) -> str:
+    """Probe the features of a context's classes."""
     from netvet.exams import _trained
     from netvet.exams._frozen import auc, frozen, probe
 
-    subject, record = _trained.load(patient), patient.record
-    classes, labels = patient.images.classes, patient.images.labels
+    subject, record = _trained.load(context), context.record
+    classes, labels = context.images.classes, context.images.labels
     train, val = subject.rows("train", IMAGES), subject.rows("val", IMAGES)
     (seen, seen_logits), (asked, logits) = frozen(subject, train), frozen(subject, val)
     if not (np.isfinite(logits).all() and np.isfinite(seen_logits).all()):
@@ -65,14 +65,14 @@ def take(patient: Patient) -> str:
     given, truth = labels[train], labels[val]
     found = probe(seen, given, asked, len(classes))
     said, log = found.argmax(axis=1), np.log(found + 1e-12)
-    counts = np.bincount(labels[patient.images.indices("train")], minlength=len(classes))
-    shares = _gradient(seen_logits, given, patient.recipe.loss, counts)
-    plain = _gradient(seen_logits, given, type(patient.recipe.loss)(), counts)
-    confusion = Trace.open(patient.run).array("val_confusion")  # of all validation images, as the rules see it
+    counts = np.bincount(labels[context.images.indices("train")], minlength=len(classes))
+    shares = _gradient(seen_logits, given, context.recipe.loss, counts)
+    plain = _gradient(seen_logits, given, type(context.recipe.loss)(), counts)
+    confusion = Trace.open(context.run).array("val_confusion")  # of all validation images, as the rules see it
     if confusion is None or confusion.shape != (len(classes), len(classes)):
         confusion = np.zeros((len(classes), len(classes)), np.int64)
         np.add.at(confusion, (truth, logits.argmax(axis=1)), 1)
-    partner, recalls = partners(confusion), dict[str, tuple[float, float]]()
+    partner, recalls = most_confused_with(confusion), dict[str, tuple[float, float]]()
     spread = np.maximum(asked.std(axis=0), 1e-9)
     for name in GIVES:
         record.unit(name, "index of the class" if name == "partner_class" else "0..1")

@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netvet.audit import features
-from netvet.audit.clusters import forms
+from netvet.audit.clusters import clusters
 from netvet.audit.features import weights_there
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, described, member, sample
 from netvet.exams._hardest import hardest
 from netvet.locale import _
@@ -54,9 +54,9 @@ CLASSES, IMAGES = 3, 300
     gives=["form_count", "form_silhouette", "form_chance", "form_distance", "form_usual", "form_rows"],
     cost="features of at most 300 images of each class, and k-means on those of the stuck ones",
 )
-def take(patient: Patient) -> str:
-    """Look for forms in a patient's stuck classes."""
-    images, record, told = patient.images, patient.record, list[str]()
+def run_exam(context: ExamContext) -> str:
+    """Look for forms in a context's stuck classes."""
+    images, record, told = context.images, context.record, list[str]()
     if not weights_there():
         return _("The forms of a class are told apart by a pretrained network, and its weights are not installed.")
     known = np.unique(images.labels).tolist()
@@ -65,10 +65,10 @@ def take(patient: Patient) -> str:
     units = ("forms", "-1..1", "0..1", "times", "times")
     for name, unit in zip(("count", "silhouette", "chance", "distance", "usual"), units, strict=True):
         record.unit(f"form_{name}", unit)
-    parted = {k: each for k in known if (each := forms(values, labels, groups, k, draws=0)) is not None}
-    for name in hardest(Trace.open(patient.run), CLASSES):
+    parted = {k: each for k in known if (each := clusters(values, labels, groups, k, draws=0)) is not None}
+    for name in hardest(Trace.open(context.run), CLASSES):
         k = images.classes.index(name)
-        found = forms(values, labels, groups, k) if k in parted else None
+        found = clusters(values, labels, groups, k) if k in parted else None
         if found is None:
             continue
         others = [each.distance for other, each in parted.items() if other != k]

@@ -37,7 +37,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.exams import Patient, exam
+from netvet.base.arrays import Floats, Ints
+from netvet.exams import ExamContext, exam
 from netvet.exams._described import described
 from netvet.locale import _
 from netvet.trace import Trace
@@ -53,9 +54,6 @@ MOST_OTHERS = 2048  # training images of the other classes: more make it slower 
 FEWEST, FEWEST_ASKED = 6, 4  # training images, for three sizes; validation images
 STRENGTH = 0.1  # C of the regression
 RESAMPLED, MOST_ASKED = 200, 500  # validation images of the other classes in each
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,10 @@ class Curve:
     gives=["curve_auc_half", "curve_auc", "curve_auc_twice", "curve_gain_low", "curve_gain_high", "class_curve"],
     cost="features of every image, and about a hundred logistic regressions on them",
 )
-def take(patient: Patient) -> str:
-    """Draw the learning curves of a patient's hardest classes."""
-    images, record = patient.images, patient.record
-    chosen = behind(patient)
+def run_exam(context: ExamContext) -> str:
+    """Draw the learning curves of a context's hardest classes."""
+    images, record = context.images, context.record
+    chosen = behind(context)
     if not chosen:
         return _("No class has far fewer images than others or stays behind, and images enough for a learning curve.")
     values, told = described(images).astype(np.float64), list[str]()
@@ -130,11 +128,11 @@ def take(patient: Patient) -> str:
     return told[0] if told else _("The groups of these classes are too few for a learning curve.")
 
 
-def behind(patient: Patient) -> list[int]:
+def behind(context: ExamContext) -> list[int]:
     """The classes that are asked about, the worst first by validation AUC: of those that have less than a fifth of the
     largest one's images, or whose AUC lies `MARGIN` below a median of at least `SOUND`.
     """
-    images, trace = patient.images, Trace.open(patient.run)
+    images, trace = context.images, Trace.open(context.run)
     count = len(images.classes)
     train, asked = (np.bincount(images.labels[images.indices(part)], minlength=count) for part in ("train", "val"))
     able = [k for k in range(count) if train[k] >= FEWEST and asked[k] >= FEWEST_ASKED and asked[k] < asked.sum()]

@@ -36,8 +36,8 @@ from netvet.audit import labels
 from netvet.audit.files import headers
 from netvet.audit.image_stats import shrink
 from netvet.base.errors import BadInput
-from netvet.confusion import partners
-from netvet.exams import Patient, exam
+from netvet.confusion import most_confused_with
+from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, member, sample
 from netvet.exams._hardest import hardest
 from netvet.images.decode import Undecodable, decode_file, strictly
@@ -60,37 +60,37 @@ CANVAS = 256
     gives=["detail_half", "detail_same", "detail_double", "detail_class", "stored_side", "receptive_field"],
     cost="features of at most 600 images of each stuck class and its partner, in three sizes",
 )
-def take(patient: Patient) -> str:
-    """Measure at what size a patient's classes can be told apart."""
+def run_exam(context: ExamContext) -> str:
+    """Measure at what size a context's classes can be told apart."""
     from netvet.exams import _trained
 
-    trace, record, own = Trace.open(patient.run), patient.record, patient.recipe.data.image_size
+    trace, record, own = Trace.open(context.run), context.record, context.recipe.data.image_size
     for name in ("detail_half", "detail_same", "detail_double"):
         record.unit(name, "0..1")
     for name in ("receptive_field", "stored_side"):
         record.unit(name, "pixels")
     record.unit("detail_class", "index of the class")
-    field = receptive_field(_trained.load(patient).last, own)
+    field = receptive_field(_trained.load(context).last, own)
     record.add(0, "receptive_field", float(field))
-    partner, told = partners(trace.array("val_confusion")), ""
+    partner, told = most_confused_with(trace.array("val_confusion")), ""
     for name in hardest(trace, CLASSES):
-        k = patient.images.classes.index(name)
+        k = context.images.classes.index(name)
         if k not in partner:
             continue
-        rows = sample(patient.images.labels, (k, partner[k]), IMAGES)
+        rows = sample(context.images.labels, (k, partner[k]), IMAGES)
         record.add(0, "detail_class", float(partner[k]), name)
-        side = _stored(patient, rows[patient.images.labels[rows] == k])
+        side = _stored(context, rows[context.images.labels[rows] == k])
         if side is not None:
             record.add(0, "stored_side", side, name)
         found: dict[int, float] = {}
         for kind, size in (("half", own // 2), ("same", own), ("double", 2 * own)):
-            if (size < SMALLEST or size > max(own, LARGEST)) or (pixels := _pixels(patient, rows, size)) is None:
+            if (size < SMALLEST or size > max(own, LARGEST)) or (pixels := _pixels(context, rows, size)) is None:
                 continue
-            found[size] = _apart(pixels, patient.images.labels[rows] == k, member(patient.images, rows))
+            found[size] = _apart(pixels, context.images.labels[rows] == k, member(context.images, rows))
             record.add(0, f"detail_{kind}", found[size], name)
         text = _("{name} and {partner} are told apart by features of the images with an AUC of {aucs}.")
         aucs = ", ".join(_("{auc:.2f} at {size} px").format(auc=auc, size=size) for size, auc in found.items())
-        told = told or text.format(name=name, partner=patient.images.classes[partner[k]], aucs=aucs)
+        told = told or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
     told = told or _("No class is confused with another one.")
     text = _("{told} A unit of the last convolution sees {field} pixels, and an image has {size}.")
     return text.format(told=told, field=field, size=own)
@@ -176,37 +176,37 @@ def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[n
     return auc(np.log(found[:, 1]) - np.log(found[:, 0]), mine)
 
 
-def _files(patient: Patient, rows: NDArray[np.int64]) -> list[str] | None:
+def _files(context: ExamContext, rows: NDArray[np.int64]) -> list[str] | None:
     """The files of rows; None for a source that has none (the reef), or that is no longer there."""
     try:
-        listing = list_source(patient.recipe.data.source)
+        listing = list_source(context.recipe.data.source)
     except BadInput:
         return None
     files = dict(zip(listing.paths, listing.files, strict=True))
-    paths = [patient.images.paths[row] for row in rows.tolist()]
+    paths = [context.images.paths[row] for row in rows.tolist()]
     return [files[path] for path in paths] if all(path in files for path in paths) else None
 
 
-def _stored(patient: Patient, rows: NDArray[np.int64]) -> float | None:
+def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
     """The median side of the files of rows, pixels; None where there are none."""
-    if _files(patient, rows) is None:
+    if _files(context, rows) is None:
         return None
-    found = headers(patient.recipe.data.source, [patient.images.paths[row] for row in rows.tolist()])
+    found = headers(context.recipe.data.source, [context.images.paths[row] for row in rows.tolist()])
     return None if found is None else float(np.median(found.side))
 
 
-def _pixels(patient: Patient, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8] | None:
+def _pixels(context: ExamContext, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8] | None:
     """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded anew; None where they cannot
     be.
     """
-    images, source = patient.images, patient.recipe.data.source
+    images, source = context.images, context.recipe.data.source
     if size <= images.images.shape[1]:
         return np.rint(shrink(images.images[rows].astype(np.float32), size)).astype(np.uint8)
     name, _colon, options = source.partition(":")
     if name == "reef":
         numbers = [int(images.paths[row].rpartition("/")[2].removesuffix(".png")) for row in rows.tolist()]
         return np.asarray(load_reef(options, size)[0][numbers])
-    files = _files(patient, rows)
+    files = _files(context, rows)
     if files is None:
         return None
     try:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.locale import _, ngettext
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ FEWEST = 96  # of each split, however many layers there are
     cost="6 forward passes over at most 1,024 images of either split, a logistic regression twice, and 4 passes "
     "for each layer of the first third",
 )
-def take(patient: Patient) -> str:
-    """Probe the early layers of a patient and put them back one by one."""
+def run_exam(context: ExamContext) -> str:
+    """Probe the early layers of a context and put them back one by one."""
     from netvet.exams import _trained
 
-    subject = _trained.load(patient)
+    subject = _trained.load(context)
     layers = forward_order(subject)
     early = layers[: max(1, len(layers) // 3)]
     if len(layers) < 2:
@@ -74,12 +74,12 @@ def take(patient: Patient) -> str:
         for name, model in (("trained", last), ("initial", first))
     }
     trained, initial = float(right["trained"].mean()), float(right["initial"].mean())
-    record = patient.record
+    record = context.record
     for name in ("early_probe_trained", "early_probe_initial"):
         record.unit(name, "0..1")
     record.add(0, "early_probe_trained", trained)
     record.add(0, "early_probe_initial", initial)
-    falls = _put_back(patient, subject, last, early)
+    falls = _put_back(context, subject, last, early)
     better = trained - initial >= LEAST and _trained.gained(right["trained"], right["initial"]) > 0
     guess = float(np.bincount(truth).max() / len(truth))
     kept = next((n for n, (fall, surely) in enumerate(falls) if surely and fall >= LEAST), len(early))
@@ -178,14 +178,14 @@ def _features(subject: Trained, model: nn.Module, next_layer: str, rows: NDArray
     return features
 
 
-def _put_back(patient: Patient, subject: Trained, whole: nn.Module, early: list[str]) -> list[tuple[float, bool]]:
+def _put_back(context: ExamContext, subject: Trained, whole: nn.Module, early: list[str]) -> list[tuple[float, bool]]:
     """What putting the first 1, 2, ... layers back together costs, and whether surely; records that, and each alone."""
     from netvet.exams._trained import gained
 
     count = int(np.clip(WORK // (4 * len(early)), FEWEST, IMAGES))
     val, train = subject.rows("val", count), subject.rows("train", count)
     base = subject.score(subject.recalibrated(whole, train), val)
-    record, falls = patient.record, list[tuple[float, bool]]()
+    record, falls = context.record, list[tuple[float, bool]]()
     for name in ("reinitialised_fall", "reinitialised_together_fall"):
         record.unit(name, "accuracy, -1..1")
     for index, layer in enumerate(early):

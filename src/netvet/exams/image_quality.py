@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.audit import files, quality
-from netvet.audit import image_stats as looks
+from netvet.audit import files, image_stats, quality
 from netvet.audit.notices import words
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.locale import _
 
 if TYPE_CHECKING:
@@ -45,16 +44,16 @@ SHOWN = 6  # images of a class, and as many to compare them with
     gives=[*(f"quality_{kind}" for kind in KINDS), "quality_surely", "quality_worst", "quality_usual"],
     cost="one look at every image",
 )
-def take(patient: Patient) -> str:
-    """Compare the quality of a patient's classes."""
-    images, record = patient.images, patient.record
+def run_exam(context: ExamContext) -> str:
+    """Compare the quality of a context's classes."""
+    images, record = context.images, context.record
     member = np.arange(len(images.labels))
     if images.known_groups is not None:
         member = np.unique(images.known_groups, return_inverse=True)[1]
-    headers = files.headers(patient.recipe.data.source, images.paths)
-    measured = quality.measures(looks.look(images.images), headers, images.labels)
+    headers = files.headers(context.recipe.data.source, images.paths)
+    measured = quality.measures(image_stats.look(images.images), headers, images.labels)
     if headers is not None and "tiny" in measured:  # a file that is larger than what the network is shown is no plight
-        measured["tiny"] = (-np.log2(np.minimum(headers.side, patient.recipe.data.image_size)),)
+        measured["tiny"] = (-np.log2(np.minimum(headers.side, context.recipe.data.image_size)),)
     for name in (*(f"quality_{kind}" for kind in KINDS), "quality_surely"):
         record.unit(name, "Cliff's delta, -1..1")
     poorest, at = (-2.0, ""), ""

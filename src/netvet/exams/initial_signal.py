@@ -43,7 +43,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netvet.exams import Patient, exam
+from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.nets.device import choose
 from netvet.nets.models import OWN
@@ -127,15 +127,15 @@ class _Pass:
     ],
     cost="one batch forward and back, on the run's net and on at most six variants; no step",
 )
-def take(patient: Patient) -> str:
-    """Measure the first weights of a patient, and those of its variants."""
-    variants = {"own": patient.recipe, **_variants(patient.recipe)}
-    found = {name: _measure(patient, recipe, redraw=name == "he") for name, recipe in variants.items()}
-    labels = patient.images.labels[patient.images.indices("train")]
+def run_exam(context: ExamContext) -> str:
+    """Measure the first weights of a context, and those of its variants."""
+    variants = {"own": context.recipe, **_variants(context.recipe)}
+    found = {name: _measure(context, recipe, redraw=name == "he") for name, recipe in variants.items()}
+    labels = context.images.labels[context.images.indices("train")]
     share = np.bincount(labels) / len(labels)
     chance = float(-(share[share > 0] * np.log(share[share > 0])).sum())
     sound = {name: one.sound(chance) for name, one in found.items()}
-    _record(patient, found, sound)
+    _record(context, found, sound)
     return _sentence(found, sound)
 
 
@@ -165,15 +165,15 @@ def _variants(recipe: Recipe) -> dict[str, Recipe]:
     return {name: recipe.change(changes) for name, changes in variants.items()}
 
 
-def _measure(patient: Patient, recipe: Recipe, *, redraw: bool) -> _Pass:
+def _measure(context: ExamContext, recipe: Recipe, *, redraw: bool) -> _Pass:
     """One batch of the run's training images through the net of a recipe at its first weights, and back."""
     machine = choose(recipe)
-    images = patient.images
+    images = context.images
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         model, statistics = build(recipe, images, machine)
         if redraw and recipe.model.name not in OWN:
             _redraw(model)
-        rows = batches.order(patient.recipe, images, 0)[: recipe.batch_size]
+        rows = batches.order(context.recipe, images, 0)[: recipe.batch_size]
         pixels = statistics.normalise(batches.pixels(images, rows, machine.device))
         labels = torch.from_numpy(images.labels[rows]).to(machine.device)
         return _passed(model.train(), pixels, labels)
@@ -233,8 +233,8 @@ def _passed(model: nn.Module, images: Tensor, labels: Tensor) -> _Pass:
     return found
 
 
-def _record(patient: Patient, found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> None:
-    record, own = patient.record, found["own"]
+def _record(context: ExamContext, found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> None:
+    record, own = context.record, found["own"]
     for where, layer in own.layers.items():
         record.add(0, "initial_activation_std", layer.std, where)
         record.add(0, "initial_grad_rms", layer.gradient, where)

@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netvet.audit import labels
-from netvet.confusion import partners
-from netvet.exams import Patient, exam
+from netvet.confusion import most_confused_with
+from netvet.exams import ExamContext, exam
 from netvet.exams._described import described, member
 from netvet.locale import _
 from netvet.trace import Trace
@@ -51,15 +51,15 @@ MOST = 200  # suspects that are kept
     ],
     cost="features of every image, and five logistic regressions on them",
 )
-def take(patient: Patient) -> str:
-    """Judge every label of a patient's images."""
+def run_exam(context: ExamContext) -> str:
+    """Judge every label of a context's images."""
     from netvet.exams._frozen import auc
 
-    images, record = patient.images, patient.record
+    images, record = context.images, context.record
     found = labels.find(described(images), images.labels, member(images))
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
-    partner = partners(Trace.open(patient.run).array("val_confusion"))
+    partner = most_confused_with(Trace.open(context.run).array("val_confusion"))
     for name in ("label_error_share", "label_error_together", "image_auc", "image_pair_auc", "image_rest_auc"):
         record.unit(name, "0..1")
     record.unit("label_error_class", "index of the class")

@@ -33,8 +33,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.exams import Patient, exam
-from netvet.exams._scratch import practice
+from netvet.exams import ExamContext, exam
+from netvet.exams._scratch import scratch_model
 from netvet.locale import _
 
 SEEDS = 3
@@ -59,15 +59,15 @@ SECOND = (0.001, 0.004, 0.016, 0.064)  # of the highest rate of the ramp
     ],
     cost="330 to 490 optimiser steps",
 )
-def take(patient: Patient) -> str:
-    """Run the range test on a patient."""
-    peak = 1.0 if patient.recipe.optimizer.name != "sgd" else 10.0
+def run_exam(context: ExamContext) -> str:
+    """Run the range test on a context."""
+    peak = 1.0 if context.recipe.optimizer.name != "sgd" else 10.0
     rates = peak * 10.0 ** np.linspace(-DECADES, 0, STEPS)
-    record = patient.record
+    record = context.record
     answers: list[tuple[float, float, float] | None] = []
     guess = np.inf
     for seed in range(SEEDS):
-        with practice(patient, seed=seed) as net:
+        with scratch_model(context, seed=seed) as net:
             assert net is not None
             guess, losses = net.guess, net.ramp(rates, spared=QUIET)
         answers.append(read(rates, losses, guess))
@@ -76,10 +76,10 @@ def take(patient: Patient) -> str:
             record.add(step, "lr_range_loss", float(loss), f"seed {seed}")
     record.unit("lr_range_loss", "nats")
     record.add(0, "lr_range_guess", guess)
-    _last(patient, peak * 10.0 ** np.linspace(-DECADES, 0, LAST_STEPS))
+    _last(context, peak * 10.0 ** np.linspace(-DECADES, 0, LAST_STEPS))
     told = [answer for answer in answers if answer is not None]
     if 2 * len(told) <= len(answers):
-        told = _second_look(patient, peak)
+        told = _second_look(context, peak)
     if not told:
         record.add(0, "lr_range_flat", 1.0)
         return _("No learning rate lowers the loss, so the learning rate is not what ails this run.")
@@ -89,8 +89,8 @@ def take(patient: Patient) -> str:
     for name, value in found.items():
         record.add(0, f"lr_range_{name}", value)
     aim, ends = min(best, high / 2), {}
-    for place, rate in (("own", patient.recipe.optimizer.lr), ("best", aim)):
-        with practice(patient) as net:
+    for place, rate in (("own", context.recipe.optimizer.lr), ("best", aim)):
+        with scratch_model(context) as net:
             assert net is not None
             ends[place] = net.stretch(rate, STRETCH)
         record.add(0, "lr_range_stretch", ends[place], place)
@@ -103,7 +103,7 @@ def take(patient: Patient) -> str:
         low=low,
         high=high,
         steps=STRETCH,
-        own=patient.recipe.optimizer.lr,
+        own=context.recipe.optimizer.lr,
         own_loss=ends["own"],
         aim=aim,
         aim_loss=ends["best"],
@@ -134,7 +134,7 @@ def read(
     return float(rates[low]), float(rates[best]), float(rates[bottom])
 
 
-def _second_look(patient: Patient, peak: float) -> list[tuple[float, float, float]]:
+def _second_look(context: ExamContext, peak: float) -> list[tuple[float, float, float]]:
     """Where the ramps are flat: which of four constant rates lower the loss in a stretch, and the best of them.
 
     A network that learns slowly (deep, without norm or momentum) makes too few steps in a ramp at the rates that suit
@@ -142,7 +142,7 @@ def _second_look(patient: Patient, peak: float) -> list[tuple[float, float, floa
     """
     ends: dict[float, float] = {}
     for share in SECOND:
-        with practice(patient) as net:
+        with scratch_model(context) as net:
             assert net is not None
             end = net.stretch(share * peak, STRETCH)
             if end < (1 - FLAT) * net.guess:
@@ -150,19 +150,19 @@ def _second_look(patient: Patient, peak: float) -> list[tuple[float, float, floa
     return [(min(ends) / 2, min(ends, key=lambda rate: ends[rate]), max(ends) * 2)] if ends else []  # half a step on
 
 
-def _last(patient: Patient, rates: NDArray[np.float64]) -> None:
+def _last(context: ExamContext, rates: NDArray[np.float64]) -> None:
     """The same from the run's last weights; nothing where they are not finite."""
     told = []
     for seed in range(1, LAST_SEEDS + 1):
-        with practice(patient, weights="last", seed=seed) as net:
+        with scratch_model(context, weights="last", seed=seed) as net:
             if net is None:
                 return
             told.append(read(rates, net.ramp(rates, spared=QUIET), net.guess))
     known = [answer for answer in told if answer is not None]
-    patient.record.add(0, "lr_range_last_flat", float(2 * len(known) <= len(told)))
+    context.record.add(0, "lr_range_last_flat", float(2 * len(known) <= len(told)))
     if 2 * len(known) > len(told):
         for name, column in zip(("low", "best", "high"), zip(*known, strict=True), strict=True):
-            patient.record.add(0, f"lr_range_last_{name}", float(np.median(column)))
+            context.record.add(0, f"lr_range_last_{name}", float(np.median(column)))
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:

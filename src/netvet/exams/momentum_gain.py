@@ -33,8 +33,8 @@ from collections.abc import Callable
 
 import torch
 
-from netvet.exams import Patient, exam
-from netvet.exams._scratch import practice
+from netvet.exams import ExamContext, exam
+from netvet.exams._scratch import scratch_model
 from netvet.locale import _
 
 SHORT, LONG = 40, 240  # steps
@@ -52,9 +52,9 @@ WALK = 12
     gives=["momentum_loss", "momentum_rate", "momentum_gain", "grad_cosine"],
     cost="200 to 500 optimiser steps, or six times as many where they do not suffice",
 )
-def take(patient: Patient) -> str:
+def run_exam(context: ExamContext) -> str:
     """Compare the run's own momentum with 0.9."""
-    settings, record = patient.recipe.optimizer, patient.record
+    settings, record = context.recipe.optimizer, context.record
     if settings.name != "sgd" or settings.momentum >= HAS_IT:
         return _("The optimiser has momentum already.")
 
@@ -63,7 +63,7 @@ def take(patient: Patient) -> str:
     def loss(effective: float, momentum: float, steps: int, seed: int = 0) -> float:
         nonlocal guess
         changed = settings.model_copy(update={"momentum": momentum, "nesterov": False})
-        with practice(patient, seed=seed) as net:
+        with scratch_model(context, seed=seed) as net:
             assert net is not None
             guess = net.guess
             return net.stretch(effective * (1 - momentum), steps, changed)
@@ -90,7 +90,7 @@ def take(patient: Patient) -> str:
         record.add(0, "momentum_rate", rate, place)
     record.unit("momentum_loss", "nats")
     record.add(0, "momentum_gain", gain)
-    cosine = _cosine(patient)
+    cosine = _cosine(context)
     if math.isfinite(cosine):
         record.add(0, "grad_cosine", cosine)
     text = _(
@@ -114,18 +114,18 @@ def _climb(loss: Callable[[float], float], start: float) -> tuple[float, float, 
     return at, best, first
 
 
-def _cosine(patient: Patient) -> float:
+def _cosine(context: ExamContext) -> float:
     """Mean cosine of successive gradients on one batch, at the run's own rate; nan where it cannot be taken."""
     from torch import Tensor
 
-    with practice(patient, weights="last") as net:
+    with scratch_model(context, weights="last") as net:
         if net is None:
             return math.nan
         optimizer, (images, labels) = net.optimizer(), net.batch(0)
         before: Tensor | None = None
         found: list[float] = []
         for _step in range(WALK):
-            if not math.isfinite(net.step(optimizer, patient.recipe.optimizer.lr, images, labels)):
+            if not math.isfinite(net.step(optimizer, context.recipe.optimizer.lr, images, labels)):
                 break
             now = torch.cat([p.grad.flatten() for p in net.model.parameters() if p.grad is not None])
             if before is not None:

@@ -31,8 +31,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from netvet.exams import Patient, exam
-from netvet.exams._scratch import practice
+from netvet.exams import ExamContext, exam
+from netvet.exams._scratch import scratch_model
 from netvet.locale import _
 from netvet.recipe import Optimizer
 
@@ -49,24 +49,24 @@ ABLE = 0.9  # accuracy at which the sentence says that it can
     gives=["overfit_batch_loss", "overfit_batch_accuracy", "overfit_batch_guess", "overfit_tenth_accuracy"],
     cost="80 to 800 optimiser steps",
 )
-def take(patient: Patient) -> str:
-    """Overfit a batch and a tenth of the images of a patient."""
-    record = patient.record
-    rows = _chosen(patient, BATCH)
-    counts = np.bincount(patient.images.labels[rows])
+def run_exam(context: ExamContext) -> str:
+    """Overfit a batch and a tenth of the images of a context."""
+    record = context.record
+    rows = _chosen(context, BATCH)
+    counts = np.bincount(context.images.labels[rows])
     record.add(0, "overfit_batch_guess", float(counts.max() / counts.sum()))
-    own = _fit(patient, rows, None, patient.recipe.optimizer.lr, TRY)
+    own = _fit(context, rows, None, context.recipe.optimizer.lr, TRY)
     tried = []
     for rate in RATES:
-        tried.append((*_fit(patient, rows, "adam", rate, TRY), rate))
+        tried.append((*_fit(context, rows, "adam", rate, TRY), rate))
         if tried[-1][1] >= FITTED:
             break
     loss, accuracy, rate = min(tried)
     if accuracy < FITTED:
-        again = _fit(patient, rows, "adam", rate, LONG)
+        again = _fit(context, rows, "adam", rate, LONG)
         loss, accuracy = min(loss, again[0]), max(accuracy, again[1])
-    more = _chosen(patient, min(TENTH, max(BATCH, len(patient.images.indices("train")) // 10)))
-    tenth = _fit(patient, more, "adam", rate, LONG)[1] if len(more) > len(rows) else accuracy
+    more = _chosen(context, min(TENTH, max(BATCH, len(context.images.indices("train")) // 10)))
+    tenth = _fit(context, more, "adam", rate, LONG)[1] if len(more) > len(rows) else accuracy
     for place, values in (("own", own), ("reference", (loss, accuracy))):
         record.add(0, "overfit_batch_loss", values[0], place)
         record.add(0, "overfit_batch_accuracy", values[1], place)
@@ -84,23 +84,23 @@ def take(patient: Patient) -> str:
     return text.format(n=len(rows), reference=accuracy, own=own[1])
 
 
-def _chosen(patient: Patient, count: int) -> NDArray[np.int64]:
+def _chosen(context: ExamContext, count: int) -> NDArray[np.int64]:
     """So many training images, evenly from all over."""
-    rows = patient.images.indices("train")
-    shuffled = np.random.default_rng(patient.recipe.seed).permutation(rows)
+    rows = context.images.indices("train")
+    shuffled = np.random.default_rng(context.recipe.seed).permutation(rows)
     return shuffled[:count]
 
 
 def _fit(
-    patient: Patient, rows: NDArray[np.int64], optimizer: str | None, rate: float, steps: int
+    context: ExamContext, rows: NDArray[np.int64], optimizer: str | None, rate: float, steps: int
 ) -> tuple[float, float]:
     """Loss in the end and best accuracy of training on these images alone; `optimizer`: None for the run's own."""
-    recipe = patient.recipe
+    recipe = context.recipe
     if optimizer is not None:
         recipe = recipe.change({"model.dropout": 0.0, "model.spatial_dropout": 0.0, "optimizer.clip": None})
     settings = recipe.optimizer if optimizer is None else Optimizer(name="adam", lr=rate, weight_decay=0.0)
     size, best, loss = min(BATCH, len(rows)), 0.0, math.inf
-    with practice(patient, recipe=recipe) as net:
+    with scratch_model(context, recipe=recipe) as net:
         assert net is not None
         logits: list[torch.Tensor] = []
         hook = net.model.register_forward_hook(lambda _module, _args, out: logits.append(out.detach()))

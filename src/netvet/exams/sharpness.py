@@ -32,8 +32,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from netvet.exams import Patient, exam
-from netvet.exams._scratch import Practice, practice
+from netvet.exams import ExamContext, exam
+from netvet.exams._scratch import ScratchModel, scratch_model
 from netvet.locale import _
 
 IMAGES = 64
@@ -44,21 +44,21 @@ PLACES: tuple[Literal["first", "last"], ...] = ("first", "last")
 
 
 @exam("sharpness", gives=["sharpness", "sharpness_limit"], cost="24 Hessian-vector products")
-def take(patient: Patient) -> str:
-    """Measure the sharpness of a patient."""
+def run_exam(context: ExamContext) -> str:
+    """Measure the sharpness of a context."""
     found: dict[str, float] = {}
     for place in PLACES:
-        with practice(patient, weights=place) as net:
+        with scratch_model(context, weights=place) as net:
             if net is None:
                 continue
-            value = _measure(patient, net)
+            value = _measure(context, net)
         if math.isfinite(value):
             found[place] = value
-            patient.record.add(0, "sharpness", value, place)
-    settings = patient.recipe.optimizer
+            context.record.add(0, "sharpness", value, place)
+    settings = context.recipe.optimizer
     limit = (2 * (1 + settings.momentum) if settings.name == "sgd" else 38.0) / settings.lr
-    patient.record.add(0, "sharpness_limit", limit)
-    patient.record.unit("sharpness", "largest eigenvalue")
+    context.record.add(0, "sharpness_limit", limit)
+    context.record.unit("sharpness", "largest eigenvalue")
     if not found:
         return _("The loss has no finite curvature at the run's weights.")
     listed = ", ".join(f"{place}: {value:.3g}" for place, value in found.items())
@@ -89,18 +89,18 @@ def largest(loss: Tensor, parameters: Sequence[Tensor], scale: Sequence[Tensor] 
     return value
 
 
-def _measure(patient: Patient, net: Practice) -> float:
+def _measure(context: ExamContext, net: ScratchModel) -> float:
     for module in net.model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.eval()
     parameters = [p for p in net.model.parameters() if p.requires_grad]
-    scale = None if patient.recipe.optimizer.name == "sgd" else _preconditioner(net, parameters)
-    rows = patient.images.indices("train")
+    scale = None if context.recipe.optimizer.name == "sgd" else _preconditioner(net, parameters)
+    rows = context.images.indices("train")
     images, labels = net.pictures(rows[:: max(1, len(rows) // IMAGES)][:IMAGES])
     return largest(net.loss(images, labels, exact=True), parameters, scale)
 
 
-def _preconditioner(net: Practice, parameters: Sequence[Tensor]) -> list[Tensor]:
+def _preconditioner(net: ScratchModel, parameters: Sequence[Tensor]) -> list[Tensor]:
     """P^-1/2 of Adam's diagonal preconditioner, by parameter."""
     squares = [torch.zeros_like(p) for p in parameters]
     for step in range(MOMENTS):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from netvet.recipe import Recipe
 
 
-def painted(recipe: Recipe, **options: float) -> Recipe | None:
+def rendered(recipe: Recipe, **options: float) -> Recipe | None:
     """The recipe with these options of its reef put in the place of those it has; None where it paints no reef.
 
-    >>> painted(Recipe().change({"data.source": "reef:species=6,n=90"}), n=120, mix=0.5).data.source
+    >>> rendered(Recipe().change({"data.source": "reef:species=6,n=90"}), n=120, mix=0.5).data.source
     'reef:species=6,n=120,mix=0.5'
     """
     name, _colon, text = recipe.data.source.partition(":")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.faults import fault
-from netvet.faults._reef import painted
+from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 
@@ -14,4 +14,4 @@ def twins(recipe: Recipe, severity: int) -> Recipe | None:
 
     With as many images of either the network names both by turns, and no class is stuck.
     """
-    return painted(recipe, species=5, n=300, imbalance=4.8, lookalike=(0.04, 0.02, 0.0)[severity])
+    return rendered(recipe, species=5, n=300, imbalance=4.8, lookalike=(0.04, 0.02, 0.0)[severity])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.faults import fault
-from netvet.faults._reef import painted
+from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 
@@ -13,4 +13,4 @@ def night(recipe: Recipe, severity: int) -> Recipe | None:
 
     One dark class alone is told by its darkness, and learnt best of all.
     """
-    return painted(recipe, species=5, n=300, imbalance=4.8, victim=3, victims=2, dark=(0.96, 0.98, 1.0)[severity])
+    return rendered(recipe, species=5, n=300, imbalance=4.8, victim=3, victims=2, dark=(0.96, 0.98, 1.0)[severity])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.faults import fault
-from netvet.faults._reef import painted
+from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 
@@ -14,4 +14,4 @@ def several_species(recipe: Recipe, severity: int) -> Recipe | None:
     With as many images as the others have, several species under one name are learnt nearly as well as one: it takes
     few of each.
     """
-    return painted(recipe, species=5, n=400, imbalance=4.9, victim=4, kinds=(5, 6, 7)[severity])
+    return rendered(recipe, species=5, n=400, imbalance=4.9, victim=4, kinds=(5, 6, 7)[severity])

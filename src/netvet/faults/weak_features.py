@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netvet.faults import fault
-from netvet.faults._reef import painted
+from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 LARGEST = 64  # pixels a side: twice that is the most at which the audit's features look
@@ -18,4 +18,4 @@ def lost_detail(recipe: Recipe, severity: int) -> Recipe | None:
     if size > LARGEST:
         return None
     bars = round(size / (4, 3, 2.5)[severity], 1)
-    return painted(recipe, species=5, n=300, imbalance=4.8, lookalike=0, fine=bars)
+    return rendered(recipe, species=5, n=300, imbalance=4.8, lookalike=0, fine=bars)

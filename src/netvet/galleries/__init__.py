@@ -7,13 +7,13 @@ from netvet.galleries._gallery import (
     Gallery,
     Line,
     Shot,
+    clear,
     galleries,
     gallery,
-    hang,
-    hung,
-    lacking,
+    missing,
+    save,
+    saved,
     small,
-    take_down,
 )
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
     "Gallery",
     "Line",
     "Shot",
+    "clear",
     "galleries",
     "gallery",
-    "hang",
-    "hung",
-    "lacking",
+    "missing",
+    "save",
+    "saved",
     "small",
-    "take_down",
 ]

@@ -84,19 +84,19 @@ def galleries() -> dict[str, Gallery]:
     return _GALLERIES.all()
 
 
-def lacking(trace: Trace, findings: Sequence[Finding]) -> bool:
+def missing(trace: Trace, findings: Sequence[Finding]) -> bool:
     """Whether one of the findings has a gallery that is not in the trace yet."""
     kept = _kept(trace)
     known = galleries()
     return any(f.rule in known and kept.get(f.rule, {}).get("where") != f.where for f in findings)
 
 
-def hang(trace: Trace, images: ImageSet, findings: Sequence[Finding], record: TraceWriter) -> None:
+def save(trace: Trace, images: ImageSet, findings: Sequence[Finding], record: TraceWriter) -> None:
     """Keep the galleries of these findings, in place of those that the trace holds.
 
     Rows that an exam kept mean other images once files have come or gone: then nothing is kept.
     """
-    take_down(record)
+    clear(record)
     recorded = trace.meta.get("data")
     digest = recorded.get("digest") if isinstance(recorded, dict) else None
     if digest not in (None, images.digest):
@@ -121,13 +121,13 @@ def hang(trace: Trace, images: ImageSet, findings: Sequence[Finding], record: Tr
     record.meta("galleries", kept)
 
 
-def take_down(record: TraceWriter) -> None:
+def clear(record: TraceWriter) -> None:
     """Forget the galleries: an exam that they rest on is taken again."""
     record.forget("gallery")
     record.meta("galleries", {})
 
 
-def hung(trace: Trace, finding: Finding) -> tuple[Line, list[Shot]] | None:
+def saved(trace: Trace, finding: Finding) -> tuple[Line, list[Shot]] | None:
     """The heading and the shots that were kept for a finding; None where there are none."""
     entry, pixels = _kept(trace).get(finding.rule), trace.array("gallery", finding.rule)
     if entry is None or entry.get("where") != finding.where or pixels is None or pixels.ndim != 4:

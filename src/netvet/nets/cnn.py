@@ -89,7 +89,7 @@ def _normed(after: str | tuple[int, ...], depth: int) -> set[int]:
             return {int(number) - 1 for number in after}
 
 
-class Layer(nn.Module):
+class Block(nn.Module):
     """Convolution, norm, end of a shortcut, activation, pooling, spatial dropout: those of them that the place has."""
 
     shortcut: nn.Module | None
@@ -118,7 +118,7 @@ class Layer(nn.Module):
         return x if self.drop is None else cast(Tensor, self.drop(x))
 
 
-class Features(nn.Sequential):
+class ConvStack(nn.Sequential):
     """The layers in forward order; a layer that opens a shortcut keeps its input for the one that closes it."""
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
@@ -131,7 +131,7 @@ class Features(nn.Sequential):
 
 
 class ConvNet(nn.Module):
-    """Features, global average pooling, dropout and one linear layer.
+    """ConvStack, global average pooling, dropout and one linear layer.
 
     Input: (batch, 3, h, w) float, normalised. Output: (batch, classes) logits.
     """
@@ -139,7 +139,7 @@ class ConvNet(nn.Module):
     def __init__(self, model: recipe.Model, classes: int, image_size: int) -> None:
         super().__init__()
         places = plan(model, image_size)
-        self.features = Features(*(Layer(place, model) for place in places))
+        self.features = ConvStack(*(Block(place, model) for place in places))
         bridge(self.features, places, model)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()

@@ -14,7 +14,7 @@ from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.nets.cnn import ConvNet
 from netvet.nets.residual import PreActResNet, ResNet
-from netvet.nets.surgery import operate
+from netvet.nets.surgery import patch_model
 from netvet.nets.surgery.inputs import Normalised
 
 OWN: dict[str, type[nn.Module]] = {"cnn": ConvNet, "resnet": ResNet, "preact-resnet": PreActResNet}
@@ -32,9 +32,9 @@ def build(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
     return _timm(model, classes, image_size)
 
 
-def operated(net: nn.Module, surgery: Sequence[str], image_size: int) -> nn.Module:
+def patched(net: nn.Module, surgery: Sequence[str], image_size: int) -> nn.Module:
     """The network after a recipe's `surgery`. Raises BadInput where an operation cannot be made on it."""
-    return operate(net, surgery, torch.zeros(1, 3, image_size, image_size)) if surgery else net
+    return patch_model(net, surgery, torch.zeros(1, 3, image_size, image_size)) if surgery else net
 
 
 def classifier(net: nn.Module) -> str:

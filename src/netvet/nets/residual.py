@@ -27,7 +27,7 @@ class ResNet(nn.Module):
     def __init__(self, model: recipe.Model, classes: int, image_size: int) -> None:
         super().__init__()
         places = cnn.plan(model, image_size, in_blocks=True)
-        self.features = cnn.Features(*(cnn.Layer(place, model) for place in places))
+        self.features = cnn.ConvStack(*(cnn.Block(place, model) for place in places))
         cnn.bridge(self.features, places, model)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
@@ -79,7 +79,7 @@ class PreActResNet(nn.Module):
         super().__init__()
         places = cnn.plan(model, image_size, in_blocks=True)
         normed = [False, *(place.norm for place in places)]
-        self.features = cnn.Features(
+        self.features = cnn.ConvStack(
             *(PreActLayer(place, model, first=index == 0, normed=normed[index]) for index, place in enumerate(places))
         )
         cnn.bridge(self.features, places, model, normed=False)

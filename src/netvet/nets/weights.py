@@ -19,14 +19,14 @@ from netvet.nets.models import OWN, classifier
 IMAGENET_MODEL = "tf_efficientnet_lite0"
 
 
-class Statistics(NamedTuple):
+class PixelStats(NamedTuple):
     """Mean and standard deviation of red, green and blue (pixels 0..1) that inputs are normalised with."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
 
-def load_pretrained(net: nn.Module, weights: str, name: str) -> Statistics | None:
+def load_pretrained(net: nn.Module, weights: str, name: str) -> PixelStats | None:
     """Load weights into `net` in place, and return the statistics they were made with, where those are known.
 
     `weights`: `imagenet`, or the path of a .pth or .safetensors file of a state dict. `name`: the recipe's
@@ -43,7 +43,7 @@ def load_pretrained(net: nn.Module, weights: str, name: str) -> Statistics | Non
     if settings is None:
         return None
     (r, g, b), (dr, dg, db) = settings.mean, settings.std
-    return Statistics((r, g, b), (dr, dg, db))
+    return PixelStats((r, g, b), (dr, dg, db))
 
 
 def _imagenet(net: nn.Module, name: str) -> dict[str, Tensor]:

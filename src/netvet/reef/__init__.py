@@ -20,9 +20,9 @@ from netvet.locale import _
 
 from .faults import class_sizes, plan, reencode
 from .options import Reef, parse
-from .painter import paint_chunk
+from .renderer import render_chunk
 
-__all__ = ["Painted", "Reef", "load_reef", "paint", "parse"]
+__all__ = ["Reef", "RenderedReef", "load_reef", "parse", "render"]
 
 _CHUNK_PIXELS = 2**16
 _SIZES = (16, 1024)
@@ -30,7 +30,7 @@ _MOST_BYTES = 2**33
 
 
 @dataclass(frozen=True)
-class Painted:
+class RenderedReef:
     """A painted reef.
 
     images: uint8 (images, size, size, 3), RGB. labels: int64 (images,), the numbers of `classes`, noise included.
@@ -49,7 +49,7 @@ class Painted:
     truth: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.bool_]]
 
 
-def paint(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk: int | None = None) -> Painted:
+def render(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk: int | None = None) -> RenderedReef:
     """Paints the reef at 16..1024 pixels a side; raises BadInput for another size and for more than 8 GiB of images.
 
     workers: threads, default one a core. chunk: images painted at once. The pixels do not depend on either.
@@ -76,7 +76,7 @@ def paint(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk
     def fill(start: int) -> None:
         rows = original[start : start + step]
         genomes = sketch.looks[sketch.look[rows]]
-        images[rows] = paint_chunk(reef, genomes, sketch.species[rows], sketch.index[rows], image_size)
+        images[rows] = render_chunk(reef, genomes, sketch.species[rows], sketch.index[rows], image_size)
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         for _done in pool.map(fill, range(0, len(original), step)):
@@ -86,7 +86,7 @@ def paint(reef: Reef, image_size: int = 64, *, workers: int | None = None, chunk
     mislabelled = sketch.labels != sketch.species
     victim = (sketch.species >= reef.victim) & (sketch.species < reef.victim + reef.victims)
     degraded = victim & (reef.blur > 0 or reef.dark > 0)
-    return Painted(
+    return RenderedReef(
         images=images,
         labels=sketch.labels,
         classes=sketch.names,
@@ -113,6 +113,6 @@ def load_reef(
     npt.NDArray[np.int64] | None,
     npt.NDArray[np.int8] | None,
 ]:
-    """Images, labels, class names, groups and split (as in `Painted`) of `reef:OPTIONS`. Raises BadInput."""
-    painted = paint(parse(options), image_size)
+    """Images, labels, class names, groups and split (as in `RenderedReef`) of `reef:OPTIONS`. Raises BadInput."""
+    painted = render(parse(options), image_size)
     return painted.images, painted.labels, painted.classes, painted.groups, painted.split

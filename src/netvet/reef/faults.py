@@ -20,7 +20,7 @@ _LABELS, _SPLITS, _COPIES = 1, 2, 3
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReefPlan:
     """One row an image, in the order of the classes; names and looks, (looks, genes), are tables.
 
     species: what is painted. index: its number within the species; the image depends on nothing else but the options.
@@ -41,7 +41,7 @@ class Plan:
     duplicate_of: Integers
 
 
-def plan(reef: Reef) -> Plan:
+def plan(reef: Reef) -> ReefPlan:
     """Who is painted how, as the options say."""
     names, looks = fauna(reef.species, reef.fauna)
     if reef.lookalike is not None:
@@ -57,7 +57,7 @@ def plan(reef: Reef) -> Plan:
     split = _split(reef, species, group) if reef.duplicates > 0 else None
     copies = _copies(reef, species, split) if split is not None else np.full(len(species), -1)
     looks = np.concatenate([looks, _morphs(reef, looks[reef.victim])])
-    return Plan(names, looks, species, index, look, _mislabel(reef, species), morph, group, split, copies)
+    return ReefPlan(names, looks, species, index, look, _mislabel(reef, species), morph, group, split, copies)
 
 
 def class_sizes(reef: Reef) -> Integers:

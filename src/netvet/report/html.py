@@ -49,7 +49,7 @@ class Fact:
     name: str
     text: str
     more: str = ""
-    gallery: pictures.Gallery | None = None
+    gallery: pictures.ShownGallery | None = None
 
 
 def render(report: Report) -> str:

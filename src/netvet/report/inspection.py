@@ -17,7 +17,7 @@ from netvet.locale import _, language, ngettext
 from netvet.report import html
 from netvet.report.files import put
 from netvet.report.html import Tile
-from netvet.report.pictures import Gallery, Picture, _uri
+from netvet.report.pictures import Picture, ShownGallery, _uri
 
 if TYPE_CHECKING:
     from netvet.audit.inspection import Inspection
@@ -116,7 +116,7 @@ def _tiles(found: Inspection) -> list[Tile]:
     return tiles
 
 
-def _labels(found: Inspection) -> list[Gallery]:
+def _labels(found: Inspection) -> list[ShownGallery]:
     if found.labels is None or not len(found.labels.ranked):
         return []
     errors, images = found.labels, found.images
@@ -129,7 +129,7 @@ def _labels(found: Inspection) -> list[Gallery]:
         )
         line = f"→ {better} {words.percent(float(errors.wrong[row]), 0)}"
         pictures.append(Picture((_uri(images.images[row]),), (given, line), text))
-    return [Gallery(_("Given label, and the one that fits better"), pictures, len(errors.ranked))]
+    return [ShownGallery(_("Given label, and the one that fits better"), pictures, len(errors.ranked))]
 
 
 def _label_lines(found: Inspection) -> list[str]:
@@ -153,7 +153,7 @@ def _label_lines(found: Inspection) -> list[str]:
     return lines
 
 
-def _duplicates(found: Inspection) -> list[Gallery]:
+def _duplicates(found: Inspection) -> list[ShownGallery]:
     twins, images = found.duplicates, found.images
     conflicting, across = twins.conflicting(images.labels), twins.across(images.split)
     rest = np.setdiff1d(np.flatnonzero(twins.exact), np.union1d(conflicting, across))
@@ -166,7 +166,7 @@ def _duplicates(found: Inspection) -> list[Gallery]:
     for title, which in groups:
         if len(which):
             shown = [_pair(found, at) for at in which[:MOST_PAIRS].tolist()]
-            made.append(Gallery(title, shown, len(which), pairs=True))
+            made.append(ShownGallery(title, shown, len(which), pairs=True))
     return made
 
 
@@ -193,7 +193,7 @@ def _duplicate_lines(found: Inspection) -> list[str]:
     ]
 
 
-def _quality(found: Inspection) -> list[Gallery]:
+def _quality(found: Inspection) -> list[ShownGallery]:
     by_kind: dict[tuple[int, str], list[Outlier]] = {}
     for each in found.quality.outliers:
         by_kind.setdefault((2 * each.of_class + each.of_part, each.kind), []).append(each)
@@ -201,7 +201,7 @@ def _quality(found: Inspection) -> list[Gallery]:
     titles = (_("Single images: {kind}"), _("Part of a class: {kind}"), _("As a class: {kind}"))
     for (among, kind), rows in sorted(by_kind.items(), key=lambda item: (-item[0][0], -len(item[1]))):
         title = titles[among].format(kind=quality_words(kind))
-        made.append(Gallery(title, [_odd(found, each) for each in rows[:MOST_OUTLIERS]], len(rows)))
+        made.append(ShownGallery(title, [_odd(found, each) for each in rows[:MOST_OUTLIERS]], len(rows)))
     return made
 
 
@@ -255,7 +255,7 @@ def _shift(found: Inspection) -> list[tuple[str, str, str, str, bool]]:
     ]
 
 
-def _strange(found: Inspection) -> list[Gallery]:
+def _strange(found: Inspection) -> list[ShownGallery]:
     """The images of a shifted split that look least like training."""
     if found.shifts is None:
         return []
@@ -264,7 +264,7 @@ def _strange(found: Inspection) -> list[Gallery]:
         if any(each.shifted for each in found.shifts.found if each.split == split):
             name = _("validation") if split == "val" else _("test")
             title = _("Least like training: {split}").format(split=name)
-            made.append(Gallery(title, [_plain(found, row) for row in rows[:MOST_STRANGE].tolist()], len(rows)))
+            made.append(ShownGallery(title, [_plain(found, row) for row in rows[:MOST_STRANGE].tolist()], len(rows)))
     return made
 
 

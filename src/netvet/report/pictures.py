@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.words import clean, percent, pretty
-from netvet.galleries import Line, hung
+from netvet.galleries import Line, saved
 from netvet.locale import _
 from netvet.report.facts import examples
 from netvet.rules import Finding
@@ -31,7 +31,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ShownGallery:
     """Images under a heading. `total`: how many there are, of which these are the first. `pairs`: two side by side."""
 
     title: str
@@ -40,9 +40,9 @@ class Gallery:
     pairs: bool = False
 
 
-def of_finding(trace: Trace, finding: Finding) -> Gallery | None:
+def of_finding(trace: Trace, finding: Finding) -> ShownGallery | None:
     """The images that show what a finding says; None where none were kept for it."""
-    kept = hung(trace, finding)
+    kept = saved(trace, finding)
     if kept is None:
         return None
     heading, shots = kept
@@ -50,7 +50,7 @@ def of_finding(trace: Trace, finding: Finding) -> Gallery | None:
     for shot in shots:
         lines = tuple(map(_read, shot.lines))
         pictures.append(Picture(tuple(map(_uri, shot.images)), lines, f"{', '.join(lines)}: {clean(shot.path)}"))
-    return Gallery(_read(heading), pictures, len(pictures), pairs=len(shots[0].images) > 1)
+    return ShownGallery(_read(heading), pictures, len(pictures), pairs=len(shots[0].images) > 1)
 
 
 def _read(line: Line) -> str:

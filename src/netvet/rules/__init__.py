@@ -3,7 +3,7 @@
 A rule is one file in a family's folder; see `rule`. `diagnose` asks them all.
 """
 
-from netvet.rules._diagnosis import Diagnosis, Verdict, diagnose
+from netvet.rules._diagnosis import Diagnosis, Health, diagnose
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
 from netvet.rules._stuck import Stuck, stuck
 from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason
@@ -12,10 +12,10 @@ __all__ = [
     "Answer",
     "Diagnosis",
     "Finding",
+    "Health",
     "Rule",
     "RuledOut",
     "Stuck",
-    "Verdict",
     "diagnose",
     "diagnosis_text",
     "headline",

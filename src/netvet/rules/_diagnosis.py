@@ -12,7 +12,7 @@ from netvet.rules._rule import Finding, Rule, RuledOut, rules
 from netvet.rules._text import diagnosis_text
 from netvet.trace import Trace
 
-Verdict = Literal["healthy", "sick", "undecided"]
+Health = Literal["healthy", "sick", "undecided"]
 SUSPECTS = 2  # that are told: more would be guessing
 
 
@@ -26,7 +26,7 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     not_assessed: Mapping[str, tuple[str, ...]]
-    verdict: Verdict
+    verdict: Health
     ruled_out: tuple[RuledOut, ...] = ()
     exams: tuple[str, ...] = ()
     run: str = field(default="", compare=False)
@@ -79,7 +79,7 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
     for each in known.values():
         missing = tuple(name for name in each.needs if not _measured(trace, name))
         if missing:
-            if not (each.beside and _measured(trace, each.beside)):
+            if not (each.applies_if_recorded and _measured(trace, each.applies_if_recorded)):
                 not_assessed[each.name] = missing
             continue
         for answer in each.check(trace):
@@ -97,7 +97,7 @@ def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagn
     wanted = _exams(known, present, trace, taken)
     signs = [name for name, each in known.items() if each.kind == "symptom"]
     assessed = [name for name in signs if name not in not_assessed]
-    verdict: Verdict
+    verdict: Health
     if illnesses:
         verdict = "sick"
     elif symptoms or 2 * len(assessed) <= len(signs):  # no data is not health

@@ -92,7 +92,7 @@ class Rule(Paged):
     explains: tuple[str, ...]
     remedies: tuple[str, ...]
     invalidates: bool
-    beside: str
+    applies_if_recorded: str
     module: str
 
     @property
@@ -113,7 +113,7 @@ def rule(
     explains: Sequence[str] = (),
     remedies: Sequence[str] = (),
     invalidates: bool = False,
-    beside: str = "",
+    applies_if_recorded: str = "",
 ) -> Callable[[Check], Check]:
     """Register a rule.
 
@@ -121,8 +121,8 @@ def rule(
     answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
     that this cause brings about.
     `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
-    (leakage), so it is an illness even where no symptom shows. `beside`: an observation of every layer; where it was
-    recorded and what the rule needs was not, the network has no layers of that kind, and there is nothing to assess.
+    (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;
+    where it was recorded and what the rule needs was not, the network has no layers of that kind.
     """
 
     def register(check: Check) -> Check:
@@ -137,7 +137,7 @@ def rule(
                 tuple(explains),
                 tuple(remedies),
                 invalidates,
-                beside,
+                applies_if_recorded,
                 check.__module__,
             ),
         )

@@ -27,7 +27,7 @@ def stream(seed: int, purpose: int, epoch: int, batch: int = 0) -> int:
 
 
 @dataclass(frozen=True)
-class Statistics:
+class PixelStats:
     """What pixels are normalised by: per channel, in 0..1."""
 
     mean: tuple[float, float, float]
@@ -45,11 +45,11 @@ class Statistics:
         return rows.mul_(scale).add_(shift).view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-RAW = Statistics((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-BYTES = Statistics((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
+RAW = PixelStats((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+BYTES = PixelStats((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 
 
-def measure(images: ImageSet, limit: int = 2048) -> Statistics:
+def measure(images: ImageSet, limit: int = 2048) -> PixelStats:
     """Mean and standard deviation of the training images, on an evenly spaced sample of at most `limit`."""
     train = images.indices("train")
     chosen = train[:: max(1, len(train) // limit)]
@@ -57,7 +57,7 @@ def measure(images: ImageSet, limit: int = 2048) -> Statistics:
     mean, std = pixels.mean(0, dtype=np.float64), pixels.std(0, dtype=np.float64)
     std = np.maximum(std, 1 / 255)  # a set of one colour
     r, g, b = (float(x) for x in mean)
-    return Statistics((r, g, b), (float(std[0]), float(std[1]), float(std[2])))
+    return PixelStats((r, g, b), (float(std[0]), float(std[1]), float(std[2])))
 
 
 def seed_noise(seed: int) -> None:

@@ -21,7 +21,7 @@ from netvet.nets.device import Machine, choose
 from netvet.recipe import Recipe
 from netvet.trace import Trace
 from netvet.training import checkpoint
-from netvet.training.batches import Statistics
+from netvet.training.batches import PixelStats
 from netvet.training.passes import predict as _logits
 
 
@@ -38,7 +38,7 @@ class Prediction:
 @dataclass(frozen=True)
 class _Trained:
     model: nn.Module
-    statistics: Statistics
+    statistics: PixelStats
     classes: tuple[str, ...]
     recipe: Recipe
     machine: Machine
@@ -85,7 +85,7 @@ def _load(run: Path) -> _Trained:
     state = checkpoint.load(run / checkpoint.LAST)
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)
-    model = models.operated(model, recipe.surgery, recipe.data.image_size)
+    model = models.patched(model, recipe.surgery, recipe.data.image_size)
     try:
         model.load_state_dict(state["model"])
     except RuntimeError:
@@ -93,5 +93,5 @@ def _load(run: Path) -> _Trained:
             f"The weights in {run} do not fit its recipe: another version trained it; train again."
         ) from None
     model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    statistics = Statistics(tuple(state["mean"]), tuple(state["std"]))
+    statistics = PixelStats(tuple(state["mean"]), tuple(state["std"]))
     return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)

@@ -22,12 +22,11 @@ from netvet.nets.device import choose, environment
 from netvet.nets.freezing import freeze
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace, TraceWriter
-from netvet.training import batches, checkpoint, generate, losses, optimizers, schedules
-from netvet.training import recording as journal
+from netvet.training import batches, checkpoint, generate, losses, optimizers, recording, schedules
 from netvet.training.passes import predict as predict
 from netvet.training.passes import recalibrate_on
 from netvet.training.pool import Pool
-from netvet.training.run_lock import claim, interruptible
+from netvet.training.run_lock import interruptible, run_lock
 from netvet.training.run_lock import recorded as recorded
 from netvet.training.start import build as build
 from netvet.training.start import load_images as load_images
@@ -98,7 +97,7 @@ def train(
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
     """
     run = Path(out)
-    with claim(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), interruptible() as stop:
+    with run_lock(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), interruptible() as stop:
         if resume:
             recipe = recorded(run, recipe)
         elif (run / FILE).exists():
@@ -107,7 +106,7 @@ def train(
         loaded = images if images is not None else load_images(recipe, progress=False)
         painted = None
         if recipe.augment.generated.images:
-            painted = generate.paint_for(recipe, loaded, run, generate.telling(stop, on_step))
+            painted = generate.generate_for(recipe, loaded, run, generate.telling(stop, on_step))
             if painted is None:
                 return Outcome(run, 0, 0, 0, 0.0, finished=False)
         session = _Session(recipe, run, loaded, painted, watched=watched)
@@ -121,7 +120,7 @@ class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
     def __init__(
-        self, recipe: Recipe, run: Path, images: ImageSet, painted: generate.Painted | None, *, watched: bool
+        self, recipe: Recipe, run: Path, images: ImageSet, painted: generate.RenderedReef | None, *, watched: bool
     ) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
@@ -163,11 +162,11 @@ class _Session:
             self.watcher.at = self.at.step
         if self.at.step == 0:
             (self.run / "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
-            journal.setup(
+            recording.setup(
                 self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch
             )
             if self.painted is not None:
-                journal.painted(self.writer, self.painted.counts, self.painted.told)
+                recording.generated(self.writer, self.painted.counts, self.painted.told)
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
             if not self._epoch(stop, on_epoch, on_step):
@@ -211,7 +210,7 @@ class _Session:
         self.at.epoch, self.at.batch = self.at.epoch + 1, 0
         seconds = time.monotonic() - began
         self.at.seconds += seconds
-        journal.epoch(self.writer, self.at.step - 1, self.at.epoch, train_summary, val_summary, seconds, trained)
+        recording.epoch(self.writer, self.at.step - 1, self.at.epoch, train_summary, val_summary, seconds, trained)
         if best:
             checkpoint.save(self.run / checkpoint.BEST, self._weights())
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
@@ -277,7 +276,7 @@ class _Session:
         logits, _labels = predict(self.model, self.statistics, self.machine, self.images, rows)
         if self.watcher is not None:
             self.watcher.flush()
-        journal.finish(self.writer, self.at.step - 1, self.images, logits)
+        recording.finish(self.writer, self.at.step - 1, self.images, logits)
         self._save(finished=True)
         self.writer.meta("finished", True)
 

@@ -16,13 +16,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from netvet.images.dataset import ImageSet
 from netvet.nets.device import Machine
 from netvet.training import batches
-from netvet.training.batches import Statistics
+from netvet.training.batches import PixelStats
 
 
 @torch.no_grad()
 def predict(
     model: nn.Module,
-    statistics: Statistics,
+    statistics: PixelStats,
     machine: Machine,
     images: ImageSet,
     rows: Any,
@@ -73,7 +73,7 @@ def recalibrate(model: nn.Module, inputs: Iterable[Tensor], context: AbstractCon
 
 
 def recalibrate_on(
-    model: nn.Module, statistics: Statistics, machine: Machine, images: ImageSet, rows: NDArray[np.int64]
+    model: nn.Module, statistics: PixelStats, machine: Machine, images: ImageSet, rows: NDArray[np.int64]
 ) -> None:
     """`recalibrate` on clean images, in an order that is mixed and always the same, in batches of about one size."""
     mixed = np.random.default_rng(0).permutation(rows)

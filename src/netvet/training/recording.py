@@ -65,7 +65,7 @@ def setup(
     writer.flush()
 
 
-def painted(writer: TraceWriter, counts: Mapping[str, int], told: Sequence[str]) -> None:
+def generated(writer: TraceWriter, counts: Mapping[str, int], told: Sequence[str]) -> None:
     """Generated images that the run trains on, by class, and what is told of them."""
     writer.unit("generated_images", "images")
     for where, count in counts.items():

@@ -17,7 +17,7 @@ from netvet.trace import Trace
 
 
 @contextmanager
-def claim(run: Path) -> Iterator[None]:
+def run_lock(run: Path) -> Iterator[None]:
     """Hold a run's folder for this process."""
     try:
         run.mkdir(parents=True, exist_ok=True)

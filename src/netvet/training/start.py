@@ -11,7 +11,7 @@ from netvet.nets import models, weights
 from netvet.nets.device import Machine
 from netvet.recipe import Data, Recipe
 from netvet.training import batches
-from netvet.training.batches import Statistics
+from netvet.training.batches import PixelStats
 
 
 def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
@@ -43,15 +43,15 @@ def _load(data: Data, image_size: int, *, progress: bool) -> ImageSet:
     )
 
 
-def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, Statistics]:
+def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, PixelStats]:
     """The model of a recipe as it stands before the first step, and what its pixels are normalised by."""
     torch.manual_seed(recipe.seed)
     model = models.build(recipe.model, len(images.classes), recipe.data.image_size)
-    own: Statistics | None = None
+    own: PixelStats | None = None
     if recipe.model.weights is not None:
         found = weights.load_pretrained(model, recipe.model.weights, recipe.model.name)
-        own = Statistics(*found) if found is not None else None
-    model = models.operated(model, recipe.surgery, recipe.data.image_size)
+        own = PixelStats(*found) if found is not None else None
+    model = models.patched(model, recipe.surgery, recipe.data.image_size)
     if recipe.data.normalise != "auto":
         own = batches.RAW if recipe.data.normalise == "none" else batches.BYTES
     statistics = own if own is not None else batches.measure(images)

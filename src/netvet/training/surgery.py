@@ -1,5 +1,5 @@
-"""Surgery by its earlier path, which scripts of other people use; it lives in `netvet.nets.surgery`."""
+"""Surgery by its earlier path and name, which scripts of other people use; it lives in `netvet.nets.surgery`."""
 
-from netvet.nets.surgery import operate
+from netvet.nets.surgery import patch_model as operate
 
 __all__ = ["operate"]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
-from netvet.watching.layers import Statistics, channel_axis
+from netvet.watching.layers import ChannelStats, channel_axis
 
 if TYPE_CHECKING:
     pass
@@ -76,7 +76,7 @@ class Layer:
     output: Tensor
     model: nn.Module
     previous: nn.Module | None = None
-    statistics: Statistics = field(default_factory=Statistics, repr=False)
+    statistics: ChannelStats = field(default_factory=ChannelStats, repr=False)
 
     @property
     def output_statistics(self) -> tuple[Tensor, Tensor] | None:

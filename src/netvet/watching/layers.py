@@ -123,7 +123,7 @@ def channel_statistics(tensor: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     return mean, var
 
 
-class Statistics:
+class ChannelStats:
     """Channel statistics that are computed once for a tensor which several layers and probes look at.
 
     It knows the last tensor by a weak reference and its version, so it keeps nothing alive and sees in-place changes.

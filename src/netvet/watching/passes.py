@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netvet.watching.layers import Statistics, unwrap
+from netvet.watching.layers import ChannelStats, unwrap
 from netvet.watching.readings import first_tensor, kept_random_state
 
 RARER = 5  # a copied pass costs a forward pass, so by default it is made at every fifth of the steps that are measured
@@ -27,7 +27,7 @@ class Pass:
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
         self.previous: nn.Module | None = None
-        self.statistics = Statistics()
+        self.statistics = ChannelStats()
 
 
 class Hook:

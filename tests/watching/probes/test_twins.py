@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from netvet.trace import Trace
 from netvet.watching import Layer, all_probes, watch
-from netvet.watching.layers import SAMPLE, Statistics, channel_statistics, sample
+from netvet.watching.layers import SAMPLE, ChannelStats, channel_statistics, sample
 
 CLASSES = 5
 Recorded = tuple[Trace, "Twin"]
@@ -253,7 +253,7 @@ def test_a_sampled_probe_is_close_to_the_whole() -> None:
 
 
 def test_statistics_see_changes_in_place() -> None:
-    known, tensor = Statistics(), torch.randn(4, 3, 2, 2)
+    known, tensor = ChannelStats(), torch.randn(4, 3, 2, 2)
     first = known.of(tensor, 1)
     assert known.of(tensor, 1) is first
     tensor.relu_()

@@ -14,7 +14,7 @@ BOUNDED = (nn.Tanh, nn.Hardtanh, nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid, nn.S
 
 
 def replace(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
-    """See `operate`. In place where the old one was and the new one can be."""
+    """See `patch_model`. In place where the old one was and the new one can be."""
     new: dict[nn.Module, nn.Module] = {}
     for module in model.modules():
         if not isinstance(module, RECTIFIERS) and not _saturates(module, flow):

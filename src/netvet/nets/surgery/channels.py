@@ -68,7 +68,7 @@ class FeatureChannels(nn.Module):
 
 
 def append(model: nn.Module, value: str, flow: Flow | None) -> nn.Module:
-    """See `operate`. The convolution stays the very layer, with more weights; before it comes a layer `channels`."""
+    """See `patch_model`. The convolution stays the very layer, with more weights, behind a layer `channels`."""
     operation, names = f"feature-channels={value}", paths(model)
     convolutions = [m for m in (flow.order if flow else names) if isinstance(m, nn.Conv2d)]
     if not convolutions:

@@ -37,7 +37,7 @@ class Normalise(nn.Module):
 
 
 def normalise(model: nn.Module, value: str, flow: Flow | None) -> nn.Module:
-    """See `operate`. The layers are `normalise` and `model`."""
+    """See `patch_model`. The layers are `normalise` and `model`."""
     mean, std = ([float(number) for number in part.split(",")] for part in value.split("/"))
     channels = _channels(model, flow)
     if channels is not None and len(mean) not in (1, channels):

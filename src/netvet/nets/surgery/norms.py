@@ -27,7 +27,7 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalRes
 
 
 def replace(model: nn.Module, kind: str, _flow: Flow | None) -> nn.Module:
-    """See `operate`. Where the batch norm has its activation inside, that follows as a layer of its own."""
+    """See `patch_model`. Where the batch norm has its activation inside, that follows as a layer of its own."""
     operation = f"norm={kind}"
     new: dict[nn.Module, nn.Module] = {}
     for module, path in paths(model).items():
@@ -40,8 +40,8 @@ def replace(model: nn.Module, kind: str, _flow: Flow | None) -> nn.Module:
 
 
 def insert_early(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
-    """See `operate`. Convolutions that put out single numbers, as those in gates, are not counted: over one position
-    of one image there is nothing to normalise.
+    """See `patch_model`. Convolutions that put out single numbers, as those in gates, are not counted: one position of
+    one image cannot be normalised.
     """
     convolutions, flow = _maps(model, "early-batch-norm", flow)
     names = paths(model)
@@ -67,7 +67,7 @@ def insert_early(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
 
 
 def drop_deep(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
-    """See `operate`."""
+    """See `patch_model`."""
     operation = "drop-deep-batch-norm"
     convolutions, flow = _maps(model, operation, flow)
     names = paths(model)
@@ -114,7 +114,8 @@ def _maps(model: nn.Module, operation: str, flow: Flow | None) -> tuple[list[Con
     """The convolutions that put out maps, in the order in which they are called."""
     if flow is None:
         sentence = _(
-            "{operation} cannot be made on {model} without an example: give a batch, operate(model, operations, batch)."
+            "{operation} cannot be made on {model} without an example: give a batch, "
+            "patch_model(model, operations, batch)."
         )
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     found = [m for m in flow.order if isinstance(m, Convolution) and flow.positions.get(m, 1) > 1]

@@ -28,14 +28,14 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def operate(model: nn.Module, operations: Sequence[str], example: Tensor | None = None) -> nn.Module:
+def patch_model(model: nn.Module, operations: Sequence[str], example: Tensor | None = None) -> nn.Module:
     """Change layers of a model in place, and return it. Use what is returned, and build the optimiser after it.
 
     >>> import torch
     >>> from torch import nn
-    >>> from netvet.nets.surgery import operate
+    >>> from netvet.nets.surgery import patch_model
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
-    >>> model = operate(model, ["activation=leaky-relu", "early-batch-norm"], example=torch.zeros(1, 3, 32, 32))
+    >>> model = patch_model(model, ["activation=leaky-relu", "early-batch-norm"], example=torch.zeros(1, 3, 32, 32))
     >>> [path for path, layer in model.named_modules() if isinstance(layer, nn.LeakyReLU | nn.BatchNorm2d)]
     ['0.norm', '1', '3']
 
@@ -93,7 +93,7 @@ def operate(model: nn.Module, operations: Sequence[str], example: Tensor | None 
 def _check(model: nn.Module, text: str) -> None:
     for path, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
-            sentence = _("{operation} cannot be made on {path}: it is compiled by TorchScript; operate before that.")
+            sentence = _("{operation} cannot be made on {path}: it is compiled by TorchScript; patch it before that.")
             raise BadInput(sentence.format(operation=text, path=path or type(module).__name__))
         if any(is_lazy(parameter) for parameter in module._parameters.values()):
             sentence = _("{operation} cannot be made on {path}: its shape is not known yet; run the model once before.")

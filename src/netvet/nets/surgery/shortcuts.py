@@ -25,7 +25,7 @@ class Shortcut(nn.Sequential):
 
 
 def add(model: nn.Module, _value: str, _flow: Flow | None) -> nn.Module:
-    """See `operate`. The pair ends before the activation of its second convolution, as in He et al. 2016.
+    """See `patch_model`. The pair ends before the activation of its second convolution, as in He et al. 2016.
 
     What a pair is made of moves from `3`, `4`, `5` to `3.3`, `3.4`, `3.5`; the layers behind keep their names.
     """

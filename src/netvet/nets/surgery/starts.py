@@ -19,7 +19,7 @@ RECTIFIER = math.sqrt(2)
 
 
 def redraw(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
-    """See `operate`; the standard deviations are those of `netvet.nets.cnn.initialise`.
+    """See `patch_model`; the standard deviations are those of `netvet.nets.cnn.initialise`.
 
     The gain is that of the activation of which the model has most. The last layer starts at a tenth of 1 / sqrt(fan),
     for a first loss near ln(classes); without an example the last is the one that was registered last.

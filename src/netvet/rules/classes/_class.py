@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.confusion import partners
+from netvet.confusion import most_confused_with
 from netvet.rules._chance import surely_more
 from netvet.rules._stuck import Stuck, stuck
 from netvet.rules.classes._features import lack
@@ -223,5 +223,5 @@ def _partner(trace: Trace, place: str) -> tuple[str, float]:
     row[k] = 0
     if not row.any():
         return "", 0.0
-    partner = int(recorded) if 0 <= recorded < len(classes) else partners(confusion)[k]
+    partner = int(recorded) if 0 <= recorded < len(classes) else most_confused_with(confusion)[k]
     return classes[partner], float(row[partner] / row.sum())

@@ -59,7 +59,7 @@ from netvet.trace import Trace
 @rule(
     "batch-norm-mismatch",
     needs=["norm_mean_gap"],
-    beside="activation_std",
+    applies_if_recorded="activation_std",
     exams=["batch-norm-agreement"],
     explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "stuck-class"],
     remedies=["recalibrate-batch-norm", "group-norm", "larger-batch", "layer-norm", "drop-deep-batch-norm"],

@@ -54,7 +54,7 @@ from netvet.trace import Series, Trace
 @rule(
     "dead-relu",
     needs=["dead_fraction"],
-    beside="activation_std",
+    applies_if_recorded="activation_std",
     exams=["initial-signal"],
     explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient"],
     remedies=["leaky-relu", "he-init", "early-batch-norm", "elu", "lower-learning-rate"],

@@ -53,7 +53,7 @@ from netvet.trace import Series, Trace
 @rule(
     "saturated-activation",
     needs=["saturated_fraction", "grad_rms"],
-    beside="activation_std",
+    applies_if_recorded="activation_std",
     exams=["initial-signal"],
     explains=[
         "loss-plateau",

@@ -27,7 +27,7 @@ from netvet.nets.device import choose
 from netvet.recipe import Recipe
 from netvet.trace import Trace, TraceWriter
 from netvet.training import batches
-from netvet.training.generate.gan import enlarged, paint, seen
+from netvet.training.generate.gan import enlarged, generate_images, seen
 from netvet.training.generate.quality import FEWEST, judge
 from netvet.training.pool import Added
 
@@ -41,7 +41,7 @@ Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Painted:
+class RenderedReef:
     """`added`: what the run trains on beside its images, None where all is refused. `told`: a sentence for each class.
     `counts`: class -> images that are used.
     """
@@ -51,9 +51,9 @@ class Painted:
     counts: dict[str, int]
 
 
-def paint_for(
+def generate_for(
     recipe: Recipe, images: ImageSet, run: Path, go_on: Callable[[int], bool] = lambda _step: True
-) -> Painted | None:
+) -> RenderedReef | None:
     """The generated images of a run: those in its folder where they are of this recipe and these images, else new ones.
 
     `go_on`: asked before each step of the GAN whether to go on; where it says no, None is returned, and nothing is kept
@@ -110,7 +110,7 @@ def _painted(
     made: dict[int, Images] | None = {}
     if rich:
         seed, device = batches.stream(recipe.seed, batches.GENERATE, 0), choose(recipe).device
-        made = paint(
+        made = generate_images(
             real, labels, rich, steps=settings.steps, seed=seed, flip=recipe.augment.flip, device=device, go_on=go_on
         )
     if made is None:
@@ -151,7 +151,7 @@ def _accepted(name: str, made: int, count: int) -> str:
     return sentence.format(made=made, name=name, count=count)
 
 
-def _taken(known: dict[str, Any], images: ImageSet, run: Path) -> Painted:
+def _taken(known: dict[str, Any], images: ImageSet, run: Path) -> RenderedReef:
     """The pictures of a run as it trains on them."""
     trace, side = Trace.open(run), images.images.shape[1]
     _sheet(trace, run)
@@ -163,7 +163,7 @@ def _taken(known: dict[str, Any], images: ImageSet, run: Path) -> Painted:
     if parts:
         labels = np.concatenate([np.full(len(made), label, np.int64) for label, made in parts])
         added = Added(np.concatenate([made for _label, made in parts]), labels)
-    return Painted(added, tuple(str(about["told"]) for about in classes.values()), counts)
+    return RenderedReef(added, tuple(str(about["told"]) for about in classes.values()), counts)
 
 
 def _sheet(trace: Trace, run: Path) -> None:

@@ -36,7 +36,7 @@ Images = NDArray[np.uint8]
 Tick = Callable[[int], bool]
 
 
-def paint(
+def generate_images(
     real: Images,
     labels: NDArray[np.int64],
     wanted: Mapping[int, int],

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.features import handmade
+from netvet.base.arrays import Floats32
 from netvet.locale import _
 
 FEWEST = 5  # real images of a class below which neither a GAN nor this can say what it looks like
@@ -44,11 +45,10 @@ COVERED = 0.3
 MOST_FITTED = 5_000  # images that the classifier is fitted on
 
 Images = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Quality:
+class Judgement:
     """What is measured of generated images of a class; nan where nothing can be said.
 
     `recognised`: the share that look more like the class, to a classifier fitted on real training images, than 95 % of
@@ -92,7 +92,7 @@ def judge(
     labels: NDArray[np.int64],
     label: int,
     groups: NDArray[np.str_] | None = None,
-) -> Quality:
+) -> Judgement:
     """Judge (k, side, side, 3) generated images of the class `label`.
 
     `real`: (n, side, side, 3) of the training split, of all classes. `labels`, `groups`: of these.
@@ -111,7 +111,7 @@ def judge(
     radius = np.sort(apart, axis=1)[:, min(NEIGHBOUR, apart.shape[1] - 1) - 1]
     inner = _distances(made, made)
     pairs = max(1, len(made) * (len(made) - 1))
-    return Quality(
+    return Judgement(
         recognised=_recognised(known, labels, label, made),
         spread=float(inner.sum() / pairs / among[strange].mean()) if strange.any() else float("nan"),
         nearness=float(np.median(across.min(axis=1))) / usual,
@@ -119,11 +119,11 @@ def judge(
     )
 
 
-def _described(images: Images) -> Floats:
+def _described(images: Images) -> Floats32:
     return np.concatenate([handmade(images[at : at + 64]) for at in range(0, len(images), 64)])
 
 
-def _distances(one: Floats, other: Floats) -> NDArray[np.float64]:
+def _distances(one: Floats32, other: Floats32) -> NDArray[np.float64]:
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(one, other), np.float64)
@@ -135,7 +135,7 @@ def _strangers(groups: NDArray[np.str_]) -> NDArray[np.bool_]:
     return apart if apart.any() else ~np.eye(len(groups), dtype=bool)
 
 
-def _recognised(known: Floats, labels: NDArray[np.int64], label: int, made: Floats) -> float:
+def _recognised(known: Floats32, labels: NDArray[np.int64], label: int, made: Floats32) -> float:
     """The share of `made` that look more like the class than 95 % of the real images of other classes do, to a logistic
     regression that was fitted on the real images, every class weighed alike.
     """

@@ -1,4 +1,4 @@
-"""Small patients for exams: squares of one colour a class, a net fitted to them in a second, and its checkpoint."""
+"""Small contexts for exams: squares of one colour a class, a net fitted to them in a second, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netvet.exams import Patient
+from netvet.exams import ExamContext
 from netvet.exams._trained import batch_norms
 from netvet.images.dataset import ImageSet
 from netvet.nets.device import choose
@@ -57,7 +57,7 @@ def admit(
     steps: int = 40,
     frozen: tuple[str, ...] = (),
     hurt: Callable[[nn.Module], None] = lambda model: None,
-) -> Patient:
+) -> ExamContext:
     """Fit a net (`frozen`: layers that are not trained), take its batch norms' true statistics, `hurt` it, save it."""
     chosen, shown = recipe(changes), squares() if images is None else images
     machine = choose(chosen)
@@ -81,4 +81,4 @@ def admit(
     run.mkdir(parents=True, exist_ok=True)
     state = {"format": 1, "model": model.state_dict(), "classes": list(shown.classes)}
     checkpoint.save(run / checkpoint.LAST, state | {"mean": list(statistics.mean), "std": list(statistics.std)})
-    return Patient(run, chosen, shown, TraceWriter(run))
+    return ExamContext(run, chosen, shown, TraceWriter(run))

@@ -26,7 +26,7 @@ _PALETTE = [INDEX[f"{part}_{channel}"] for part in PARTS for channel in "rgb"]
 _DRAB = np.tile([0.44, 0.45, 0.38], len(PARTS))
 
 
-def paint_chunk(
+def render_chunk(
     reef: Reef, genomes: npt.NDArray[np.float64], species: Integers, index: Integers, size: int
 ) -> npt.NDArray[np.uint8]:
     """Images `index` of their `species` with the given genomes (images, genes): uint8 (images, size, size, 3)."""
