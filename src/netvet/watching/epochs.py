@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,19 @@ KEPT = 4096  # training images of an epoch, the newest, whose predictions make t
 
 
 class Epochs:
-    """Records epochs into `writer`. `done`: epochs so far. `whole`: the run is watched from its first step."""
+    """Records epochs into `writer`. `done`: epochs so far. `whole`: the run is watched from its first step. `notify`:
+    called as validation begins, with each of its batches, and as it ends.
+    """
 
-    def __init__(self, model: nn.Module, writer: TraceWriter, classes: Sequence[str] | None, done: int) -> None:
-        self._model, self._writer = model, writer
+    def __init__(
+        self,
+        model: nn.Module,
+        writer: TraceWriter,
+        classes: Sequence[str] | None,
+        done: int,
+        notify: Callable[..., None] = lambda *_args: None,
+    ) -> None:
+        self._model, self._writer, self._notify = model, writer, notify
         self.classes = list(classes) if classes is not None else None
         self.done = done
         self.whole = done == 0
@@ -55,7 +64,11 @@ class Epochs:
 
     def validate(self, loader: Iterable[Any], steps: int) -> dict[str, float]:
         """Measure and record an epoch that ended after `steps` optimiser steps. See `Watcher.validate`."""
-        logits, labels = self._predict(loader)
+        self._notify("validation_begins")
+        try:
+            logits, labels = self._predict(loader)
+        finally:
+            self._notify("validated")
         names = self._names(logits.shape[1])
         last = max(steps - 1, 0)
         summary = summarise(logits, labels, names)
@@ -105,10 +118,12 @@ class Epochs:
             self._model.eval()
             with torch.no_grad(), kept_random_state():
                 for images, given, *_rest in loader:
-                    logits = logits_of(model(images.to(device)))
+                    moved = images.to(device)
+                    logits = logits_of(model(moved))
                     if logits is None or logits.ndim != 2:
                         raise BadInput(_("validate needs a classifier: a model whose output is (batch, classes)."))
                     labels = torch.as_tensor(given)
+                    self._notify("validation_batch", moved, labels, logits)
                     labels = labels.argmax(1) if labels.ndim == 2 else labels
                     pairs.append((logits.float().cpu(), labels.long().cpu()))
         finally:

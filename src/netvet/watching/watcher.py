@@ -21,6 +21,7 @@ from netvet.recipe import Recipe
 from netvet.rules import diagnose
 from netvet.trace import Trace, TraceWriter
 from netvet.watching import Layer, Moment
+from netvet.watching._observer import Loop, Observers
 from netvet.watching.asking import Asking
 from netvet.watching.epochs import Epochs
 from netvet.watching.files import first_weights, open_writer, own_folder
@@ -59,13 +60,15 @@ class Watcher:
         self.run = out if writer is not None else own_folder(out)
         self._compiled = self._copies = is_compiled(model)
         self._epochs: Epochs | None = None
+        own = writer is None
         if writer is None:
             writer, done = open_writer(out, self.run, step)
-            self._epochs = Epochs(model, writer, classes, done)
+            self._epochs = Epochs(model, writer, classes, done, lambda *args: self._notify(*args))
         self._writer = writer
         self._readings = Readings(writer)
         if recipe is not None:
             writer.recipe(recipe)
+        self._observers = Observers(Loop(model, optimizer, lambda: self._at, writer, self._readings)) if own else None
         self._asking = Asking(writer, self._readings, every, copied=self._compiled)
         self._order: dict[str, int] = {}  # path of a layer -> its turn in the forward pass
         self._start: dict[str, Tensor] = {}
@@ -77,7 +80,7 @@ class Watcher:
         self._rate: Tensor | float = 0.0
         self._pass: Pass | None = None
         self._again: Again | None = None
-        self._measured = self._closed = self._told = False
+        self._measured = self._closed = self._told = self._validates = False
         self._stepped = 0
         self.at = step
         self._handles = [module.register_forward_hook(Hook(self._layer_hook(name))) for name, module in layers(model)]
@@ -108,6 +111,8 @@ class Watcher:
         """
         if self._closed:
             return
+        given = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
+        self._notify("batch", given, self._images, labels, self._logits)
         self._losses.append(loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss)))
         if self._epochs is not None and self._logits is not None and labels is not None:
             self._epochs.keep(self._logits, labels)
@@ -140,6 +145,7 @@ class Watcher:
         if self._epochs is None:
             raise BadInput(_("This watcher writes to a trace of yours: record the epochs there, validate does not."))
         found = self._epochs.validate(loader, self._at)
+        self._readings.seal()
         self.flush()
         return found
 
@@ -147,6 +153,8 @@ class Watcher:
         """What ails the run so far."""
         if self._epochs is not None and not self._closed:
             self._epochs.write_predictions(self._at)
+            self._notify("finish")
+            self._readings.seal()
         self.flush()
         return diagnose(Trace.open(self._writer.path), run=str(self.run))
 
@@ -165,6 +173,8 @@ class Watcher:
             return
         for handle in self._handles:
             handle.remove()
+        self._notify("finish")
+        self._readings.seal()
         self._readings.fetch()
         self._closed = True
         if self._epochs is None:
@@ -217,13 +227,20 @@ class Watcher:
     def _leave(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:
         if torch.compiler.is_compiling() or module is not self.model:
             return
-        if module.training and torch.is_grad_enabled():
-            logits = logits_of(output)
-            self._images, self._logits = first_tensor((args, kwargs)), None if logits is None else logits.detach()
+        grad, logits = torch.is_grad_enabled(), logits_of(output)
+        images = first_tensor((args, kwargs))
+        if self._observers is not None and not self._validates:
+            plain = None if logits is None else logits.detach()
+            self._notify("forward", images, plain, training=module.training, grad=grad)
+            if grad and logits is not None and logits.requires_grad and self._asking.due["before_step"]:
+                logits.register_hook(Hook(lambda gradient: self._notify("backward", gradient)))  # type: ignore[no-untyped-call]
+        if module.training and grad:
+            self._images, self._logits = images, None if logits is None else logits.detach()
             self._measured = self._measured or self._pass is not None
         self._pass = None
 
     def _before_step(self, *_args: object) -> None:
+        self._notify("before_step")
         if self._again is not None and not self._stepped:
             self._repeat(self._again)
         if self._stepped or not (self._asking.due["before_step"] or self._asking.due["after_step"] or not self._start):
@@ -240,6 +257,7 @@ class Watcher:
 
     def _after_step(self, *_args: object) -> None:
         self._stepped += 1
+        self._notify("after_step")
         if self._stepped > 1:
             return
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -251,6 +269,12 @@ class Watcher:
             self._before = {}
 
     # insides
+
+    def _notify(self, moment: str, *args: Any, **keywords: Any) -> None:
+        if moment in ("validation_begins", "validated"):
+            self._validates = moment == "validation_begins"
+        if self._observers is not None:
+            self._observers.notify(moment, *args, **keywords)
 
     def _repeat(self, again: Again) -> None:
         """Measure the layers of a compiled model in a copy of its pass."""
