@@ -48,3 +48,8 @@ def test_few_validation_images_prove_little() -> None:
     slight = altered(healthy_trace(), {"val_accuracy": [0.2, 0.6, 0.8, 0.8, 0.76, 0.76, 0.75, 0.75]})
     assert_silent(RULE, altered(slight, {"val_images@*": 5.0}))
     assert_fires(RULE, altered(slight, {"val_images@*": 500.0}))
+
+
+def test_what_never_rose_above_guessing_has_no_peak() -> None:
+    guessing = [0.14, 0.16, 0.17, 0.15, 0.08, 0.04, 0.03, 0.03, 0.02]
+    assert_silent(RULE, altered(healthy_trace(), {"val_accuracy": guessing}))

@@ -6,10 +6,10 @@ Validation accuracy peaks early and then falls while training accuracy still ris
 ## Evidence
 Reads moving means of `val_accuracy` and `val_loss` over an eighth of the run. Fires when accuracy peaked in the first
 `early` of the run and ends more than `fall` (0..1) lower, by more than twice its standard error and three times what
-the zigzag between epochs leaves in such means. Fires too, at lower confidence, when accuracy settled within the first
-half of `early` and validation loss now exceeds `rise` times its lowest: the network only became more confident. With 40
-% wrong labels and 40 epochs, accuracy peaked at 50 % in epoch 4 and ended at 41 %; on 8 healthy runs, and one that
-zigzags by 10 points, the rule is silent.
+the zigzag between epochs leaves in such means; only a peak above guessing counts, by `peak` of the way to always right.
+Fires too, at lower confidence, when accuracy settled within the first half of `early` and validation loss now exceeds
+`rise` times its lowest: the network only became more confident. With 40 % wrong labels and 40 epochs, accuracy peaked
+at 50 % in epoch 4 and ended at 41 %; on 8 healthy runs the rule is silent.
 The runs behind these numbers: docs/evidence/late-stopping.md.
 
 ## Example
@@ -44,7 +44,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._chance import seen
+from netvet.rules._chance import seen, skill
 from netvet.rules._curve import smooth
 from netvet.trace import Trace
 
@@ -55,8 +55,12 @@ from netvet.trace import Trace
     explains=["generalisation-gap"],
     remedies=["early-stopping", "augment", "weight-decay"],
 )
-def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float = 1.5) -> Iterator[Finding]:
-    """`fall`: accuracy, 0..1; `early`: share of the run; `rise`: multiple of the lowest loss."""
+def check(
+    trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float = 1.5, peak: float = 0.1
+) -> Iterator[Finding]:
+    """`fall`: accuracy, 0..1; `early`: share of the run; `rise`: multiple of the lowest loss; `peak`: of the way from
+    guessing to always right.
+    """
     accuracy, loss = trace.series("val_accuracy"), trace.series("val_loss")
     epochs = len(accuracy)
     if epochs < 6 or (trace.recipe is not None and trace.recipe.stop.early_stopping is not None):
@@ -64,6 +68,8 @@ def check(trace: Trace, *, fall: float = 0.03, early: float = 0.7, rise: float =
     window = max(3, epochs // 8)
     means, losses = smooth(accuracy.values, window), smooth(loss.values, window)
     best, lowest = int(np.argmax(means)), int(np.argmin(losses))
+    if skill(float(means[best]), trace) < peak:
+        return  # what never learnt has nothing to lose
     error = math.sqrt(max(means[best] * (1 - means[best]), 0) / seen(trace, "val"))
     zigzag = float(np.std(np.diff(accuracy.values[epochs // 3 :]))) / math.sqrt(window)
     lost = float(means[best] - means[-1])
