@@ -138,7 +138,7 @@ def linear_layers(model: nn.Module) -> list[nn.Linear]:
 def replace_head(model: nn.Module, head: nn.Module) -> None:
     """Put another last layer in the place of the head."""
     old = linear_layers(model)[-1]
-    for owner in model.modules():
+    for owner in list(model.modules()):
         for name, child in owner.named_children():
             if child is old:
                 setattr(owner, name, head)

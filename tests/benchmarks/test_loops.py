@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.loops import curves, images, plan, record, score, script, truth
+from benchmarks.loops import curves, images, nets, plan, record, score, script, truth
 from benchmarks.loops.slip import KINDS, slips
 from netvet.rule import Diagnosis, Finding
 from netvet.testing import altered, healthy_trace
@@ -181,3 +181,13 @@ def test_a_slip_in_the_labels_leaves_the_next_program_alone(tiny: plan.Base) -> 
     before.y[:], before.yv[:] = -100, -100
     after = script.written(tiny)
     assert after.y.min() == after.yv.min() == 0
+
+
+def test_another_head_takes_the_place_of_the_head() -> None:
+    for name, build in nets.NETS.items():
+        model = build(4)
+        head = nets.linear_layers(model)[-1]
+        nets.replace_head(model, torch.nn.Sequential(torch.nn.BatchNorm1d(head.in_features), head))
+        model.eval()
+        assert model(torch.zeros(2, 3, images.SIZE, images.SIZE)).shape == (2, 4), name
+        assert any(isinstance(module, torch.nn.BatchNorm1d) for module in model.modules()), name

@@ -222,7 +222,7 @@ def eval_before_the_loop(s: Script) -> None:
     s.mode = lambda epoch: s.model.eval()
 
 
-@slip("wrong-mode", "reef6-cnn", "fish5-cnn")
+@slip("wrong-mode", "reef6-cnn", "fish5-cnn", "reef10-cnn")
 def dropped_in_validation_too(s: Script) -> None:
     """F.dropout(x, 0.7) on the output without training=self.training: it drops in validation as well."""
     s.train_this(Then(s.model, lambda x: F.dropout(x, 0.7)))

@@ -72,14 +72,14 @@ def mislabelled(s: Script, share: float) -> None:
 
 @slip("label-noise", "reef6-cnn", "digits-bare", "fish5-resnet")
 def half_the_labels_wrong(s: Script) -> None:
-    """Labels of a crowd, of which 45 % are wrong."""
-    mislabelled(s, 0.45)
+    """Labels of a crowd, of which half are wrong."""
+    mislabelled(s, 0.5)
 
 
 @slip("label-noise", "reef12-vgg", "fish7-vgg", "shapes-lenet")
-def two_fifths_of_labels_wrong(s: Script) -> None:
-    """Labels by a search engine, of which 40 % are wrong."""
-    mislabelled(s, 0.4)
+def most_labels_wrong(s: Script) -> None:
+    """Labels by a search engine, of which 55 % are wrong."""
+    mislabelled(s, 0.55)
 
 
 def thin(s: Script, share: float) -> None:

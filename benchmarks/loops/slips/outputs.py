@@ -74,7 +74,7 @@ def nll_of_raw_outputs(s: Script) -> None:
     s.criterion = F.nll_loss
 
 
-@slip("unsuited-loss", "reef10-cnn", "reef6-cnn")
+@slip("unsuited-loss", "fish5-cnn", "reef6-cnn")
 def squared_error_of_the_number(s: Script) -> None:
     """The class's number is learnt as a quantity: squared error of the expected number."""
     numbers = torch.arange(float(len(s.classes or ())))
@@ -101,7 +101,7 @@ def summed_over_the_batch(s: Script) -> None:
     s.criterion = lambda output, labels: F.cross_entropy(output, labels, reduction="sum")
 
 
-@slip("unsuited-loss", "shapes-lenet", "reef12-vgg")
+@slip("unsuited-loss", "shapes-lenet", "reef12-vgg", "fish7-preact")
 def absolute_error_of_one_hot(s: Script) -> None:
     """L1 loss of the raw outputs to one-hot rows: nought everywhere is a good answer to it."""
     s.criterion = lambda output, labels: F.l1_loss(output, one_hot(s, labels))
@@ -149,7 +149,7 @@ def log_of_a_saturated_softmax(s: Script) -> None:
     s.criterion = lambda output, labels: F.nll_loss(torch.log(output.softmax(1)), labels)
 
 
-@slip("no-number", "shapes-lenet", "reef5-preact")
+@slip("no-number", "fish7-preact", "reef5-preact")
 def log_of_probabilities_rounded_to_0(s: Script) -> None:
     """Probabilities in half precision round to 0, and their logarithm follows."""
     s.criterion = lambda output, labels: F.nll_loss(torch.log((400 * output).softmax(1)), labels)

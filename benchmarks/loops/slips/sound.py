@@ -395,10 +395,10 @@ def harder_validation(s: Script) -> None:
     s.xv = s.xv + 0.15 * torch.randn(s.xv.shape)
 
 
-@sound("reef5-preact")
-def a_tenth_mislabelled(s: Script) -> None:
-    """6 % of the training labels are wrong; validation's are right, and it is as good."""
-    mislabelled(s, 0.06)
+@sound("reef5-vgg")
+def a_few_mislabelled(s: Script) -> None:
+    """4 % of the training labels are wrong; validation's are right, and it is as good."""
+    mislabelled(s, 0.04)
 
 
 @sound("digits-bare")
@@ -407,7 +407,7 @@ def pixels_of_0_to_1(s: Script) -> None:
     s.x, s.xv = 0.3 * s.x + 0.3, 0.3 * s.xv + 0.3
 
 
-@sound("unequal-preact")
+@sound("reef12-vgg")
 def bytes_under_norm(s: Script) -> None:
     """Pixels of 0 to 255 under batch norm, in training and validation."""
     s.x, s.xv = 56 * s.x + 115, 56 * s.xv + 115
