@@ -14,7 +14,7 @@ import io
 import json
 import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from netvet.trace import Observation, Trace
 FOLDER = Path(__file__).parent / "traces"
 KEPT = ("train_confusion", "val_confusion")
 """Arrays that are kept, as int32."""
+WHOLE = tuple((array, "") for array in KEPT)
 SHORT, BITS = 40, 12
 _DROPPED = ("examples", "environment")
 
@@ -36,11 +37,12 @@ _DROPPED = ("examples", "environment")
 class Kept:
     """A run as it is kept.
 
-    `recipe`: as in the plan (its source by the clinic's own name). `seconds`: of the training and of each exam.
+    `recipe`: as in the plan (its source by the clinic's own name), None of a loop that is none of netvet's. `seconds`:
+    of the training and of each exam.
     """
 
     name: str
-    recipe: Recipe
+    recipe: Recipe | None
     trace: Trace
     seconds: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -51,9 +53,12 @@ def path(name: str, folder: Path | None = None) -> Path:
     return (folder or FOLDER) / f"{name}.npz.xz"
 
 
-def write(kept: Kept, folder: Path | None = None) -> Path:
-    """Keep a run: under another name first, then renamed, so that a file that is there is whole."""
-    head, body = _pack(kept)
+def write(kept: Kept, folder: Path | None = None, arrays: Sequence[tuple[str, str]] = WHOLE) -> Path:
+    """Keep a run: under another name first, then renamed, so that a file that is there is whole.
+
+    `arrays`: name and place of those that are kept.
+    """
+    head, body = _pack(kept, arrays)
     buffer = io.BytesIO()
     named: dict[str, Any] = {"head": np.frombuffer(head, np.uint8), **body}
     np.savez(buffer, **named)
@@ -70,22 +75,18 @@ def read(name: str, folder: Path | None = None) -> Kept:
     with np.load(io.BytesIO(lzma.decompress(path(name, folder).read_bytes())), allow_pickle=False) as archive:
         stored = {key: archive[key] for key in archive.files}
     head = json.loads(stored["head"].tobytes())
-    recipe = parse(head["recipe"])
+    recipe = None if head["recipe"] is None else parse(head["recipe"])
     trace = Trace(
         _observations(head, stored),
         recipe=recipe,
-        arrays={
-            (array, where): stored[f"array {i}"].astype(np.int64)
-            for i, (array, where) in enumerate(head["arrays"])
-            if array in KEPT
-        },
+        arrays={(array, where): _wide(stored[f"array {i}"]) for i, (array, where) in enumerate(head["arrays"])},
         units=head["units"],
         meta=head["meta"],
     )
     return Kept(head["name"], recipe, trace, head["seconds"], head["failed"])
 
 
-def _pack(kept: Kept) -> tuple[bytes, dict[str, NDArray[Any]]]:
+def _pack(kept: Kept, chosen: Sequence[tuple[str, str]]) -> tuple[bytes, dict[str, NDArray[Any]]]:
     trace = kept.trace
     grids: dict[bytes, int] = {}
     rows: list[list[object]] = []  # name, place, number of the steps
@@ -106,14 +107,14 @@ def _pack(kept: Kept) -> tuple[bytes, dict[str, NDArray[Any]]]:
     flat = np.concatenate(values) if values else np.empty(0, np.float32)
     body["values"] = flat.view(np.uint8).reshape(-1, 4).T.copy()  # bytes of one weight side by side compress better
     arrays: list[list[str]] = []
-    for array in KEPT:
-        found = trace.array(array)
+    for array, where in chosen:
+        found = trace.array(array, where)
         if found is not None:
-            body[f"array {len(arrays)}"] = found.astype(np.int32)
-            arrays.append([array, ""])
+            body[f"array {len(arrays)}"] = found.astype(np.float32 if found.dtype.kind == "f" else np.int32)
+            arrays.append([array, where])
     head = {
         "name": kept.name,
-        "recipe": kept.recipe.model_dump(mode="json"),
+        "recipe": None if kept.recipe is None else kept.recipe.model_dump(mode="json"),
         "series": rows,
         "units": units,
         "arrays": arrays,
@@ -122,6 +123,10 @@ def _pack(kept: Kept) -> tuple[bytes, dict[str, NDArray[Any]]]:
         "failed": kept.failed,
     }
     return json.dumps(head, separators=(",", ":")).encode(), body
+
+
+def _wide(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
 
 
 def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:

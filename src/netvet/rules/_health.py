@@ -20,8 +20,8 @@ NEAR, NEAR_GAP = 0.1, 0.13  # the same, beside a strong reference: below it by n
 WELL = 0.9  # skill from which what is still to come is no matter
 COMING = 0.03  # validation accuracy that as many epochs again would add, from which a run is unfinished
 FITTED = 0.97  # training accuracy from which more epochs have nothing to learn
-"""Set on the clinic's calibrating half: of the 17 runs there in which a fault did harm and no rule finds it, 2 are called
-healthy with these limits, and 15 no fault found.
+"""Set on the clinic's calibrating half: of the 17 runs there in which a fault did harm and no rule finds it, 2 are
+called healthy with these limits, and 15 no fault found.
 """
 
 

@@ -1,0 +1,1 @@
+"""The slips, by what they touch; and healthy programs that look odd."""
