@@ -1,0 +1,27 @@
+"""For tests that judge how a real training comes out (`pytest.mark.trained`): their recipes can be shifted.
+
+What they assert must hold on any processor, where sums are rounded otherwise and a training takes another course. So
+`scripts/any-processor` runs them on other instructions, in other precisions, and on other reefs than their own:
+
+    NETVET_TEST_REEF_SEED=3 NETVET_TEST_PRECISION=float32 pytest -m trained
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from netvet.images.reef import parse
+from netvet.recipe import Recipe
+
+
+def shifted(recipe: Recipe) -> Recipe:
+    """The recipe, with the seed of its reef and the precision that the environment names, where it names any."""
+    changes = {}
+    name, _colon, options = recipe.data.source.partition(":")
+    seed, precision = (os.environ.get(f"NETVET_TEST_{what}") for what in ("REEF_SEED", "PRECISION"))
+    if seed and name == "reef":
+        changes["data.source"] = f"reef:{replace(parse(options), seed=int(seed))}"
+    if precision:
+        changes["precision"] = precision
+    return recipe.change(changes)
