@@ -9,17 +9,25 @@ What they assert must hold on any processor, where sums are rounded otherwise an
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 from netvet.images.reef import parse
 from netvet.recipe import Recipe
 
 
-def shifted(recipe: Recipe) -> Recipe:
-    """The recipe, with the seed of its reef and the precision that the environment names, where it names any."""
+def shifted(recipe: Recipe, environment: Mapping[str, str] = os.environ) -> Recipe:
+    """The recipe, with the seed of its reef and the precision that the environment names, where it names any.
+
+    >>> small = Recipe().change({"data.source": "reef:species=3,n=30"})
+    >>> shifted(small, {"NETVET_TEST_REEF_SEED": "2"}).data.source
+    'reef:species=3,n=30,seed=2'
+    >>> shifted(small, {}) == small
+    True
+    """
     changes = {}
     name, _colon, options = recipe.data.source.partition(":")
-    seed, precision = (os.environ.get(f"NETVET_TEST_{what}") for what in ("REEF_SEED", "PRECISION"))
+    seed, precision = (environment.get(f"NETVET_TEST_{what}") for what in ("REEF_SEED", "PRECISION"))
     if seed and name == "reef":
         changes["data.source"] = f"reef:{replace(parse(options), seed=int(seed))}"
     if precision:
