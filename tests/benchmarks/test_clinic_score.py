@@ -14,6 +14,7 @@ from benchmarks.clinic.score import Case
 from netvet.rules import Diagnosis, Finding, diagnose
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Observation, Trace
+from tests.trained import shifted
 
 
 def run(rule: str = "", half: str = "locked", name: str = "r") -> plan.Run:
@@ -213,11 +214,13 @@ def test_cases_are_read_from_kept_traces(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 def test_runs_are_trained_examined_kept_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "FOLDER", tmp_path / "traces")
     monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "cache"))
     score._best.cache_clear()
     tiny = START.change({"data.source": "reef:species=3,n=24,difficulty=0.2", "model.width": 8, "stop.epochs": 3})
+    tiny = shifted(tiny)
     control = plan.Run("control", "locked", tiny, "reef", "cnn")
     sick = plan.Run(
         "sick", "locked", tiny.change({"optimizer.lr": 1e-6}), "reef", "cnn", "learning-rate-too-low", control="control"

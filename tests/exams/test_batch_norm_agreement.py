@@ -18,6 +18,7 @@ from netvet.exams._trained import BATCH, batch_norms, even, load
 from netvet.faults import faults, plant
 from netvet.trace import Trace
 from tests.exams.contexts import admit, squares
+from tests.trained import shifted
 
 EXAM = "batch-norm-agreement"
 NORMS = ["features.0.norm", "features.1.norm", "features.2.norm"]
@@ -146,12 +147,13 @@ def test_timm_networks(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 @pytest.mark.parametrize("fault", [name for name in faults() if name.startswith("batch-norm-mismatch/")])
 def test_the_exam_confirms_a_planted_fault(fault: str, tmp_path: Path) -> None:
     from netvet.pipeline import examine
     from netvet.training import train
 
-    train(plant(fault, faults()[fault].on), out=tmp_path)
+    train(plant(fault, shifted(faults()[fault].on)), out=tmp_path)
     found = examine(tmp_path)
     assert found.root is not None
     assert found.root.rule == "batch-norm-mismatch"

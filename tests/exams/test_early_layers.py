@@ -18,6 +18,7 @@ from netvet.exams.early_layers import LEAST, forward_order
 from netvet.faults import REEF, plant
 from netvet.trace import Trace
 from tests.exams.contexts import admit, squares
+from tests.trained import shifted
 
 EXAM = "early-layers"
 DEEP = {"model.depth": 5, "model.pool_every": 9}  # six weight layers with the head: the first two are early
@@ -121,12 +122,14 @@ def test_timm_networks(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 @pytest.mark.parametrize("fault", [None, "vanishing-gradient"])
 def test_taken_for_real(fault: str | None, tmp_path: Path) -> None:
     from netvet.pipeline import run_exam_on
     from netvet.training import train
 
-    train(plant(fault, REEF.change({"stop.epochs": 6})) if fault else REEF, out=tmp_path)
+    reef = shifted(REEF)
+    train(plant(fault, reef.change({"stop.epochs": 6})) if fault else reef, out=tmp_path)
     sentence = run_exam_on(EXAM, tmp_path)
     trace = Trace.open(tmp_path)
     gain = trace.last("early_probe_trained") - trace.last("early_probe_initial")

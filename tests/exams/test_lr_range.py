@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from netvet.exams.lr_range import DECADES, STEPS, read
 from netvet.recipe import Recipe
 from netvet.trace import Trace
+from tests.trained import shifted
 
 RATES = 10.0 * 10.0 ** np.linspace(-DECADES, 0, STEPS)
 
@@ -50,6 +51,7 @@ def test_a_curve_that_explodes_at_once_has_no_answer() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 def test_taken_for_real(tmp_path: Path) -> None:
     from netvet.pipeline import run_exam_on
     from netvet.training import train
@@ -63,7 +65,7 @@ def test_taken_for_real(tmp_path: Path) -> None:
             "stop.epochs": 1,
         }
     )
-    train(recipe, out=tmp_path / "run")
+    train(shifted(recipe), out=tmp_path / "run")
     before = (tmp_path / "run" / "last.pt").read_bytes()
     sentence = run_exam_on("lr-range", tmp_path / "run")
     trace = Trace.open(tmp_path / "run")

@@ -14,6 +14,9 @@ from netvet.exams import ExamContext, run_exam
 from netvet.exams.sharpness import largest
 from netvet.recipe import Recipe
 from netvet.trace import Trace, TraceWriter
+from tests.trained import shifted
+
+pytestmark = pytest.mark.trained
 
 TINY = Recipe().change(
     {
@@ -32,7 +35,7 @@ def _taken(name: str, changes: Mapping[str, Any], out: Path) -> tuple[Trace, str
     from netvet.training import train
     from netvet.training.loop import load_images
 
-    recipe = TINY.change(changes)
+    recipe = shifted(TINY.change(changes))
     images = load_images(recipe, progress=False)
     train(recipe, out=out, images=images)
     before = (out / "last.pt").read_bytes()

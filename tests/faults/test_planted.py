@@ -10,8 +10,9 @@ from netvet.faults import REEF, Fault, faults, plant
 from netvet.recipe import Recipe
 from netvet.rules import Diagnosis, diagnose, rules
 from netvet.trace import Trace
+from tests.trained import shifted
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.trained]
 
 HEALTHY = {
     "batch norm, SGD": REEF,
@@ -36,7 +37,7 @@ def _told(diagnosis: Diagnosis) -> str:
 
 @pytest.mark.parametrize("recipe", HEALTHY.values(), ids=HEALTHY)
 def test_a_healthy_recipe_is_healthy(recipe: Recipe, tmp_path: Path) -> None:
-    diagnosis = _diagnosed(recipe, tmp_path)
+    diagnosis = _diagnosed(shifted(recipe), tmp_path)
     assert diagnosis.verdict == "healthy", _told(diagnosis)
     assert diagnosis.findings == (), _told(diagnosis)
 
@@ -44,7 +45,7 @@ def test_a_healthy_recipe_is_healthy(recipe: Recipe, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", faults().values(), ids=faults())
 def test_a_planted_fault_is_the_root_cause(fault: Fault, tmp_path: Path) -> None:
     asks = rules()[fault.rule].family == "classes" and bool(rules()[fault.rule].exams)  # it has no answer without
-    diagnosis = _diagnosed(plant(fault.name, fault.on), tmp_path, examined=asks)
+    diagnosis = _diagnosed(plant(fault.name, shifted(fault.on)), tmp_path, examined=asks)
     assert diagnosis.verdict == "sick", _told(diagnosis)
     assert diagnosis.root is not None
     assert diagnosis.root.rule == fault.rule, _told(diagnosis)
@@ -58,7 +59,7 @@ def test_the_range_test_leaves_the_root_cause_and_never_names_the_other(rule: st
     from netvet.trace import TraceWriter
     from netvet.training.loop import load_images
 
-    recipe = plant(rule, next(fault.on for fault in faults().values() if fault.rule == rule))
+    recipe = plant(rule, shifted(next(fault.on for fault in faults().values() if fault.rule == rule)))
     before = _diagnosed(recipe, tmp_path)
     assert "lr-range" in before.exams
     with TraceWriter(tmp_path) as record:

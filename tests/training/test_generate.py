@@ -23,6 +23,7 @@ from netvet.training.generate.networks import LATENT, Discriminator, Generator
 from netvet.training.generate.quality import FEWEST, judge
 from netvet.training.pool import Added, Pool
 from tests.small import same
+from tests.trained import shifted
 
 CPU = torch.device("cpu")
 Images = NDArray[np.uint8]
@@ -280,15 +281,14 @@ def test_planted_failures_are_refused(fish: tuple[Images, NDArray[np.int64], Ima
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 def test_a_real_one_on_the_reef(tmp_path: Path) -> None:
     """Trained for as long as the remedy trains it: used, or refused with a reason; its pictures are kept either way."""
-    source = "reef:species=6,n=110,imbalance=10"
-    found = load(source, image_size=32)
+    reef = shifted(Recipe().change({"data.source": "reef:species=6,n=110,imbalance=10", "data.image_size": 32}))
+    found = load(reef.data.source, image_size=32)
     rows = found.indices("train")
     name = found.classes[int(np.bincount(found.labels[rows]).argmin())]
-    recipe = Recipe().change(
-        {"data.source": source, "data.image_size": 32, f"augment.generated.images.{name}": 100, "stop.epochs": 1}
-    )
+    recipe = reef.change({f"augment.generated.images.{name}": 100, "stop.epochs": 1})
     painted = generate_for(recipe, found, tmp_path)
     assert painted is not None
     about = Trace.open(tmp_path).meta[META]["classes"][name]

@@ -14,6 +14,7 @@ from netvet.trace import Trace
 from netvet.training import evaluate, load_images, train
 from netvet.trials import CONTROL, ArmRun, treat
 from netvet.trials.engine import Job, LocalEngine, Refusal, same_split
+from tests.trained import shifted
 
 
 def made(engine: LocalEngine, job: Job) -> ArmRun:
@@ -127,6 +128,7 @@ def test_what_makes_another_split(recipe: Recipe, change: dict[str, object], sam
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 def test_a_learning_rate_far_too_low_is_cured_by_raising_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A painted reef and a rate 100 times too low: found, raised, cured, proven on the test images."""
     from netvet.pipeline import examine
@@ -143,6 +145,7 @@ def test_a_learning_rate_far_too_low_is_cured_by_raising_it(tmp_path: Path, monk
             "stop.epochs": 6,
         }
     )
+    sick = shifted(sick)
     images = load_images(sick, progress=False)
     train(sick, out=tmp_path / "run", images=images)
     found = examine(tmp_path / "run", images=images)
@@ -164,6 +167,7 @@ def test_a_learning_rate_far_too_low_is_cured_by_raising_it(tmp_path: Path, monk
 
 
 @pytest.mark.slow
+@pytest.mark.trained
 def test_a_leaking_split_is_mended_and_the_rest_is_tried_on_the_honest_one(
     tmp_path: Path, f4k23: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_leaking_split_is_mended_and_the_rest_is_tried_on_the_honest_one(
             "stop.epochs": 2,
         }
     )
+    leaky = shifted(leaky)
     images = load_images(leaky, progress=False)
     train(leaky, out=tmp_path / "run", images=images)
     found = examine(tmp_path / "run", images=images)

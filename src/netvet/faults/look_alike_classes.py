@@ -7,7 +7,7 @@ from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 
-@fault("look-alike-classes", on={"data.val": 0.3})
+@fault("look-alike-classes", on={"data.source": "reef:species=8", "data.val": 0.3})
 def twins(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the second largest is at 4, 2 or 0 % of its distance from the largest, which has half as
     many images again.

@@ -7,7 +7,7 @@ from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
 
-@fault("low-quality-images", on={"data.val": 0.3})
+@fault("low-quality-images", on={"data.source": "reef:species=8", "data.val": 0.3})
 def night(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the two with the fewest images have a ninth, a tenth or a twelfth of the light.
 

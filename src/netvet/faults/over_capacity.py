@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from netvet.faults import fault
-from netvet.recipe import Recipe
+from netvet.recipe import NO_AUGMENT, Recipe
 
 SCARCE = {
-    "data.source": "reef:species=6,n=40,difficulty=0.75",
-    "data.val": 0.4,
+    "data.source": "reef:species=6,n=80,difficulty=0.75",
+    "data.val": 0.65,
     "data.test": 0.1,
+    "augment": {**NO_AUGMENT.model_dump(mode="json"), "rotate": 5.0},
     "batch_size": 16,
     "stop.epochs": 24,
 }

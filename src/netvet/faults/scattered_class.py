@@ -6,8 +6,11 @@ from netvet.faults import fault
 from netvet.faults._reef import rendered
 from netvet.recipe import Recipe
 
+LARGE = {"data.source": "reef:species=8", "data.image_size": 64, "data.val": 0.3, "stop.epochs": 5}
+"""Here the forms lie 2.6 to 3.4 times as far apart as the parts of the median class, at 32 pixels 1.4 to 1.8 times."""
 
-@fault("scattered-class", on={"data.val": 0.3, "stop.epochs": 8})
+
+@fault("scattered-class", on=LARGE)
 def several_species(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the rarest is five, six or seven species under one name, a fish of each in turn.
 

@@ -9,7 +9,7 @@ from netvet.recipe import Recipe
 LARGEST = 64  # pixels a side: twice that is the most at which the audit's features look
 
 
-@fault("weak-features", on={"data.val": 0.3})
+@fault("weak-features", on={"data.source": "reef:species=8", "data.val": 0.3})
 def lost_detail(recipe: Recipe, severity: int) -> Recipe | None:
     """Of five painted species, the second largest differs from the largest, which has half as many images again, in
     faint bars along its body alone: 8, 11 or 13 where an image has 32 pixels a side, more where it has more.
