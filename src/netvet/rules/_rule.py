@@ -76,8 +76,8 @@ class Finding:
 class RuledOut:
     """A cause that was looked for and is not there, with the number that says so.
 
-    Of a class that another cause explains nothing is ruled out, but `beside` these causes. `rule` is filled in by
-    `diagnose`.
+    It goes unsaid where the class has another cause, or the run one that its rule yields to, but for those `beside`
+    which it stands. `rule` is filled in by `diagnose`.
     """
 
     message: str
