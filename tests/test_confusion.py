@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netvet.confusion import most_confused_with
-from netvet.rules.classes._class import Limits, cases
+from netvet.rules import stuck
 from netvet.trace import Trace
 from tests.rules.classes._traces import WORST, sick
 
@@ -44,17 +44,17 @@ def test_a_partner_is_another_class_that_is_confused_with_it(rows: list[list[int
 def test_a_rule_names_the_class_whose_auc_it_gives() -> None:
     """The exam held species 3 against species 5 (as an older one did), the confusion matrix says species 4."""
     trace = sick({}, taken=0.7)
-    (found,) = cases(trace, Limits())
+    (found,) = stuck(trace)
     assert found.partner == "species 4"
     assert found.taken == pytest.approx(0.7)
-    (recorded,) = cases(sick({f"partner_class@{WORST}": 5.0}, taken=0.7), Limits())
+    (recorded,) = stuck(sick({f"partner_class@{WORST}": 5.0}, taken=0.7))
     assert recorded.partner == "species 5"
     assert recorded.taken == pytest.approx(0.05)
 
 
 def test_the_exam_and_the_rule_mean_the_same_class() -> None:
     confusion = sick({}, taken=0.7).array("val_confusion")
-    (found,) = cases(sick({}, taken=0.7), Limits())
+    (found,) = stuck(sick({}, taken=0.7))
     assert confusion is not None
     assert found is not None
     assert found.partner == f"species {most_confused_with(confusion)[3]}"
@@ -68,5 +68,5 @@ def test_no_partner_where_none_is_missed() -> None:
         arrays={("val_confusion", ""): np.diag(np.full(8, 20))},
         meta=trace.meta,
     )
-    (found,) = cases(whole, Limits())
+    (found,) = stuck(whole)
     assert (found.partner, found.taken) == ("", 0.0)

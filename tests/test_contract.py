@@ -18,6 +18,7 @@ from netvet.faults import faults
 from netvet.galleries import Gallery, galleries
 from netvet.remedies import remedies
 from netvet.rules import Rule, rules
+from netvet.rules._order import before
 from netvet.watching import all_probes
 
 HOUSE = Path(netvet.__file__).parent
@@ -64,6 +65,22 @@ def test_a_rule_mentions_only_what_exists(rule: Rule) -> None:
     assert set(rule.remedies) <= set(remedies())
     assert set(rule.explains) <= set(rules())
     assert rule.name not in rule.explains
+
+
+@each_rule
+def test_a_rule_yields_to_what_exists_and_to_no_circle(rule: Rule) -> None:
+    named = {*rule.yields_to, *rule.may_yield_to}
+    assert named <= set(rules())
+    assert len(named) == len(rule.yields_to) + len(rule.may_yield_to)
+    assert {rules()[name].about for name in named} <= {rule.about}
+    assert rule.name not in named | before(rule.name, rules())
+
+
+@each_rule
+def test_a_finding_yields_to_what_its_rule_says_that_it_may(rule: Rule) -> None:
+    source = (HOUSE.parent / (rule.module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    said = {name for names in re.findall(r"yields_to=\(([^)]*)\)", source) for name in re.findall(r'"([^"]+)"', names)}
+    assert said == set(rule.may_yield_to)
 
 
 @each_rule

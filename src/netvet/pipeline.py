@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,17 +87,18 @@ def examine(
     *,
     images: ImageSet | None = None,
     on_exam: Callable[[str], None] | None = None,
+    limits: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Diagnosis:
     """The diagnosis of a recorded run, after the exams that its symptoms call for; images that show what it found are
     kept in the trace.
 
     Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
     on the trace alone and says which exams would tell more. `on_exam` is told the name of each exam before it is
-    taken.
+    taken. `limits`: of rules, see `diagnose`.
     """
     path = Path(run)
     trace = Trace.open(path)
-    found = diagnose(trace, run=str(run))
+    found = diagnose(trace, run=str(run), limits=limits)
     if trace.recipe is None or not (found.exams or missing(trace, found.findings)):
         return found
     try:
@@ -110,7 +111,7 @@ def examine(
         with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
             run_exam_on(name, path, loaded)
     trace = Trace.open(path)
-    found = diagnose(trace, run=str(run))
+    found = diagnose(trace, run=str(run), limits=limits)
     with suppress(BadInput, OSError, sqlite3.Error), TraceWriter(path) as writer:  # a diagnosis stands without pictures
         save(trace, loaded, found.findings, writer)
     return found

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from netvet.faults import Fault, fault, faults, plant
 from netvet.recipe import Recipe
-from netvet.rules import Finding, RuledOut, rules
+from netvet.rules import Finding, RuledOut, answered, rules
 from netvet.trace import Observation, Trace
 
 __all__ = [
@@ -97,7 +97,7 @@ def _answers(rule: str, trace: Trace) -> list[Finding | RuledOut]:
     for need in known[rule].needs:
         measured = trace.recipe is not None if need == "recipe" else bool(trace.places(need))
         assert measured, f"{rule} cannot be assessed: the trace lacks {need}."
-    return list(known[rule].check(trace))
+    return [answer for answer in answered(trace, known) if answer.rule == rule]
 
 
 def healthy_trace(

@@ -224,6 +224,15 @@ def test_rules_and_pages(netvet: Netvet) -> None:
     assert [page["name"] for page in json.loads(out)] == ["dead-relu"]
 
 
+def test_a_limit_is_set_from_the_command_line(netvet: Netvet, tmp_path: Path) -> None:
+    run = record(tmp_path / "run", altered(healthy_trace(), {"dead_fraction@features.3.act": 0.55}))
+    command = ("diagnose", run, "--no-exams", "--json")
+    assert [each["rule"] for each in json.loads(netvet(*command)[1])["findings"]] == ["dead-relu"]
+    moved = json.loads(netvet(*command, "--limit", "dead-relu.limit=0.6", "--limit", "dead-relu.few=0.2")[1])
+    assert (moved["findings"], moved["limits"]) == ([], {"dead-relu": {"limit": 0.6, "few": 0.2}})
+    assert refused(netvet(*command, "--limit", "dead-relu.most=1")).startswith("dead-relu has no limit 'most'; it has")
+
+
 def test_diagnose_exits_1_only_when_asked_and_sick(netvet: Netvet, tmp_path: Path) -> None:
     healthy = record(tmp_path / "healthy", healthy_trace())
     leaked = altered(healthy_trace(), {f"{n}@val": 0.8 for n in ("leaked_share", "leaked_by_group")})

@@ -29,6 +29,14 @@ Resume = Annotated[bool, Parameter(negative=(), help="Go on with the run in --ou
 Remedies = Annotated[
     list[str], Parameter(name="--remedy", negative=(), help="Try this remedy, whatever was found; may be repeated.")
 ]
+Limits = Annotated[
+    list[str],
+    Parameter(
+        name="--limit",
+        negative=(),
+        help="Set one limit of a rule, such as dead-relu.limit=0.6; may be repeated. netvet explain RULE names them.",
+    ),
+]
 Run = Annotated[Path, Parameter(help="The folder of a recorded run.")]
 DataArgument = Annotated[
     str,
@@ -109,6 +117,7 @@ def diagnose(
     *,
     exams: Annotated[bool, Parameter(negative="--no-exams", help="Take the exams that the symptoms call for.")] = True,
     fail_on: Annotated[Literal["sick"] | None, Parameter(help="Exit with 1 when the run is sick.")] = None,
+    limit: Limits = [],  # noqa: B006
     json: Json = False,
     lang: Lang = None,
 ) -> int:
@@ -118,7 +127,7 @@ def diagnose(
     """
     from netvet.cli import reading
 
-    return reading.diagnose(run, exams, fail_on, json)
+    return reading.diagnose(run, exams, fail_on, limit, json)
 
 
 @app.command(group=MAIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -12,19 +12,20 @@ from netvet.cli import showing
 from netvet.locale import _
 
 
-def diagnose(run: Path, exams: bool, fail_on: str | None, json: bool) -> int:
+def diagnose(run: Path, exams: bool, fail_on: str | None, limit: Sequence[str], json: bool) -> int:
     """Say what ails a recorded run."""
     from netvet.pipeline import examine
     from netvet.rules import diagnose as read
-    from netvet.rules import print_diagnosis
+    from netvet.rules import print_diagnosis, read_limits
     from netvet.trace import Trace
 
+    limits = read_limits(limit)
     if exams:
         with showing.status(_("Diagnosing")) as say:
-            found = examine(run, on_exam=lambda name: say(showing.exam_line(name)))
+            found = examine(run, on_exam=lambda name: say(showing.exam_line(name)), limits=limits)
     else:
-        found = read(Trace.open(run), run=str(run))
-    page = _write_report(run)
+        found = read(Trace.open(run), run=str(run), limits=limits)
+    page = _write_report(run, limits)
     if json:
         showing.json_out(found.to_json())
     else:
@@ -34,12 +35,12 @@ def diagnose(run: Path, exams: bool, fail_on: str | None, json: bool) -> int:
     return 1 if fail_on == "sick" and found.verdict == "sick" else 0
 
 
-def _write_report(run: Path) -> Path | None:
+def _write_report(run: Path, limits: Mapping[str, Mapping[str, float]]) -> Path | None:
     """The report's path; None where the run's folder cannot be written, which must not hide a diagnosis."""
     from netvet.report import Report, write
 
     try:
-        return write(Report.open(run))
+        return write(Report.open(run, limits=limits))
     except OSError:
         return None
 

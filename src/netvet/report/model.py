@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,11 @@ class Report:
     trial: Trial | None = None
 
     @classmethod
-    def open(cls, run: str | Path) -> Report:
-        """The report of a run folder as it stands now. Raises BadInput where there is no recorded run."""
+    def open(cls, run: str | Path, *, limits: Mapping[str, Mapping[str, float]] | None = None) -> Report:
+        """The report of a run folder as it stands now, diagnosed by these `limits` (see `diagnose`). Raises BadInput
+        where there is no recorded run.
+        """
         trace = Trace.open(run)
         folder = Path(run) if Path(run).is_dir() else Path(run).parent
-        return cls(folder, trace.recipe, trace, diagnose(trace, run=str(folder)), Trial.open(folder))
+        diagnosis = diagnose(trace, run=str(folder), limits=limits)
+        return cls(folder, trace.recipe, trace, diagnosis, Trial.open(folder))

@@ -3,7 +3,8 @@
 A rule is one file in a family's folder; see `rule`. `diagnose` asks them all.
 """
 
-from netvet.rules._diagnosis import Diagnosis, Health, diagnose
+from netvet.rules._diagnosis import Diagnosis, Health, answered, diagnose
+from netvet.rules._limits import read_limits
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
 from netvet.rules._stuck import Stuck, stuck
 from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason
@@ -16,10 +17,12 @@ __all__ = [
     "Rule",
     "RuledOut",
     "Stuck",
+    "answered",
     "diagnose",
     "diagnosis_text",
     "headline",
     "print_diagnosis",
+    "read_limits",
     "reason",
     "rule",
     "rules",

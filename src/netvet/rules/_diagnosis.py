@@ -1,15 +1,25 @@
-"""The diagnosis: what the rules found, weighed. One root cause comes first: causes that another found cause explains
-fold under it. With no symptom the run is healthy, and a cause that still shows is a note.
+"""The diagnosis: what the rules found, weighed.
+
+Every rule that can be assessed is asked (`_candidates`), what yields is dropped (`_yielding`), the causes that are left
+are ranked, the root first (`_ranking`), and the verdict is given here. With no symptom the run is healthy, and a cause
+that still shows is a note.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
-from netvet.rules._rule import Finding, Rule, RuledOut, rules
+from netvet.rules._candidates import candidates, measured, missing
+from netvet.rules._limits import checked_limits
+from netvet.rules._ranking import by_confidence, ranked
+from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rules
+from netvet.rules._stuck import stuck
 from netvet.rules._text import diagnosis_text
+from netvet.rules._views import seen_by
+from netvet.rules._yielding import settled
 from netvet.trace import Trace
 
 Health = Literal["healthy", "sick", "undecided"]
@@ -21,7 +31,7 @@ class Diagnosis:
     """What was found, root cause first.
 
     `not_assessed`: rule -> the observations it lacks. `ruled_out`: causes that were looked for and are not there.
-    `exams`: experiments that would tell apart what is still open.
+    `exams`: experiments that would tell apart what is still open. `limits`: those of rules that were set from outside.
     """
 
     findings: tuple[Finding, ...]
@@ -30,6 +40,7 @@ class Diagnosis:
     ruled_out: tuple[RuledOut, ...] = ()
     exams: tuple[str, ...] = ()
     run: str = field(default="", compare=False)
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def root(self) -> Finding | None:
@@ -57,6 +68,7 @@ class Diagnosis:
             "schema": 1,
             "run": self.run,
             "verdict": self.verdict,
+            **({"limits": {name: dict(given) for name, given in self.limits.items()}} if self.limits else {}),
             "findings": [f.to_json() for f in self.findings],
             "ruled_out": [{"rule": r.rule, "message": r.message} for r in self.ruled_out],
             "not_assessed": [{"rule": name, "needs": list(needs)} for name, needs in self.not_assessed.items()],
@@ -66,103 +78,82 @@ class Diagnosis:
         return diagnosis_text(self)
 
 
-def diagnose(trace: Trace, *, run: str = "", taken: Sequence[str] = ()) -> Diagnosis:
+def diagnose(
+    trace: Trace,
+    *,
+    run: str = "",
+    taken: Sequence[str] = (),
+    limits: Mapping[str, Mapping[str, float]] | None = None,
+) -> Diagnosis:
     """What ails a recorded run.
 
     Healthy means that no symptom shows and that more than half of the symptoms could be assessed. `taken`: exams that
-    have been tried already, whether or not they gave an answer, so that they are not ordered twice.
+    have been tried already, whether or not they gave an answer, so that they are not ordered twice. `limits`: other
+    limits than a rule's own, as in `{"dead-relu": {"limit": 0.6}}`; raises BadInput for one that does not exist.
     """
-    found: list[Finding] = []
-    ruled_out: list[RuledOut] = []
-    not_assessed: dict[str, tuple[str, ...]] = {}
-    known = rules()
-    for each in known.values():
-        missing = tuple(name for name in each.needs if not _measured(trace, name))
-        if missing:
-            if not (each.applies_if_recorded and _measured(trace, each.applies_if_recorded)):
-                not_assessed[each.name] = missing
-            continue
-        for answer in each.check(trace):
-            if isinstance(answer, RuledOut):
-                ruled_out.append(replace(answer, rule=each.name))
-            else:
-                cures = answer.remedies or each.remedies
-                found.append(replace(answer, rule=each.name, kind=each.kind, explains=each.explains, remedies=cures))
+    known, changed = rules(), checked_limits(limits)
+    answers = answered(trace, known, changed)
+    found = [each for each in answers if isinstance(each, Finding)]
     symptoms = [f for f in found if f.kind == "symptom"]
     present = {f.rule for f in symptoms}
-    causes = list(_causes([f for f in found if f.kind == "cause" and not f.suspected], present, known))
+    causes = list(ranked([f for f in found if f.kind == "cause" and not f.suspected], present, known))
     illnesses = [f for f in causes if f.severity == "illness"]
-    near = _by_confidence(f for f in found if f.suspected and present & set(f.explains))
-    suspects = [] if illnesses else [replace(f, severity="note", explains=()) for f in near[:SUSPECTS]]
-    wanted = _exams(known, present, trace, taken)
-    signs = [name for name, each in known.items() if each.kind == "symptom"]
-    assessed = [name for name in signs if name not in not_assessed]
-    verdict: Health
-    if illnesses:
-        verdict = "sick"
-    elif symptoms or 2 * len(assessed) <= len(signs):  # no data is not health
-        verdict = "undecided"
-    else:
-        verdict = "healthy"
-    ordered = [*illnesses, *_by_confidence(symptoms), *suspects, *(f for f in causes if f.severity == "note")]
-    if not present:
-        ruled_out = []
-    return Diagnosis(tuple(ordered), not_assessed, verdict, tuple(ruled_out), wanted, run)
-
-
-def _measured(trace: Trace, name: str) -> bool:
-    return trace.recipe is not None if name == "recipe" else bool(trace.places(name))
-
-
-def _causes(causes: list[Finding], present: set[str], known: Mapping[str, Rule]) -> Iterator[Finding]:
-    """Causes, the root first, each explaining only what is there; those that explain no symptom become notes."""
-    by_rule: dict[str, list[Finding]] = {}
-    for finding in _by_confidence(causes):
-        by_rule.setdefault(finding.rule, []).append(finding)
-    names = list(by_rule)
-    found = set(names)
-    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, found)}
-    order = sorted(names, key=lambda name: (name not in ill, _depth(name, found, known), -by_rule[name][0].confidence))
-    for name in order:
-        first, *more = by_rule[name]
-        explains = tuple(x for x in first.explains if x in present or x in by_rule)
-        severity: Literal["illness", "note"] = "illness" if name in ill else "note"
-        yield replace(first, severity=severity, explains=explains if severity == "illness" else ())
-        for other in more if severity == "illness" else ():
-            yield replace(other, severity="note", explains=())
-
-
-def _reach(name: str, known: Mapping[str, Rule], found: set[str]) -> set[str]:
-    """Everything that a cause explains, directly or through other causes that were found."""
-    reached: set[str] = set()
-    waiting = [name]
-    while waiting:
-        for effect in known[waiting.pop()].explains:
-            if effect not in reached:
-                reached.add(effect)
-                if effect in found:
-                    waiting.append(effect)
-    return reached
-
-
-def _depth(name: str, found: set[str], known: Mapping[str, Rule]) -> int:
-    """How many found causes explain this one (0: a root); a pair that explains each other counts for neither."""
-    return sum(
-        1 for other in found if other != name and name in known[other].explains and other not in known[name].explains
+    ordered = [
+        *illnesses,
+        *by_confidence(symptoms),
+        *([] if illnesses else _suspects(found, present)),
+        *(f for f in causes if f.severity == "note"),
+    ]
+    lacking = _not_assessed(trace, known)
+    return Diagnosis(
+        tuple(ordered),
+        lacking,
+        _verdict(illnesses, symptoms, known, lacking),
+        tuple(each for each in answers if isinstance(each, RuledOut)) if present else (),
+        _exams(known, present, trace, taken),
+        run,
+        changed,
     )
 
 
-def _by_confidence(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: -f.confidence)
+def answered(
+    trace: Trace, known: Mapping[str, Rule], limits: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+) -> list[Answer]:
+    """What these rules answer, each for itself, less what yields."""
+    seen = seen_by(trace, limits)
+    places = [each.place for each in stuck(seen)]
+    return settled(list(candidates(known, seen, limits)), known, places)
+
+
+def _suspects(found: Iterable[Finding], present: set[str]) -> list[Finding]:
+    """What comes near, the surest first, of causes that would explain a symptom that shows."""
+    near = by_confidence(f for f in found if f.suspected and present & set(f.explains))
+    return [replace(f, severity="note", explains=()) for f in near[:SUSPECTS]]
+
+
+def _verdict(
+    illnesses: Sequence[Finding], symptoms: Sequence[Finding], known: Mapping[str, Rule], lacking: Mapping[str, object]
+) -> Health:
+    if illnesses:
+        return "sick"
+    signs = [name for name, each in known.items() if each.kind == "symptom"]
+    assessed = [name for name in signs if name not in lacking]
+    return "undecided" if symptoms or 2 * len(assessed) <= len(signs) else "healthy"  # no data is not health
+
+
+def _not_assessed(trace: Trace, known: Mapping[str, Rule]) -> dict[str, tuple[str, ...]]:
+    """Rules, with what they need and the trace lacks; not of a rule of layers which the network does not have."""
+    lacking = {name: missing(each, trace) for name, each in known.items()}
+    return {
+        name: needs
+        for name, needs in lacking.items()
+        if needs and not (known[name].applies_if_recorded and measured(trace, known[name].applies_if_recorded))
+    }
 
 
 def _exams(known: Mapping[str, Rule], present: set[str], trace: Trace, taken: Sequence[str]) -> tuple[str, ...]:
     """The exams of rules that can be assessed and explain a symptom which shows, less those that have been taken."""
     done = {*taken, *trace.meta.get("exams", ())}
-    asking = [
-        each
-        for each in known.values()
-        if present & set(each.explains) and all(_measured(trace, name) for name in each.needs)
-    ]
+    asking = [each for each in known.values() if present & set(each.explains) and not missing(each, trace)]
     wanted = [exam for each in asking for exam in each.exams if exam not in done]
     return tuple(dict.fromkeys(wanted))

@@ -1,4 +1,4 @@
-"""Whether a run's learning rate was too low or too high: one judgement for the rules, so that they never both fire.
+"""Whether a run's learning rate was too low or too high: what the rules of either side share.
 
 The `lr-range` exam decides where it was taken: it tried learning rates on this very model, and proved the best one
 against the run's own. Only a loss that blew up in the run itself outweighs its "right". Without the exam the trace
@@ -54,19 +54,25 @@ class Judgement:
     evidence: tuple[Series, ...] = ()
 
 
-def judge(trace: Trace, *, slow: float, fast: float, wild: float) -> Judgement:
-    """The judgement. `slow`, `fast`: bounds of the update over the weight; `wild`: of the loss over guessing."""
-    peak = quantile(trace.series("learning_rate").values, 1.0)
-    blown = _blown_up(trace, wild)
-    if not trace.places("lr_range_flat"):
-        return blown or _by_updates(trace, peak, slow=slow, fast=fast)
-    if trace.last("lr_range_flat") > 0:  # no rate did anything in the ramps: what the run itself shows must do
-        seen = blown or _by_updates(trace, peak, slow=slow, fast=fast)
-        return seen if seen.side == "high" else Judgement("right", peak)
+def too_high(trace: Trace, *, fast: float, wild: float) -> Judgement:
+    """Whether the rate is too high. `fast`: bound of the update over the weight; `wild`: of the loss over guessing."""
+    peak, blown = _peak(trace), _blown_up(trace, wild)
+    if not trace.places("lr_range_flat") or trace.last("lr_range_flat") > 0:  # no rate did anything in the ramps
+        return blown or _long_steps(trace, peak, fast)
     found = _by_exam(trace, peak)
-    if found.side == "right" and blown is not None:
-        return replace(blown, low=found.low, best=found.best, high=found.high)
-    return found
+    return blown if blown is not None and found.side == "right" else found
+
+
+def too_low(trace: Trace, *, slow: float) -> Judgement:
+    """Whether the rate is too low. `slow`: bound of the update over the weight."""
+    peak = _peak(trace)
+    if not trace.places("lr_range_flat"):
+        return _short_steps(trace, peak, slow)
+    return Judgement("right", peak) if trace.last("lr_range_flat") > 0 else _by_exam(trace, peak)
+
+
+def _peak(trace: Trace) -> float:
+    return quantile(trace.series("learning_rate").values, 1.0)
 
 
 def _by_exam(trace: Trace, peak: float) -> Judgement:
@@ -125,19 +131,30 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
     return Judgement("high", rate, confidence, "loss", value=value, step=step, evidence=(loss,))
 
 
-def _by_updates(trace: Trace, peak: float, *, slow: float, fast: float) -> Judgement:
-    """By how far a step moves the median layer: at most for too high, the 90th percentile of the run for too low."""
+def _long_steps(trace: Trace, peak: float, fast: float) -> Judgement:
+    """Too high by how far a step moves the median layer at most."""
+    value, curve = _median_layer(trace, 1.0)
+    if math.isfinite(value) and _sane(trace) and value > (fast / KILLED if _killed(trace) else fast):
+        return Judgement("high", peak, 0.7, "update", value=value, evidence=(curve,))
+    return Judgement("unknown", peak, source="update")
+
+
+def _short_steps(trace: Trace, peak: float, slow: float) -> Judgement:
+    """Too low by how far a step moves the median layer: the 90th percentile of the run."""
+    value, curve = _median_layer(trace, 0.9)
+    if DECAYED * _decay(trace, peak) < value < slow and gradient_arrives(trace):
+        return Judgement("low", peak, 0.7, "update", value=value, evidence=(curve,))
+    return Judgement("unknown", peak, source="update")
+
+
+def _median_layer(trace: Trace, q: float) -> tuple[float, Series]:
+    """The quantile of the update over the weight in the median layer, and its curve; nan where a layer has none."""
     curves = [trace.series("update_ratio", layer) for layer in trace.places("update_ratio")]
-    moves, most = (np.array([quantile(curve.values, q) for curve in curves]) for q in (0.9, 1.0))
-    found = Judgement("unknown", peak, source="update")
-    if not len(moves) or not np.isfinite(most).all():
-        return found
-    middle, top = (int(np.argsort(values)[len(values) // 2]) for values in (moves, most))
-    if _sane(trace) and most[top] > (fast / KILLED if _killed(trace) else fast):
-        return replace(found, side="high", confidence=0.7, value=float(most[top]), evidence=(curves[top],))
-    if DECAYED * _decay(trace, peak) < moves[middle] < slow and gradient_arrives(trace):
-        return replace(found, side="low", confidence=0.7, value=float(moves[middle]), evidence=(curves[middle],))
-    return found
+    moves = np.array([quantile(curve.values, q) for curve in curves])
+    if not len(moves) or not np.isfinite(moves).all():
+        return math.nan, trace.series("update_ratio")
+    middle = int(np.argsort(moves)[len(moves) // 2])
+    return float(moves[middle]), curves[middle]
 
 
 def _killed(trace: Trace) -> bool:

@@ -1,7 +1,7 @@
-"""Rules: pure functions of a trace, each of which finds one pathology; and the diagnosis that weighs what they found.
+"""Rules: pure functions of a trace, each of which finds one pathology.
 
-A *symptom* says that the run fails, a *cause* says why. With no symptom the run is healthy, and a cause that still
-shows is a note. One root cause comes first: causes that another found cause explains fold under it.
+A *symptom* says that the run fails, a *cause* says why. What a rule finds is a candidate: of causes that would explain
+the same thing, the diagnosis drops those that yield to another.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
+from netvet.rules._order import with_order
 from netvet.trace import Series
 
 Kind = Literal["cause", "symptom"]
+About = Literal["run", "class"]
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class Finding:
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
     that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
-    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a
-    cause that comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was
-    found. The other fields are the rule's, filled in by `diagnose`.
+    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`:
+    0..1, how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`:
+    causes of the rule's `may_yield_to` that come before this finding. The other fields are filled in by `diagnose`;
+    `suspected`: told as a note, since no cause was found and this one is near.
     """
 
     message: str
@@ -40,6 +43,8 @@ class Finding:
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     needed: str = ""
+    nearness: float = 1.0
+    yields_to: tuple[str, ...] = ()
     suspected: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -69,11 +74,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class RuledOut:
-    """A cause that was looked for and is not there, with the number that says so. `rule` is filled in by `diagnose`."""
+    """A cause that was looked for and is not there, with the number that says so.
+
+    It goes unsaid where the class has another cause, or the run one that its rule yields to, but for those `beside`
+    which it stands. `rule` is filled in by `diagnose`.
+    """
 
     message: str
     evidence: tuple[Series, ...] = ()
     rule: str = ""
+    beside: tuple[str, ...] = ()
 
 
 Answer = Finding | RuledOut
@@ -94,6 +104,21 @@ class Rule(Paged):
     invalidates: bool
     applies_if_recorded: str
     module: str
+    about: About = "run"
+    yields_to: tuple[str, ...] = ()
+    may_yield_to: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The keywords of its check, with their defaults."""
+        return dict(getattr(self.check, "__kwdefaults__", None) or {})
+
+    @property
+    def page(self) -> str:
+        """The page, with the causes that come before this one, and those that it comes before, at the end of "Not to
+        be confused with".
+        """
+        return with_order(super().page, self, _RULES.all())
 
     @property
     def family(self) -> str:
@@ -114,6 +139,9 @@ def rule(
     remedies: Sequence[str] = (),
     invalidates: bool = False,
     applies_if_recorded: str = "",
+    about: About = "run",
+    yields_to: Sequence[str] = (),
+    may_yield_to: Sequence[str] = (),
 ) -> Callable[[Check], Check]:
     """Register a rule.
 
@@ -123,6 +151,10 @@ def rule(
     `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
     (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;
     where it was recorded and what the rule needs was not, the network has no layers of that kind.
+    `about`: what its findings are about. Of a "class" the check is asked for each class that is stuck, the worst first:
+    `check(trace, stuck, *, limits)`; the diagnosis then tells the worst that it explains. `yields_to`: causes that come
+    before it where both would explain the same class, or the run. `may_yield_to`: causes that come before some of its
+    findings, which say so; a finding's own word outweighs what the other rule yields to.
     """
 
     def register(check: Check) -> Check:
@@ -139,6 +171,9 @@ def rule(
                 invalidates,
                 applies_if_recorded,
                 check.__module__,
+                about,
+                tuple(yields_to),
+                tuple(may_yield_to),
             ),
         )
         return check

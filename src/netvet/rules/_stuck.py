@@ -1,4 +1,6 @@
-"""Which classes are stuck: shared by the symptom and the causes that explain it, so that they mean the same class."""
+"""Which classes are stuck, and what they are taken for: a view that the symptom and the causes that explain it share,
+so that they mean the same class.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from netvet.confusion import most_confused_with
 from netvet.rules._chance import interval
 from netvet.rules._curve import last_third, quantile, rise
+from netvet.rules._views import view
 from netvet.trace import Series, Trace
 
 MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.6, 0.05, 0.85, 0.7  # explained on the page of stuck-class
@@ -20,6 +24,8 @@ class Stuck:
 
     `place`: its name. `curve`: the validation AUC, the validation recall or the training recall that shows it.
     `value`: its median over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
+    `partner`: the class that it is taken for most, "" where none is known; `taken`: the share of its missed validation
+    images that are taken for it.
     """
 
     place: str
@@ -27,8 +33,11 @@ class Stuck:
     value: float
     usual: float
     limit: float
+    partner: str = ""
+    taken: float = 0.0
 
 
+@view(of="stuck-class")
 def stuck(
     trace: Trace,
     *,
@@ -55,7 +64,7 @@ def stuck(
             highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
             if place in found or not highest < limit or (gain >= still and value + 2 * gain >= limit):
                 continue
-            found[place] = Stuck(place, curve, value, usual, limit)
+            found[place] = Stuck(place, curve, value, usual, limit, *partner(trace, place))
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))
 
 
@@ -65,3 +74,19 @@ def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float
         return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
     n = trace.last("val_images" if name == "val_recall" else "class_images", place)
     return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")
+
+
+def partner(trace: Trace, place: str) -> tuple[str, float]:
+    """The class that the exams held this one against, and the share of its missed validation images that are taken for
+    it; "" and 0 where none is missed.
+    """
+    classes, confusion = trace.meta.get("classes", ()), trace.array("val_confusion")
+    if confusion is None or place not in classes or len(confusion) != len(classes):
+        return "", 0.0
+    k, recorded = classes.index(place), trace.last("partner_class", place)
+    row = np.array(confusion[k], np.float64)
+    row[k] = 0
+    if not row.any():
+        return "", 0.0
+    other = int(recorded) if 0 <= recorded < len(classes) else most_confused_with(confusion)[k]
+    return classes[other], float(row[other] / row.sum())

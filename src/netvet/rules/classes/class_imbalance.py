@@ -5,16 +5,14 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 
 ## Evidence
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
-largest class has more than `ratio` times the images of the smallest, recall follows the counts (Spearman's rank
-correlation above `correlation`), and the rarer half of the classes together is recognised surely (by Newcombe's
-interval) more than `cost` (0..1) less often than the others. Validation recall alone may be low for want of variety:
-there it takes twice the `cost`, and confidence is lower, as it is up to twice the `ratio`. Among classes with enough
-images a single rare one fires, with the least confidence, where it is stuck. With the `class-learning-curve` exam the
-message says whether more images would help: yes, where twice as many surely (95 %) raise the AUC of the class by more
-than `rising`; hardly, where surely by less than `flat`.
+largest class has more than `ratio` times the images of the smallest, recall follows the counts (rank correlation above
+`correlation`), and the rarer half of the classes is recognised surely more than `cost` (0..1) less often than the
+others; validation recall alone takes twice that. A single rare class fires where it is stuck. The
+`class-learning-curve` exam says whether twice the images surely raise its AUC by more than `rising`, or by less than
+`flat`.
 
-Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of their training images, the
-others in 88 to 93 %; 23 photographed species, 23 times apart, reach 96 to 98 % and 99 %.
+Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of training images, the others
+in 88 to 93 %.
 The runs behind these numbers: docs/evidence/class-imbalance.md.
 
 ## Example
@@ -55,12 +53,13 @@ from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
 from netvet.rules._curve import last_third
+from netvet.rules._nearness import below
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
 
 MODERATE = 0.8  # up to twice the ratio: less than a cause that an exam has shown
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
-NEAR, SUSPECTED = 0.7, 0.5  # of `ratio` and of the confidence, for a class that is nearly rare
+NEAR = 0.7  # of `ratio`: from there on a class is nearly rare
 DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all
 
 
@@ -136,31 +135,30 @@ def check(
 
 
 def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, flat: float) -> Iterator[Finding]:
-    """One class alone that is both rare and stuck, among others that have images enough; suspected from `NEAR` of the
-    ratio on.
+    """One class alone that is both rare and stuck, among others that have images enough; near from `NEAR` of the ratio
+    on.
     """
-    most, known = max(counts, key=lambda name: counts[name]), stuck(trace)
-    for least in (ratio, NEAR * ratio):
-        rare = [each for each in known if counts.get(each.place, counts[most]) * least < counts[most]]
-        if not rare:
-            continue
-        worst = rare[0]
-        text = _(
-            "{name}, which is stuck, has {count:.0f} training images; {most}, which has the most, has {most_count:.0f}."
-        )
-        message = text.format(name=worst.place, count=counts[worst.place], most=most, most_count=counts[most])
-        if worst.place in trace.places("curve_auc"):
-            message = f"{message} {_more(trace, worst.place, counts[worst.place], rising, flat)}"
-        yield Finding(
-            message,
-            where=worst.place,
-            evidence=(worst.curve,),
-            limit=worst.limit,
-            confidence=ALONE if least == ratio else SUSPECTED * ALONE,
-            needed=_needed(trace, worst.place, counts, ratio),
-            suspected=least < ratio,
-        )
+    most = max(counts, key=lambda name: counts[name])
+    rare = counts[most] / ratio
+    near = {each: below(counts.get(each.place, counts[most]), rare, slack=rare / NEAR - rare) for each in stuck(trace)}
+    worst = next((each for each in near if near[each] == 1), next((each for each in near if near[each]), None))
+    if worst is None:
         return
+    text = _(
+        "{name}, which is stuck, has {count:.0f} training images; {most}, which has the most, has {most_count:.0f}."
+    )
+    message = text.format(name=worst.place, count=counts[worst.place], most=most, most_count=counts[most])
+    if worst.place in trace.places("curve_auc"):
+        message = f"{message} {_more(trace, worst.place, counts[worst.place], rising, flat)}"
+    yield Finding(
+        message,
+        where=worst.place,
+        evidence=(worst.curve,),
+        limit=worst.limit,
+        confidence=ALONE,
+        needed=_needed(trace, worst.place, counts, ratio),
+        nearness=near[worst],
+    )
 
 
 def _needed(trace: Trace, name: str, counts: dict[str, float], ratio: float) -> str:

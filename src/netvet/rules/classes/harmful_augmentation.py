@@ -8,10 +8,7 @@ training loss looks fine.
 A class that is stuck, and the `augmentation-effect` exam: the network recognises its validation images when they are
 changed as the recipe changes its training images (`augment.per_class`, where that names the class), and does not
 recognise them as they are. The rule fires when `recall_augmented` is surely (by Newcombe's interval) at least `gain`
-above `recall_plain`.
-
-A transform that hides what tells all classes apart is not found, such as a change of colour where species differ in
-colour alone: it harms every class alike, and the network recognises neither form.
+above `recall_plain`. A transform that hides what tells all classes apart is not found: it harms every class alike.
 
 Proof: one of eight rendered species, the only one to be augmented, was recognised in 0 of 30 images as they are and in
 93 % of them augmented; for the other seven augmentation added at most 26 points, and `gain` lies between.
@@ -45,8 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rules import Finding, rule
-from netvet.rules.classes._class import Limits, case
+from netvet.rules import Finding, Stuck, rule
+from netvet.rules._chance import surely_more
+from netvet.rules._nearness import at_least
 from netvet.trace import Trace
 
 FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
@@ -54,18 +52,19 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 
 @rule(
     "harmful-augmentation",
+    about="class",
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "augmentation-effect"],
     explains=["stuck-class"],
     remedies=["even-augment"],
 )
-def check(trace: Trace, *, gain: float = 0.3) -> Iterator[Finding]:
+def check(trace: Trace, stuck: Stuck, *, gain: float = 0.3) -> Iterator[Finding]:
     """`gain`: recall, 0..1."""
-    found = case(trace, Limits(gain=gain), "augmentation")
-    if found is None:
-        return
-    place = found.stuck.place
+    place, n = stuck.place, trace.last("val_images", stuck.place)
     plain, changed = trace.series("recall_plain", place), trace.series("recall_augmented", place)
+    nearness = at_least(surely_more(changed.last, n, plain.last, n), gain, slack=gain / 2) if n > 0 else 0.0
+    if not nearness:
+        return
     text = _(
         "{name} is known by its augmentation: {changed:.0%} of its validation images are recognised when they are "
         "changed as in training, {plain:.0%} as they are."
@@ -82,10 +81,10 @@ def check(trace: Trace, *, gain: float = 0.3) -> Iterator[Finding]:
     yield Finding(
         message,
         where=place,
-        evidence=(plain, changed, found.stuck.curve),
+        evidence=(plain, changed, stuck.curve),
         limit=changed.last - gain,
-        confidence=0.9 * found.weight,
-        suspected=not found.sure,
+        confidence=0.9,
+        nearness=nearness,
     )
 
 

@@ -5,15 +5,13 @@ One species is missed again and again, in training too, and what it is taken for
 
 ## Evidence
 A class that is stuck, and the `label-audit` exam, whose features owe nothing to the run. `label_error_share` is, by
-confident learning, the share of the images with this label that look like another class as surely as that class's own
-images do. The rule fires when it is at least `errors` and at least `above` times the median of the other classes, when
-no more than `together` of these images belong to any one other class, and when the audit cannot tell the class from the
-rest even with the class that it is most confused with left out (`image_rest_auc` below `rest`). Where the median
-`image_auc` of the other classes is below 0.9, the audit's features are too weak to blame anything.
+confident learning, the share of the images with this label that surely look like another class. The rule fires when it
+is at least `errors` and at least `above` times the median of the other classes, when no more than `together` of these
+images belong to one other class, and when the class is not told from all but its nearest either (`image_rest_auc` below
+`rest`). Below `doubtful` it yields to forms (scattered-class).
 
 Proof: with 45 to 60 % of one class's labels swapped the share was 0.24 to 0.34 in that class and at most 0.13 in the
-others; in look-alike pairs 0.99 or more of the likely errors went to one class. The audit sees about half of the
-errors, so the truth is worse than it says.
+others.
 The runs behind these numbers: docs/evidence/label-noise.md.
 
 ## Example
@@ -49,28 +47,45 @@ from collections.abc import Iterator
 import numpy as np
 
 from netvet.locale import _
-from netvet.rules import Finding, rule
-from netvet.rules.classes._class import Limits, case
+from netvet.rules import Finding, Stuck, rule
+from netvet.rules._nearness import at_least, at_most, below
+from netvet.rules.classes._audit import audited
 from netvet.trace import Trace
 
 
 @rule(
     "label-noise",
+    about="class",
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit"],
     explains=["stuck-class"],
     remedies=["clean-labels", "early-stopping"],
+    yields_to=["harmful-augmentation", "low-quality-images"],
+    may_yield_to=["scattered-class"],
 )
 def check(
-    trace: Trace, *, errors: float = 0.15, above: float = 2.0, together: float = 0.6, rest: float = 0.9
+    trace: Trace,
+    stuck: Stuck,
+    *,
+    errors: float = 0.15,
+    above: float = 2.0,
+    together: float = 0.6,
+    rest: float = 0.9,
+    doubtful: float = 0.3,
 ) -> Iterator[Finding]:
-    """`errors`, `together`: shares, 0..1; `above`: times the other classes' median; `rest`: AUC."""
-    found = case(trace, Limits(errors=errors, above=above, spread=together, unlike=rest), "labels")
-    if found is None:
-        return
-    place = found.stuck.place
-    share = trace.series("label_error_share", place)
+    """`errors`, `together`, `doubtful`: shares, 0..1; `above`: times the other classes' median; `rest`: AUC."""
+    place, share = stuck.place, trace.series("label_error_share", stuck.place)
     others = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]
+    usual, rest_auc = float(np.median(others)) if others else 0.0, trace.series("image_rest_auc", place)
+    nearness = min(
+        audited(trace, stuck),
+        at_least(share.last, errors, slack=errors / 2),
+        at_least(share.last, above * usual, slack=above * usual / 4),
+        at_most(trace.last("label_error_together", place), together, slack=0.2),
+        below(rest_auc.last, rest, slack=0.05),
+    )
+    if not nearness:
+        return
     text = _(
         "At least {share:.0%} of the labels {name} are likely wrong (of another class {usual:.0%}): these images look "
         "like other classes as surely as those classes' own do."
@@ -82,11 +97,12 @@ def check(
     )
     count = trace.last("class_images", place)
     yield Finding(
-        text.format(share=share.last, name=place, usual=float(np.median(others))),
+        text.format(share=share.last, name=place, usual=usual),
         where=place,
-        evidence=(share, trace.series("image_rest_auc", place), found.stuck.curve),
+        evidence=(share, rest_auc, stuck.curve),
         limit=errors,
-        confidence=0.85 * found.weight,
-        suspected=not found.sure,
+        confidence=0.85,
+        nearness=nearness,
         needed=needed.format(wrong=share.last * count, count=count, name=place),
+        yields_to=("scattered-class",) if share.last < doubtful else (),
     )

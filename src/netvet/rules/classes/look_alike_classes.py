@@ -5,15 +5,13 @@ One species is missed, and nearly always taken for the same other one; the rarer
 
 ## Evidence
 A class that is stuck. At least `together` of its missed validation images are taken for one other class, and neither
-the network's own features (`probe_pair_auc` of the `class-features` exam, by a balanced linear probe) nor features that
-have never seen the run (`image_pair_auc` of the `label-audit` exam) tell the two apart: both are below `pair`. From all
-classes but that one the images are told well (`image_rest_auc` of at least `rest`).
-
-Two classes that look the same and have equally many images are predicted by turns: recall falls to a half, AUC by
-little, and neither is called stuck. It takes a larger twin.
+the network's own features (`probe_pair_auc` of `class-features`) nor features that have never seen the run
+(`image_pair_auc` of `label-audit`) tell the two apart: both are below `pair`. From all other classes its images are
+told well (`image_rest_auc` of at least `rest`). Of two such classes with equally many images neither is stuck: it takes
+a larger twin.
 
 Proof: rendered species with the same look had pair AUCs of 0.52 and 0.40; at 15 % of the usual distance they had 0.80
-and 0.68, and no class was stuck any more. Sound pairs have 0.93 to 1.00.
+and 0.68, and no class was stuck. Sound pairs have 0.93 to 1.00.
 The runs behind these numbers: docs/evidence/look-alike-classes.md.
 
 ## Example
@@ -45,48 +43,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules.classes._class import Case, Limits, cases, worst
+from netvet.rules import Answer, Finding, RuledOut, Stuck, rule
+from netvet.rules._nearness import at_least, below
+from netvet.rules.classes._audit import audited
 from netvet.trace import Trace
 
 
 @rule(
     "look-alike-classes",
+    about="class",
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit", "class-features"],
     explains=["stuck-class"],
     remedies=["class-weights", "oversample", "feature-channels", "larger-images"],
+    yields_to=["harmful-augmentation", "low-quality-images", "label-noise", "weak-features"],
 )
-def check(trace: Trace, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9) -> Iterator[Answer]:
+def check(
+    trace: Trace, stuck: Stuck, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9
+) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
-    known = cases(trace, Limits(together=together, pair=pair, rest=rest))
-    found = worst(known, "alike")
-    if found is None:
-        yield from _apart(trace, known, together, pair, rest)
+    place, partner = stuck.place, stuck.partner
+    names = ("image_pair_auc", "probe_pair_auc", "image_rest_auc")
+    image, probe, rest_auc = (trace.series(name, place) for name in names)
+    nearness = min(
+        audited(trace, stuck),
+        at_least(stuck.taken, together, slack=0.15),
+        below(max(image.last, probe.last), pair, slack=0.05),
+        at_least(rest_auc.last, rest, slack=0.05),
+    )
+    if stuck.taken >= together and (apart := _apart(trace, stuck, pair, rest)):
+        yield apart
+    if not nearness:
         return
-    place = found.stuck.place
-    image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
     text = _(
         "{name} looks like {partner}: {taken:.0%} of its missed validation images are taken for that, and the two are "
         "told apart with an AUC of only {probe:.2f} by the network's features and {image:.2f} by features of the "
         "images alone (against all others {rest:.2f})."
     )
-    rest_auc = trace.series("image_rest_auc", place)
+    numbers = {"taken": stuck.taken, "probe": probe.last, "image": image.last, "rest": rest_auc.last}
     yield Finding(
-        text.format(
-            name=place,
-            partner=found.partner,
-            taken=found.taken,
-            probe=probe.last,
-            image=image.last,
-            rest=rest_auc.last,
-        ),
+        text.format(name=place, partner=partner, **numbers),
         where=place,
-        evidence=(image, probe, rest_auc, found.stuck.curve),
-        limit=found.limits.pair,
-        confidence=0.85 * found.weight,
-        suspected=not found.sure,
-        needed=_needed(trace, place, found.partner),
+        evidence=(image, probe, rest_auc, stuck.curve),
+        limit=pair,
+        confidence=0.85,
+        nearness=nearness,
+        needed=_needed(trace, place, partner),
     )
 
 
@@ -101,30 +103,25 @@ def _needed(trace: Trace, place: str, partner: str) -> str:
     return text.format(name=place, partner=partner, count=count, others=others)
 
 
-def _apart(trace: Trace, known: tuple[Case, ...], together: float, pair: float, rest: float) -> Iterator[RuledOut]:
-    """The worst stuck class that is taken for one other and can be told from it, and what it takes."""
-    for each in known:
-        place, partner = each.stuck.place, each.partner
-        image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
-        if each.why not in ("", "features") or each.taken < together:
-            continue
-        if probe.last >= rest:
-            text = _(
-                "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells "
-                "the two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last "
-                "layer {own:.0%}. It is the last layer that is biased."
-            )
-            recall, own = trace.last("probe_recall", place), trace.last("val_recall", place)
-            message = text.format(name=place, partner=partner, auc=probe.last, probe=recall, own=own)
-            yield RuledOut(message, (probe, trace.series("probe_recall", place)))
-        elif probe.last < pair and image.last >= rest:
-            text = _(
-                "{name} is taken for {partner}, and its images hold the difference: features that have not seen the "
-                "run tell the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the "
-                "network that lacks it."
-            )
-            message = text.format(name=place, partner=partner, image=image.last, probe=probe.last)
-            yield RuledOut(message, (image, probe))
-        else:
-            continue
-        return
+def _apart(trace: Trace, stuck: Stuck, pair: float, rest: float) -> RuledOut | None:
+    """That a class which is taken for one other can be told from it, and what it takes; None where it cannot."""
+    place, partner = stuck.place, stuck.partner
+    image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
+    if probe.last >= rest:
+        text = _(
+            "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells "
+            "the two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last "
+            "layer {own:.0%}. It is the last layer that is biased."
+        )
+        recall, own = trace.series("probe_recall", place), trace.last("val_recall", place)
+        message = text.format(name=place, partner=partner, auc=probe.last, probe=recall.last, own=own)
+        return RuledOut(message, (probe, recall), beside=("weak-features",))
+    if probe.last < pair and image.last >= rest:
+        text = _(
+            "{name} is taken for {partner}, and its images hold the difference: features that have not seen the "
+            "run tell the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the "
+            "network that lacks it."
+        )
+        message = text.format(name=place, partner=partner, image=image.last, probe=probe.last)
+        return RuledOut(message, (image, probe), beside=("weak-features",))
+    return None

@@ -5,16 +5,13 @@ One species is missed, and its pictures are hard for people to read as well: dar
 species are not.
 
 ## Evidence
-A class that is stuck, and the `image-quality` exam: in nearly every pair, an image of the class is poorer than one of
-another class by blur, darkness, flatness, glare or size. The rule fires when Cliff's delta is at least `effect` (0.9 of
-the pairs) and the lower end of its interval at most 0.2 less. Poor images in every class do not count, nor does
-flatness alone: one species that is flatter than the others (a delta of 0.89) is recognised in 97 % of its images.
+A class that is stuck, and the `image-quality` exam: an image of the class is nearly always poorer than one of another
+class by blur, darkness, flatness, glare or size. The rule fires when Cliff's delta is at least `effect` (0.9 of the
+pairs) and the lower end of its interval at most 0.2 less. Flatness alone does not count. A class that alone is poor is
+hardly ever stuck, being known by that: it takes a second, larger one.
 
-A class that alone is dark or blurred is hardly ever stuck, since the network knows it by its poor pictures. It takes a
-second, larger class that is as poor.
-
-Proof: 4,179 photographs of 23 species as they are have at most 0.75, sound rendered species 0.59; a blur of 1 px at
-64 px, or half the light, planted in one class gives at least 0.97.
+Proof: 4,179 photographs of 23 species as they are have at most 0.75, sound rendered species 0.59; a blur of 1 px at 64
+px, or half the light, planted in one class gives at least 0.97.
 The runs behind these numbers: docs/evidence/low-quality-images.md.
 
 ## Example
@@ -46,32 +43,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rules import Finding, rule
-from netvet.rules.classes._class import Limits, case
+from netvet.rules import Finding, Stuck, rule
+from netvet.rules._nearness import at_least
 from netvet.trace import Trace
+
+KINDS = ("blur", "dark", "flat", "glare", "tiny")
+SLACK = 0.2  # of Cliff's delta
 
 
 @rule(
     "low-quality-images",
+    about="class",
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality"],
     explains=["stuck-class", "look-alike-classes"],
     remedies=["feature-channels", "augment"],
+    yields_to=["harmful-augmentation"],
 )
-def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
+def check(trace: Trace, stuck: Stuck, *, effect: float = 0.8) -> Iterator[Finding]:
     """`effect`: Cliff's delta, -1..1."""
-    found = case(trace, Limits(effect=effect, surely=effect - 0.2), "quality")
-    if found is None:
+    place, surely = stuck.place, effect - SLACK
+    near = {kind: at_least(trace.last(f"quality_{kind}", place), effect, SLACK) for kind in KINDS}
+    poorest = max(share for kind, share in near.items() if kind != "flat")
+    nearness = min(poorest, at_least(trace.last("quality_surely", place), surely, SLACK))
+    if not nearness:
         return
-    place = found.stuck.place
-    curve = trace.series(f"quality_{found.kinds[0]}", place)
+    kinds = [kind for kind in KINDS if near[kind] >= (1 if nearness == 1 else 1e-9)]
+    curve, poor = trace.series(f"quality_{kinds[0]}", place), _(" and ").join(map(_words, kinds))
     text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of all pairs.")
-    message = text.format(name=place, poor=_(" and ").join(map(_words, found.kinds)), share=(1 + curve.last) / 2)
-    also = [
-        name
-        for name in trace.places(curve.name)
-        if name == found.partner and trace.last(curve.name, name) >= found.limits.surely
-    ]
+    message = text.format(name=place, poor=poor, share=(1 + curve.last) / 2)
+    also = [name for name in trace.places(curve.name) if name == stuck.partner]
+    also = [name for name in also if trace.last(curve.name, name) >= surely]
     if also:
         more = _("{message} So are those of {partner}, which it is taken for most.")
         message = more.format(message=message, partner=also[0])
@@ -82,13 +84,11 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
     yield Finding(
         message,
         where=place,
-        evidence=(curve, *(trace.series(curve.name, name) for name in also), found.stuck.curve),
-        limit=found.limits.effect,
-        confidence=0.87 * found.weight,
-        suspected=not found.sure,
-        needed=needed.format(
-            name=place, count=trace.last("class_images", place), poor=_(" and ").join(map(_words, found.kinds))
-        ),
+        evidence=(curve, *(trace.series(curve.name, name) for name in also), stuck.curve),
+        limit=effect,
+        confidence=0.87,
+        nearness=nearness,
+        needed=needed.format(name=place, count=trace.last("class_images", place), poor=poor),
     )
 
 

@@ -5,16 +5,14 @@ One species is missed although its labels are right and it has about as many ima
 changes from image to image.
 
 ## Evidence
-A class that is stuck, and the `class-forms` exam: features of a pretrained network that have not seen the run, split by
-k-means into forms. The rule fires where the two nearest forms lie at least `distance` times as far apart as the class
-lies from the second nearest other class (`form_distance`), and at least `beyond` times as far as those of the median
-class (`form_usual`; `beyond_clean` times, where less than `clean` of its labels are likely wrong); and where one cloud
-of points splits as well in at most `chance` of all cases (`form_chance`). Where forms are seen, wrong labels are blamed
-only from a share of `doubtful` on: with few images of each form the audit takes up to a fifth of them for wrong. A
-class with less than a fifth of the images of the largest is left to class-imbalance.
+A class that is stuck, and the `class-forms` exam: features that have not seen the run, split by k-means. The rule fires
+where the two nearest forms lie at least `distance` times as far apart as the class lies from its second neighbour, and
+`beyond` times as far as those of the median class (`beyond_clean`, where less than `clean` of its labels are likely
+wrong); and where one cloud splits as well in at most `chance` of all cases. A class with less than `few` of the largest
+one's images is left to class-imbalance.
 
-Proof: five and six species under one name lay 1.7 to 2.3 times as far apart as the forms of the median class (a chance
-of 0.04 or less), other classes at most 1.6; at 32 pixels 1.4 to 1.5, where clean classes reached at most 1.16.
+Proof: five and six species under one name lay 1.7 to 2.3 times as far apart as the median class's forms, other classes
+at most 1.6.
 The runs behind these numbers: docs/evidence/scattered-class.md.
 
 ## Example
@@ -48,40 +46,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netvet.locale import _
-from netvet.rules import Finding, rule
-from netvet.rules.classes._class import Limits, case, form_limit
+from netvet.rules import Finding, Stuck, rule
+from netvet.rules._nearness import at_least, at_most
+from netvet.rules.classes._audit import audited, common
 from netvet.trace import Trace
 
 
 @rule(
     "scattered-class",
+    about="class",
     needs=["val_auc", "val_auc_high", "val_images"],
     exams=["image-quality", "label-audit", "class-features", "class-forms"],
     explains=["stuck-class"],
     remedies=["oversample", "transfer"],
+    yields_to=["harmful-augmentation", "low-quality-images", "label-noise", "weak-features", "look-alike-classes"],
 )
 def check(
     trace: Trace,
+    stuck: Stuck,
     *,
     distance: float = 1.0,
     beyond: float = 1.65,
     beyond_clean: float = 1.3,
     clean: float = 0.1,
     chance: float = 0.05,
-    doubtful: float = 0.3,
+    few: float = 0.2,
 ) -> Iterator[Finding]:
     """`distance`: times the distance to the second nearest class; `beyond`, `beyond_clean`: times the median class;
-    `chance`: share of normal samples, `clean`, `doubtful`: of the labels, 0..1.
+    `chance`: share of normal samples, `clean`: of the labels, `few`: of the largest class's images, 0..1.
     """
-    limits = Limits(
-        distance=distance, beyond=beyond, beyond_clean=beyond_clean, clean=clean, chance=chance, doubtful=doubtful
-    )
-    found = case(trace, limits, "forms")
-    if found is None:
-        return
-    place = found.stuck.place
+    place = stuck.place
     names = ("distance", "usual", "chance", "count")
     apart, usual, by_chance, count = (trace.series(f"form_{name}", place) for name in names)
+    times, slack = (beyond, 0.25) if trace.last("label_error_share", place) >= clean else (beyond_clean, 0.1)
+    limit = max(distance, times * usual.last)
+    nearness = min(
+        audited(trace, stuck),
+        at_least(apart.last, limit, slack=limit - max(distance, (times - slack) * usual.last)),
+        at_most(by_chance.last, chance, slack=chance),
+    )
+    if not (nearness and common(trace, place, few) and usual.last >= 0):  # measured at all
+        return
     text = _(
         "{name} is not one kind of image: its images fall into {count:.0f} forms or more, {distance:.1f} times as far "
         "apart as the class lies from its second neighbour, where the median class has {usual:.1f} (a single cloud "
@@ -92,19 +97,13 @@ def check(
         "every form: {count:.0f} or more share {images:.0f} training images, some {each:.0f} each."
     )
     images = trace.last("class_images", place)
+    numbers = {"count": count.last, "distance": apart.last, "usual": usual.last, "chance": by_chance.last}
     yield Finding(
-        text.format(
-            name=place,
-            count=count.last,
-            distance=apart.last,
-            usual=usual.last,
-            chance=by_chance.last,
-            images=images,
-        ),
+        text.format(name=place, images=images, **numbers),
         where=place,
-        evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), found.stuck.curve),
-        limit=form_limit(trace, place, found.limits),
-        confidence=0.75 * found.weight,
-        suspected=not found.sure,
+        evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), stuck.curve),
+        limit=limit,
+        confidence=0.75,
+        nearness=nearness,
         needed=needed.format(name=place, count=count.last, images=images, each=images / count.last),
     )

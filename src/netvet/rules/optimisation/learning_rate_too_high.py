@@ -8,8 +8,7 @@ With the `lr-range` exam: fires when the run's highest rate exceeds twice the ra
 times the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing
 (`PROVEN`), and no higher than the whole run. Fires too on a batch loss above `wild` times that of guessing; healthy
 runs stay below 1.8 times. Without the exam, at lower confidence, on an `update_ratio` above `fast` in the median layer
-(a third where units died). Why 0.1: healthy runs have 0.001 to 0.016, wrecked ones 0.06 to 0.9. Below `slow`, see
-learning-rate-too-low.
+(a third where units died). Why 0.1: healthy runs have 0.001 to 0.016, wrecked ones 0.06 to 0.9.
 The runs behind these numbers: docs/evidence/learning-rate-too-high.md.
 
 ## Example
@@ -41,7 +40,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
-from netvet.rules._rate import judge
+from netvet.rules._rate import too_high
 from netvet.trace import Trace
 
 
@@ -52,9 +51,9 @@ from netvet.trace import Trace
     explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient"],
     remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
 )
-def check(trace: Trace, *, slow: float = 3e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
-    """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
-    found = judge(trace, slow=slow, fast=fast, wild=wild)
+def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
+    """`fast`: update over weight; `wild`: multiple of the loss of guessing."""
+    found = too_high(trace, fast=fast, wild=wild)
     if found.side != "high":
         return
     if found.source == "exam" and math.isfinite(found.reached):

@@ -8,8 +8,7 @@ With the `lr-range` exam: fires when the run's highest rate is below half of the
 of the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing, and no
 higher than the whole run. Why 5 %: at a hundredth of the usual rate they ended at 1.00 of guessing, at the best at
 0.74. Without the exam, at lower confidence: `update_ratio` of the median layer stays below `slow` although gradients
-arrive. Why 3e-4: healthy runs have 1.1e-3 to 1.1e-2, slow ones 1.3e-4 to 1.5e-6. Silent where the loss blew up (`wild`)
-or steps are long (`fast`).
+arrive. Why 3e-4: healthy runs have 1.1e-3 to 1.1e-2, slow ones 1.3e-4 to 1.5e-6.
 The runs behind these numbers: docs/evidence/learning-rate-too-low.md.
 
 ## Example
@@ -41,7 +40,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._rate import judge
+from netvet.rules._rate import too_low
 from netvet.trace import Trace
 
 
@@ -51,10 +50,11 @@ from netvet.trace import Trace
     exams=["lr-range", "sharpness"],
     explains=["loss-plateau", "accuracy-plateau"],
     remedies=["raise-learning-rate", "one-cycle"],
+    yields_to=["learning-rate-too-high"],
 )
-def check(trace: Trace, *, slow: float = 3e-4, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
-    """`slow`, `fast`: update over weight; `wild`: multiple of the loss of guessing."""
-    found = judge(trace, slow=slow, fast=fast, wild=wild)
+def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
+    """`slow`: update over weight."""
+    found = too_low(trace, slow=slow)
     if found.side == "low" and found.source == "exam" and math.isfinite(found.reached):
         text = _(
             "The learning rate peaks at {rate:.2g}, but on this model the loss falls fastest at {best:.2g}: a short "

@@ -46,10 +46,8 @@ from collections.abc import Iterator
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
-from netvet.rules._rate import gradient_arrives, judge
+from netvet.rules._rate import gradient_arrives
 from netvet.trace import Trace
-
-SLOW, FAST, WILD = 3e-4, 0.1, 3.0  # as in the rules of the learning rate
 
 
 @rule(
@@ -58,6 +56,7 @@ SLOW, FAST, WILD = 3e-4, 0.1, 3.0  # as in the rules of the learning rate
     exams=["momentum-gain"],
     explains=["loss-plateau", "accuracy-plateau", "learning-rate-too-low"],
     remedies=["momentum"],
+    may_yield_to=["learning-rate-too-low", "learning-rate-too-high"],
 )
 def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 0.5) -> Iterator[Answer]:
     """`weak`: momentum, 0..1; `gain`, `high`: shares of the loss of guessing."""
@@ -90,9 +89,11 @@ def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 
     loss = trace.series("train_loss")
     if not loss.last > high * chance or not gradient_arrives(trace):
         return
-    if judge(trace, slow=SLOW, fast=FAST, wild=WILD).side in ("low", "high"):
-        return
     text = _("SGD runs with a momentum of {momentum:g}, and the training loss is still {loss:.2f}.")
     yield Finding(
-        text.format(momentum=momentum, loss=loss.last), evidence=(loss,), limit=high * chance, confidence=0.55
+        text.format(momentum=momentum, loss=loss.last),
+        evidence=(loss,),
+        limit=high * chance,
+        confidence=0.55,
+        yields_to=("learning-rate-too-low", "learning-rate-too-high"),
     )

@@ -1,5 +1,4 @@
-"""What is wrong with a net at its first weights, if anything: one judgement for the rules of this family, so that two
-of them never blame the same fault on different things.
+"""A net at its first weights: what the rules of this family look at. Which of them comes before which, each declares.
 
 The `initial-signal` exam decides where it was taken: it changed one thing at a time. Without it the first measurements
 of the trace must do.
@@ -9,15 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netvet.rules._chance import chance_loss
+from netvet.rules._views import view
 from netvet.trace import Series, Trace
-
-Fault = Literal["", "alike", "input", "weights", "biases", "bound", "activation", "growth"]
 
 LOST = math.log(300)  # over the whole depth; see the exam
 GROWN = math.log(300)  # of the gradient on its way back
@@ -58,35 +55,43 @@ class Birth:
     cure: str
 
     @property
-    def fault(self) -> Fault:
-        """What a user should mend; "" where the signal gets through, or nothing here says why not."""
-        full = self.bounded and self.full.first > BOUND
-        if self.alike:
-            return "alike"
-        match self.cure:
-            case "own":
-                return self._growth()
-            case "normalised":
-                return "input"
-            case "unbiased":
-                return "bound" if full else "biases"
-            case "he":
-                return "bound" if full else "weights"
-            case "relu":
-                return "bound" if full else "activation"
-            case "residual" | "norm":
-                return "growth" if self.back > 0 and len(self.layers) >= LONG else "activation"
-        if self.felt:
-            return "input"
-        if full:
-            return "bound"
-        if self._scaled():
-            return "weights"
-        return self._growth()
+    def open(self) -> bool:
+        """Whether no change in the exam says what is at fault: what was measured must do."""
+        return self.cure in ("", "none")
 
-    def _growth(self) -> Fault:
-        """Whether the gradient grows on its way back through a deep net, for no other reason."""
-        return "growth" if len(self.layers) >= LONG and self.back > max(GROWN, STEEP * len(self.layers)) else ""
+    @property
+    def wide(self) -> bool:
+        """Whether the input is too wide."""
+        return self.cure == "normalised" or (self.open and self.felt)
+
+    @property
+    def filled(self) -> bool:
+        """Whether outputs at a bound keep the signal back."""
+        full = self.bounded and self.full.first > BOUND
+        return full and (self.cure in ("unbiased", "he", "relu") or (self.open and not self.felt))
+
+    @property
+    def scaled(self) -> bool:
+        """Whether weights of the wrong size keep the signal back."""
+        return self.cure == "he" or (self.open and self._scaled())
+
+    @property
+    def grows(self) -> bool:
+        """Whether the gradient explodes on its way back."""
+        if self.cure in ("residual", "norm"):
+            return self.back > 0 and len(self.layers) >= LONG
+        return (self.open or self.cure == "own") and self._growth()
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether the kind of activation, by the exam, is what keeps the gradient back."""
+        if self.cure == "relu":
+            return not self.filled
+        return self.cure in ("residual", "norm") and not self.grows
+
+    def _growth(self) -> bool:
+        """Whether the gradient grows on its way back through a deep net."""
+        return len(self.layers) >= LONG and self.back > max(GROWN, STEEP * len(self.layers))
 
     def _scaled(self) -> bool:
         """Whether weights of the wrong size are what the signal suffers from."""
@@ -101,6 +106,7 @@ class Birth:
         return lost < -LOST and off * len(self.layers) < 0.5 * lost
 
 
+@view()
 def birth(trace: Trace) -> Birth:
     """What the first measurements, and the exam where it was taken, say of the net."""
     weighing = trace.places("grad_rms")

@@ -64,13 +64,14 @@ from netvet.trace import Trace
         "learning-rate-too-low",
     ],
     remedies=["he-init", "early-batch-norm", "layer-norm", "group-norm", "residual"],
+    may_yield_to=["unnormalised-input", "saturated-activation"],
 )
 def check(trace: Trace) -> Iterator[Answer]:
     """Its limits are shared by the family: see `_birth`."""
     found = birth(trace)
-    if found.fault == "alike":
+    if found.alike:
         yield _same(trace, found)
-    elif found.fault == "weights":
+    elif found.scaled:
         yield _wrong_size(trace, found)
     elif found.cure == "own":
         text = _(
@@ -114,5 +115,10 @@ def _wrong_size(trace: Trace, found: Birth) -> Finding:
         message += " " + _("With He's weights it gets through.")
     curves = (trace.series("weight_gain", layer), *(trace.series("activation_std", x) for x in found.layers[::3][:3]))
     return Finding(
-        message, where=layer, evidence=curves, limit=found.usual, confidence=0.97 if found.cure == "he" else 0.9
+        message,
+        where=layer,
+        evidence=curves,
+        limit=found.usual,
+        confidence=0.97 if found.cure == "he" else 0.9,
+        yields_to=("unnormalised-input", "saturated-activation"),
     )

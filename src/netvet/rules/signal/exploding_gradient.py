@@ -59,6 +59,7 @@ from netvet.trace import Trace
     exams=["initial-signal"],
     explains=["divergence", "loss-plateau", "accuracy-plateau"],
     remedies=["residual", "pre-activation", "clip-gradients", "group-norm", "lower-learning-rate"],
+    yields_to=["bad-initialisation", "unnormalised-input", "saturated-activation"],
 )
 def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
     """`spike`: largest over median of the model's gradient norm."""
@@ -66,7 +67,7 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
     late = norm.values[norm.steps > 5]
     finite = late[np.isfinite(late)]
     middle = float(np.median(finite)) if len(finite) else math.nan
-    if found.fault == "growth":
+    if found.grows:
         layer = found.layers[0]
         text = _(
             "At the first step the gradient grows by {factor:.2g} in each of {layers} layers on its way back: {layer} "
@@ -91,6 +92,6 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
         text = _("At step {step} the gradient was {times:.0f} times as large as usual.")
         message = text.format(step=step, times=finite.max() / middle)
         yield Finding(message, evidence=(norm,), limit=spike * middle, confidence=0.5)
-    elif len(found.layers) >= LONG and abs(found.back) < GROWN / 2 and found.fault == "":
+    elif len(found.layers) >= LONG and abs(found.back) < GROWN / 2 and (found.open or found.cure == "own"):
         text = _("The gradient does not explode: it is multiplied by {factor:.2g} per layer on its way back.")
         yield RuledOut(text.format(factor=per_layer(found.back, len(found.layers))))

@@ -83,7 +83,7 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         return
     curve, step = full[0], _since(full[0], limit)
     born = step == curve.steps[0]
-    if not born and (found.fault == "activation" or found.back < -LOST):
+    if not born and (found.kept_back or found.back < -LOST):
         return  # no gradient came through from the start, and the layers drifted to their bounds: vanishing-gradient
     text = _("{share:.0%} of the outputs of {layer} lie at a bound of the activation")
     since = _(", from the first step on") if born else _(", since step {step}").format(step=step)
@@ -95,10 +95,10 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         "he": _("With He's weights the signal gets through."),
         "relu": _("With ReLU the signal gets through."),
     }
-    if found.fault == "bound" and found.cure in cures:
+    if found.filled and found.cure in cures:
         message += " " + cures[found.cure]
     confidence = min(0.95, 0.85 + 0.2 * (curve.last - limit)) if born else 0.65
-    if found.fault == "bound" and found.cure:
+    if found.filled and found.cure:
         confidence = max(confidence, 0.95)
     yield Finding(message, where=curve.where, evidence=tuple(full[:4]), limit=limit, confidence=confidence)
 

@@ -64,12 +64,13 @@ from netvet.trace import Trace
         "learning-rate-too-low",
     ],
     remedies=["normalise-input", "early-batch-norm", "lower-learning-rate"],
+    yields_to=["bad-initialisation"],
 )
 def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
     """`far`: mean over spread of the input."""
     mean, std = trace.series("input_mean"), trace.series("input_std")
     found = birth(trace)
-    if found.fault == "input":
+    if found.wide:
         text = _(
             "The images are fed with a mean of {mean:.3g} and a spread of {std:.3g}; the first weights expect 0 and 1."
         )
@@ -88,7 +89,7 @@ def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
         yield Finding(message, evidence=(mean, std), limit=far * std.first, confidence=0.6)
     elif abs(mean.first) < 2 * std.first < 8:
         text = _("The input is sane: the images have a mean of {mean:.2g} and a spread of {std:.2g}.")
-        yield RuledOut(text.format(mean=mean.first, std=std.first), (mean, std))
+        yield RuledOut(text.format(mean=mean.first, std=std.first), (mean, std), beside=("bad-initialisation",))
 
 
 def _normed_early(trace: Trace) -> bool:

@@ -4,19 +4,13 @@
 Overall accuracy looks fine, but one species is missed again and again, and does not get better.
 
 ## Evidence
-By class, one against the rest: `val_auc` with its 95 % interval, and `val_recall` and `train_recall` with Wilson's.
-Judged by the median over the last third of the run, a class is stuck when its AUC surely lies more than `margin` below
-the median of the classes, or its recall surely below `share` of what a quarter of the classes reach; and when that
-third raised it by less than `still`, or by so little that twice as much again would not be enough. Where the others are
-not learnt either (AUC below `auc`, recall below `recall`), no class is called stuck.
+By class, one against the rest: `val_auc`, `val_recall` and `train_recall` with intervals at 95 % for all classes
+together (Bonferroni). By the median over the last third of the run, a class is stuck when its AUC surely lies more than
+`margin` below the median of the classes, or its recall surely below `share` of what a quarter of the classes reach; and
+rose by less than `still`, or too little for twice as much again to do. Where the others are not learnt either (AUC
+below `auc`, recall below `recall`), no class is called stuck.
 
-Intervals, because a class of three validation images can score anything by chance; only their upper ends count, at 95 %
-for all classes together (Bonferroni). Training recall, because a class too small to judge in validation may still show
-that not even its training images are learnt. If class weights, oversampling or focal loss are on, the message says what
-they do for this class: how much an image of it counts, and its share of the gradient (`class-features` exam).
-
-Proof: with a `share` of 0.6 no class was called stuck in 115 healthy runs, and one was in 152 of 163 runs in which a
-planted cause made a class fall.
+Proof: with a `share` of 0.6 no class was stuck in 115 healthy runs, and one in 152 of 163 with a planted cause.
 The runs behind these numbers: docs/evidence/stuck-class.md.
 
 ## Example

@@ -1,0 +1,52 @@
+"""Causes in their order: one root cause comes first, and causes that another found cause explains fold under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from netvet.rules._rule import Finding, Rule
+
+
+def ranked(causes: list[Finding], present: set[str], known: Mapping[str, Rule]) -> Iterator[Finding]:
+    """Causes, the root first, each explaining only what is there; those that explain no symptom become notes."""
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in by_confidence(causes):
+        by_rule.setdefault(finding.rule, []).append(finding)
+    names = list(by_rule)
+    found = set(names)
+    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, found)}
+    order = sorted(names, key=lambda name: (name not in ill, _depth(name, found, known), -by_rule[name][0].confidence))
+    for name in order:
+        first, *more = by_rule[name]
+        explains = tuple(x for x in first.explains if x in present or x in by_rule)
+        severity: Literal["illness", "note"] = "illness" if name in ill else "note"
+        yield replace(first, severity=severity, explains=explains if severity == "illness" else ())
+        for other in more if severity == "illness" else ():
+            yield replace(other, severity="note", explains=())
+
+
+def _reach(name: str, known: Mapping[str, Rule], found: set[str]) -> set[str]:
+    """Everything that a cause explains, directly or through other causes that were found."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for effect in known[waiting.pop()].explains:
+            if effect not in reached:
+                reached.add(effect)
+                if effect in found:
+                    waiting.append(effect)
+    return reached
+
+
+def _depth(name: str, found: set[str], known: Mapping[str, Rule]) -> int:
+    """How many found causes explain this one (0: a root); a pair that explains each other counts for neither."""
+    return sum(
+        1 for other in found if other != name and name in known[other].explains and other not in known[name].explains
+    )
+
+
+def by_confidence(findings: Iterable[Finding]) -> list[Finding]:
+    """The surest first."""
+    return sorted(findings, key=lambda f: -f.confidence)
