@@ -44,11 +44,11 @@ def test_a_watched_loop_is_diagnosed_without_exams(tmp_path: Path, capsys: pytes
     assert asked == []
     with pytest.raises(BadInput, match="a loop of its own"):
         pipeline.run_exam_on("lr-range", run)
-    assert reading.diagnose(run, exams=True, fail_on=None, json=True) == 0
+    assert reading.diagnose(run, exams=True, fail_on=None, limit=[], json=True) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["verdict"] == found.verdict
     assert (run / "report.html").is_file()
-    assert reading.diagnose(run, exams=True, fail_on=None, json=False) == 0
+    assert reading.diagnose(run, exams=True, fail_on=None, limit=[], json=False) == 0
     assert "report.html" in capsys.readouterr().out.replace("\n", "")
 
 
