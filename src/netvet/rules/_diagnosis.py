@@ -13,7 +13,7 @@ from netvet.rules._text import diagnosis_text
 from netvet.trace import Trace
 
 Health = Literal["healthy", "sick", "undecided"]
-SUSPECTS = 2  # that are told: more would be guessing
+SUSPECTS = 2  # that are reported: more would be guessing
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Diagnosis:
     """What was found, root cause first.
 
     `not_assessed`: rule -> the observations it lacks. `ruled_out`: causes that were looked for and are not there.
-    `exams`: experiments that would tell apart what is still open.
+    `exams`: experiments that would settle what is still open.
     """
 
     findings: tuple[Finding, ...]

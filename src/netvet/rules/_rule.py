@@ -25,8 +25,8 @@ class Finding:
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
     that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
     or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a
-    cause that comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was
-    found. The other fields are the rule's, filled in by `diagnose`.
+    cause that comes near the rule's limits and does not reach them; it is reported as a note, and only where no cause
+    was found. The other fields are the rule's, filled in by `diagnose`.
     """
 
     message: str

@@ -65,7 +65,7 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
         return
     place = found.stuck.place
     curve = trace.series(f"quality_{found.kinds[0]}", place)
-    text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of all pairs.")
+    text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of pairs.")
     message = text.format(name=place, poor=_(" and ").join(map(_words, found.kinds)), share=(1 + curve.last) / 2)
     also = [
         name
@@ -73,11 +73,10 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
         if name == found.partner and trace.last(curve.name, name) >= found.limits.surely
     ]
     if also:
-        more = _("{message} So are those of {partner}, which it is taken for most.")
+        more = _("{message} So are those of {partner}, the class it is most often confused with.")
         message = more.format(message=message, partner=also[0])
     needed = _(
-        "It takes better pictures of {name}: its {count:.0f} training images are {poor}, and so are those on which it "
-        "is measured."
+        "{name} needs better pictures: its {count:.0f} training images are {poor}, and so are those it is evaluated on."
     )
     yield Finding(
         message,
@@ -94,5 +93,5 @@ def check(trace: Trace, *, effect: float = 0.8) -> Iterator[Finding]:
 
 def _words(kind: str) -> str:
     """What such images are."""
-    words = {"blur": _("blurred"), "dark": _("dark"), "flat": _("low in contrast"), "glare": _("glaring")}
-    return words.get(kind, _("small"))
+    words = {"blur": _("blurred"), "dark": _("dark"), "flat": _("low in contrast"), "glare": _("overexposed")}
+    return words.get(kind, _("tiny"))
