@@ -10,9 +10,9 @@ know of it.
 
 ## When it helps
 weak-features, look-alike-classes and low-quality-images, where light and colour drown what distinguishes a class. On
-six rendered species the balanced accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the gain
-3.0 points). Two species that differ by 2 % of the usual distance it did not separate.
-The runs behind these numbers: docs/evidence/feature-channels.md.
+six rendered species the balanced accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the
+gain 3.0 points). Two species that differ by 2 % of the usual distance it did not separate. The runs behind these
+numbers: docs/evidence/feature-channels.md.
 
 ## What it costs
 A run of that small network took 1.3 to 1.6 times the time. The planes say nothing that is not in the pixels: with many
