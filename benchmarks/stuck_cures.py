@@ -1,7 +1,7 @@
 """One species that is not learnt, by each cause, diagnosed and cured: `python -m benchmarks.stuck_cures`.
 
 Each cause is planted in one class, in the strength that pushes it lowest, on photographs (f4k23, by the clinic's own
-sources; $NETVET_DATA, else ../shared/data/f4k23), or on the painted reef where photographs cannot have it. The net is
+sources; $NETVET_DATA, else ../shared/data/f4k23), or on the rendered reef where photographs cannot have it. The net is
 trained and given to `netvet treat` with nothing but the run's folder. With `--stronger`, where the class stays below an
 AUC of `ENOUGH`, a second trial is given the stronger remedies by name.
 

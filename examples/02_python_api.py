@@ -1,6 +1,6 @@
 """Train, diagnose, change the recipe, train again: what the command line does, from Python.
 
-Two short trainings on a small painted reef, the first with a learning rate a hundred times too low:
+Two short trainings on a small rendered reef, the first with a learning rate a hundred times too low:
 
     python examples/02_python_api.py
 """

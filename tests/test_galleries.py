@@ -36,10 +36,10 @@ RECORDED: Mapping[str, Arrays] = {
 }
 SAID = {
     "label-noise": ["→ d", "wrong: 99%"],
-    "look-alike-classes": ["a", "beside b"],
-    "scattered-class": ["form 1"],
-    "low-quality-images": ["dark", "low in contrast", "beside c"],
-    "harmful-augmentation": ["as it is: b", "changed: a"],
+    "look-alike-classes": ["a", "next to b"],
+    "scattered-class": ["cluster 1"],
+    "low-quality-images": ["dark", "low in contrast", "next to c"],
+    "harmful-augmentation": ["plain: b", "augmented: a"],
 }
 
 
@@ -91,8 +91,8 @@ def test_few_images_of_the_class_with_what_is_said_of_them(rule: str, tmp_path: 
         "→ {name}",
         "{name}",
         "dark",
-        "as it is: {name}",
-        "form {n:.0f}",
+        "plain: {name}",
+        "cluster {n:.0f}",
     )  # to be translated where it is shown
 
 
@@ -161,7 +161,7 @@ def test_an_exam_taken_again_takes_the_gallery_down(tmp_path: Path, monkeypatch:
     rule = "look-alike-classes"
     recorded(tmp_path, rule, recipe=recipe().model_dump(mode="json"))
     hang_in(tmp_path, rule, squares())
-    monkeypatch.setattr("netvet.exams.take", lambda _name, _patient: "done")
+    monkeypatch.setattr("netvet.exams.run_exam", lambda _name, _patient: "done")
     pipeline.run_exam_on("image-quality", tmp_path, squares())
     trace = Trace.open(tmp_path)
     assert shots(trace, rule) == []

@@ -42,7 +42,7 @@ def test_a_watched_loop_is_diagnosed_without_exams(tmp_path: Path, capsys: pytes
     assert found.verdict in ("sick", "undecided")
     assert found.exams
     assert asked == []
-    with pytest.raises(BadInput, match="a loop of its own"):
+    with pytest.raises(BadInput, match="in your own training loop"):
         pipeline.run_exam_on("lr-range", run)
     assert reading.diagnose(run, exams=True, fail_on=None, limit=[], json=True) == 0
     printed = json.loads(capsys.readouterr().out)

@@ -218,7 +218,7 @@ def test_what_is_no_run(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="no recorded run"):
             Trace.open(path)
     (tmp_path / FILE).write_bytes(b"not a data base, but long enough to look like one" * 100)
-    with pytest.raises(BadInput, match="not a trace that netvet wrote"):
+    with pytest.raises(BadInput, match="not a trace written by netvet"):
         Trace.open(tmp_path)
 
 
@@ -229,7 +229,7 @@ def test_another_programs_data_base(tmp_path: Path) -> None:
     base.execute("CREATE TABLE other (a)")
     base.commit()
     base.close()
-    with pytest.raises(BadInput, match="not a trace that netvet wrote"):
+    with pytest.raises(BadInput, match="not a trace written by netvet"):
         Trace.open(tmp_path)
 
 

@@ -1,6 +1,6 @@
 """How long `netvet inspect` takes, and what memory it needs as the set grows.
 
-The data are the photographs, and painted fish written as JPEGs into a temporary folder (4 kB each). Each set is
+The data are the photographs, and rendered fish written as JPEGs into a temporary folder (4 kB each). Each set is
 inspected in a process of its own, once with a cold cache and once with a warm one. `memory` is the peak of what the
 process itself allocated (RssAnon), in MB; `mapped` the peak with the pages of the image cache that it had mapped at
 that moment (VmHWM). `duplicates` is the time of the search alone.
@@ -23,7 +23,7 @@ SIZE, CHUNK = 64, 2_000
 
 
 def paint_files(root: Path, count: int) -> Path:
-    """`count` painted fish of 8 species as JPEGs in class folders, painted chunk by chunk."""
+    """`count` rendered fish of 8 species as JPEGs in class folders, painted chunk by chunk."""
     from PIL import Image
 
     from netvet.reef import Reef, render
@@ -86,7 +86,7 @@ def child(data: str, features: str, cache: Path) -> dict[str, Any]:
 
 
 def compare(data: str | None, counts: list[int], features: str) -> dict[str, Any]:
-    """Name of the set -> cold, warm -> what it took; `data` None: painted fish alone."""
+    """Name of the set -> cold, warm -> what it took; `data` None: rendered fish alone."""
     results: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

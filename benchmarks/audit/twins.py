@@ -8,7 +8,7 @@ chance. Visually near is defined apart from the search, which compares 16 px col
 
 Found with trajectories `known`, and `unknown`, when the search has the pixels alone.
 
-`growth`: seconds of the search with the measuring that it needs (`looks`), over the number of images: painted fish, a
+`growth`: seconds of the search with the measuring that it needs (`looks`), over the number of images: rendered fish, a
 tenth of the held-out ones copied, and the photographs repeated, each time with other noise, light and shift.
 `exponent`: slope of log seconds over log n, with the 95 % interval of the fit; that of n log n over the same n is
 beside it. Processor time is fitted: on a busy machine the wall clock says little.
@@ -144,7 +144,7 @@ def _search(path: Path, labels: Rows, n: int, repeats: int) -> dict[str, float]:
 
 
 def _paint(path: Path, count: int) -> Rows:
-    """RenderedReef fish, chunk by chunk into a file; their labels."""
+    """Rendered fish, chunk by chunk into a file; their labels."""
     from netvet.reef import Reef, render
 
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, SIDE, SIDE, 3))

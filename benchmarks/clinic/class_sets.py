@@ -1,6 +1,6 @@
 """On what the causes of a stuck class are planted, round by round.
 
-A round has networks of its own, painted species and the photographed species that something is planted in. The last is
+A round has networks of its own, rendered species and the photographed species that something is planted in. The last is
 locked; the ones before it were locked once, have shown their misses, and calibrate now (runs of the second keep the
 names that they had then). Photographs of the first three are in no other; those of the fourth, for which too few were
 left, other rounds had as bystanders, in which nothing was planted.

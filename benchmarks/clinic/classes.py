@@ -1,6 +1,6 @@
 """The causes of a stuck class: what is healthy, what is planted in one class of it, alone and in pairs.
 
-The painted reef gets them from the package's faults, photographs (f4k23) from options of the clinic's own sources
+The rendered reef gets them from the package's faults, photographs (f4k23) from options of the clinic's own sources
 (`photographs`), since faults cannot change those. A planted run has the seed of its twin, the same recipe without the
 fault, and is sick only if the planted class fell against the twin (`harm.class_harm`). Rules join by themselves when
 the package has a fault for them.

@@ -1,4 +1,4 @@
-"""What the clinic trains on: parts of f4k23 (photographs of fish) and of Fashion-MNIST, and the painted reef.
+"""What the clinic trains on: parts of f4k23 (photographs of fish) and of Fashion-MNIST, and the rendered reef.
 
 A plan names its source as the reef does, `f4k23:classes=8,each=150` or `fashion:each=170,noise=0.3`, so that it reads
 the same on every machine; `resolve` turns the name into a CSV in netvet's cache folder. Options: `classes` (the most

@@ -1,7 +1,7 @@
 """The healthy runs of the locked half: other nets, other images, and other optimisers' settings than in calibration.
 
 Of f4k23 the rarer species, and of two that calibration has, images of other trajectories; of Fashion-MNIST other
-images; other painted species. What was changed in rules after they were first scored is told in docs/clinic.md.
+images; other rendered species. What was changed in rules after they were first scored is told in docs/clinic.md.
 """
 
 from __future__ import annotations

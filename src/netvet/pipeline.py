@@ -56,7 +56,7 @@ def checkup(
     """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the
     report.
 
-    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. What is told, in this order:
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. What is reported, in this order:
     `on_step(step, steps)` and `on_epoch` while it trains, `on_trained`, `on_exam` before each exam (its name),
     `on_diagnosis`, `on_update` on every change in the trial, `on_trial`. Raises BadInput, what was trained before
     stays; and Stopped after Ctrl-C in the training.
@@ -93,7 +93,7 @@ def examine(
     kept in the trace.
 
     Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
-    on the trace alone and says which exams would tell more. `on_exam` is told the name of each exam before it is
+    on the trace alone and says which exams would tell more. `on_exam` hears the name of each exam before it is
     taken. `limits`: of rules, see `diagnose`.
     """
     path = Path(run)
@@ -128,14 +128,15 @@ def run_exam_on(name: str, run: str | Path, images: ImageSet | None = None) -> s
     if trace.recipe is None:
         raise BadInput(
             _(
-                "{run} was recorded in a loop of its own, without recipe and images: exams need a run of netvet train."
+                "{run} was recorded in your own training loop, without recipe and images: exams need a run of netvet "
+                "train."
             ).format(run=run)
         )
     loaded = images if images is not None else _images(trace)
     try:
         opened = TraceWriter(path)
     except (OSError, sqlite3.Error) as error:
-        sentence = _("An exam records its answer in {run}, which cannot be written ({error}).")
+        sentence = _("An exam records its answer in {run}, which is not writable ({error}).")
         raise BadInput(sentence.format(run=run, error=error)) from None
     with opened as writer:
         clear(writer)
@@ -153,10 +154,10 @@ def new_run(source: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            sentence = _("The folder {path} cannot be made ({problem}): give --out.")
+            sentence = _("The folder {path} cannot be created ({problem}): give --out.")
             raise BadInput(sentence.format(path=path, problem=error.strerror)) from None
         return path
-    raise BadInput(_("A hundred runs began in this second: give --out."))
+    raise BadInput(_("A hundred runs started within this second: give --out."))
 
 
 def _images(trace: Trace) -> ImageSet:

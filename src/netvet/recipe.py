@@ -316,7 +316,7 @@ def parse(tree: object, origin: str | None = None) -> Recipe:
         tree = {}
     if not isinstance(tree, dict):
         raise BadInput(
-            _("{origin} must be a YAML mapping of fields such as 'optimizer:', and is a {kind}.").format(
+            _("{origin} must be a YAML mapping of fields such as 'optimizer:', not a {kind}.").format(
                 origin=origin, kind=type(tree).__name__
             )
         )
@@ -344,7 +344,7 @@ def load(name: str | Path) -> Recipe:
         return parse(yaml.safe_load(text), _("The recipe {name}").format(name=name))
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        sentence = _("The recipe {name} is not valid YAML, line {line}: mend that line.")
+        sentence = _("The recipe {name} is not valid YAML, line {line}: fix that line.")
         raise BadInput(sentence.format(name=name, line=line)) from None
 
 

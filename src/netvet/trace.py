@@ -123,7 +123,7 @@ class Trace:
                 units = dict(base.execute("SELECT name, unit FROM unit"))
                 meta = {key: json.loads(text) for key, text in base.execute("SELECT key, json FROM meta")}
         except (sqlite3.DatabaseError, ValueError):
-            sentence = _("{path} is not a trace that netvet wrote, or it is damaged: train again.")
+            sentence = _("{path} is not a trace written by netvet, or it is damaged: train again.")
             raise BadInput(sentence.format(path=path)) from None
         recipe = parse(meta.pop("recipe")) if "recipe" in meta else None
         return cls(observations, recipe=recipe, arrays=arrays, units=units, meta=meta)

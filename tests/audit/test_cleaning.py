@@ -75,7 +75,7 @@ def test_wrong_labels_of_training_are_corrected_and_no_others_touched(sizes: Any
     assert after.digest != before.digest
     again = cleaned(at, labels="correct")
     assert again.digest == after.digest
-    assert f"{len(changed)} of {training.sum()} training images have other labels" in after.notes[-1]
+    assert f"{len(changed)} of {training.sum()} training images are relabelled" in after.notes[-1]
 
 
 def test_wrong_labels_can_be_left_out_instead(sizes: Any) -> None:
@@ -177,8 +177,8 @@ def test_a_recipe_cleans_what_it_trains_on_and_by_default_nothing(tmp_path: Path
     mended = recipe.change({"data.clean_labels": "leave-out", "data.drop_low_quality": True})
     images = load_images(mended, progress=False)
     assert len(images.indices("train")) < len(plain.indices("train"))
-    assert "left out, since" in images.notes[-2]
-    assert "poor picture" in images.notes[-1]
+    assert "left out because" in images.notes[-2]
+    assert "poor quality" in images.notes[-1]
     train(mended, out=tmp_path / "run", images=images)
     one, other = (evaluate(tmp_path / "run", each, "val").numbers for each in (images, plain))
     assert one == other

@@ -1,4 +1,4 @@
-"""The whole inspection: of painted fish in files, its tables given back, its command."""
+"""The whole inspection: of rendered fish in files, its tables given back, its command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Netvet = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def reef(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RenderedReef fish as files: wrong labels, copies across the split, a dark image, a broken file, one in grey."""
+    """Rendered fish as files: wrong labels, copies across the split, a dark image, a broken file, one in grey."""
     root = tmp_path_factory.mktemp("reef")
     painted = render(Reef(species=3, n=80, noise=0.08, duplicates=0.3, difficulty=0.3), 48)
     assert painted.split is not None
@@ -199,7 +199,7 @@ def test_bad_input_is_a_sentence(netvet: Netvet, reef: Path, tmp_path: Path) -> 
         (["none"], "does not exist"),
         ([reef, "--exclude", "none.csv"], "none.csv does not exist"),
         ([reef, "--features", "x"], "features"),
-        ([reef, "--out", reef / "0.png"], "cannot be made"),
+        ([reef, "--out", reef / "0.png"], "cannot be created"),
     ):
         code, _out, err = netvet("inspect", *arguments)
         assert code == 2

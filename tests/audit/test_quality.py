@@ -113,7 +113,7 @@ def test_a_healthy_reef_has_no_class_that_is_worse() -> None:
 
 
 def halved(kind: str, strength: float, share: float, *, victim: int = 2) -> tuple[ImageStats, NDArray[np.int64], Rows]:
-    """The looks of a painted reef of which a share of one species was spoilt, the labels and the rows."""
+    """The looks of a rendered reef of which a share of one species was spoilt, the labels and the rows."""
     reef = render(Reef(species=4, n=60), 64)
     mine = np.flatnonzero(reef.labels == victim)
     rows = np.random.default_rng(0).choice(mine, round(share * len(mine)), replace=False)

@@ -18,7 +18,7 @@ from netvet.reef import Reef, render
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """RenderedReef fish of three species, three frames of each, as files with a manifest."""
+    """Rendered fish of three species, three frames of each, as files with a manifest."""
     root = tmp_path_factory.mktemp("tracks")
     painted = render(Reef(species=3, n=60, groups=3), 64)
     assert painted.groups is not None

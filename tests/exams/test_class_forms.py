@@ -50,7 +50,7 @@ def test_two_forms_of_a_class_are_found(tmp_path: Path) -> None:
     asked_about_a(context)
     said = run_exam("class-forms", context)
     trace = Trace.open(tmp_path)
-    assert said.startswith("The images of a can be parted into 2")
+    assert said.startswith("The images of a fall into 2 clusters")
     assert trace.last("form_count", "a") == 2
     assert trace.last("form_chance", "a") == 0
     assert trace.last("form_distance", "a") > 1.65 * trace.last("form_usual", "a")

@@ -76,7 +76,7 @@ def test_a_rare_class_is_asked_about_and_equal_ones_are_not(tmp_path: Path) -> N
     run_exam("class-learning-curve", admit(tmp_path / "rare", images=rare, steps=1))
     assert Trace.open(tmp_path / "rare").places("curve_auc") == ["a"]
     sentence = run_exam("class-learning-curve", admit(tmp_path / "equal", images=images, steps=1))
-    assert sentence.startswith("No class has far fewer images")
+    assert sentence.startswith("No class that is rare or stays behind")
     assert not Trace.open(tmp_path / "equal").places("curve_auc")
 
 

@@ -97,5 +97,5 @@ def test_a_detail_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert trace.last("detail_double", "fine") > 0.95
     assert trace.last("stored_side", "fine") == 32
     assert trace.last("receptive_field") == formula(context.recipe.model, 16)
-    assert sentence.startswith("fine and plain are told apart by features of the images with an AUC of 0.")
-    assert sentence.endswith("A unit of the last convolution sees 7 pixels, and an image has 16.")
+    assert sentence.startswith("Features of the images separate fine from plain with an AUC of 0.")
+    assert sentence.endswith("The receptive field of the last convolution is 7 pixels, of the 16 of an image.")

@@ -78,6 +78,12 @@ def test_healthy_nets_and_harmless_faults_are_sound(tmp_path: Path, changes: dic
     assert "not at fault" in sentence
 
 
+def test_a_net_without_a_slope_gets_no_number(tmp_path: Path) -> None:
+    sentence, trace = examine(tmp_path, {"model.depth": 2})
+    assert math.isnan(trace.last("initial_activation_slope", "own"))
+    assert sentence.startswith("At its initial weights the signal gets through, forward and back.")
+
+
 def test_a_timm_model_has_what_can_be_changed_in_it(tmp_path: Path) -> None:
     base = Recipe().change({"model.name": "test_resnet", "data.image_size": 32, "precision": "float32"})
     run = tmp_path
@@ -155,7 +161,7 @@ def test_a_gain_or_a_head_of_zeros_is_no_fault(tmp_path: Path, monkeypatch: pyte
         nn.init.zeros_(model.get_parameter("head.weight"))
         return model, statistics
 
-    monkeypatch.setattr(loop, "build", zeroed)
+    monkeypatch.setattr("netvet.exams.initial_signal.build", zeroed)
     _sentence, trace = examine(tmp_path, {"model.norm_after": "none"})
     assert trace.last("initial_grad_rms", "features.0.conv") == 0
     assert sound(trace)["own"]

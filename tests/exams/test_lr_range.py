@@ -1,4 +1,4 @@
-"""The range test reads curves whose answer is known, and is taken for real on a painted reef."""
+"""The range test reads curves whose answer is known, and is taken for real on a rendered reef."""
 
 from __future__ import annotations
 

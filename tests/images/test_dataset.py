@@ -169,7 +169,7 @@ def test_a_missing_part_is_taken_from_train(tmp_path: Path) -> None:
     parts = by_path(found)
     assert all(part == 2 for path, part in parts.items() if path.startswith("test/"))
     assert [len(found.indices(name)) for name in ("train", "val", "test")] == [60, 20, 10]
-    assert found.notes == ("The source gives no val: taken from its train images.",)
+    assert found.notes == ("The source gives no val split, so it is drawn from the training images.",)
 
 
 def test_a_given_split_that_tears_groups_is_named(tmp_path: Path) -> None:
@@ -225,16 +225,16 @@ def test_sources_that_cannot_be_trained_on(tmp_path: Path) -> None:
     (tmp_path / "bad/b").mkdir()
     (tmp_path / "bad/a/1.jpg").touch()
     (tmp_path / "bad/b/1.jpg").touch()
-    assert "no readable image: all 2 files" in complaint(tmp_path / "bad")
+    assert "no readable images: all 2 files" in complaint(tmp_path / "bad")
     (tmp_path / "gone.csv").write_text("path,label\nx.png,a\ny.png,b\n")
-    assert "y.png for one (missing)" in complaint(tmp_path / "gone.csv")
+    assert "for example y.png (missing)" in complaint(tmp_path / "gone.csv")
     picture(tmp_path / "bad/a/2.jpg", 9)
     assert "one class only (a)" in complaint(tmp_path / "bad")
     assert "does not exist" in complaint(tmp_path / "absent")
     assert "Hugging Face" in complaint("hf:fish")
     tree(tmp_path / "half/val", a=3, b=3)
     (tmp_path / "val.csv").write_text("path,label,split\nhalf/val/a/000.png,a,val\nhalf/val/b/000.png,b,test\n")
-    assert "without any image for train" in complaint(tmp_path / "val.csv")
+    assert "has no training images" in complaint(tmp_path / "val.csv")
 
 
 def test_options_that_cannot_be(tmp_path: Path) -> None:

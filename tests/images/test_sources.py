@@ -151,7 +151,7 @@ def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
         ("", "no column path and label"),
         ("file,label\na,b\n", "no column path:"),
         ("path,species\na,b\n", "no column label"),
-        ("path,label\n", "lists no image"),
+        ("path,label\n", "lists no images"),
         ("path,label\n,x\n", "line 2"),
         ("path,label,split\na,x,train\nb,x,holdout\n", "line 3: the split 'holdout'"),
         ('path,label\n"a,x\n', "is not a CSV that can be read"),

@@ -172,7 +172,7 @@ def test_norms_go_behind_the_first_half_and_the_function_stays(make: Callable[[s
 
 
 def test_early_norms_leave_layers_that_are_normed_or_gates_alone() -> None:
-    with pytest.raises(BadInput, match="have a norm already"):
+    with pytest.raises(BadInput, match="already have a norm"):
         patch_model(timm_model("mobilenetv3_small_050"), ["early-batch-norm"], IMAGES)
 
 
@@ -247,28 +247,28 @@ def shared_norm() -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "operation", "example", "reason"),
     [
-        (lambda: nn.Linear(3, 3), "activation=elu", None, r"elu cannot be made on Linear: no ReLU"),
+        (lambda: nn.Linear(3, 3), "activation=elu", None, r"elu cannot be applied to Linear: it has no ReLU"),
         (Functional, "activation=elu", None, r"called as a function"),
-        (lambda: nn.Sequential(nn.LeakyReLU()), "activation=leaky-relu", None, r"no ReLU of another kind"),
+        (lambda: nn.Sequential(nn.LeakyReLU()), "activation=leaky-relu", None, r"no ReLU layer of another kind"),
         (lambda: nn.ReLU(), "init=he", None, r"no convolution and no linear layer"),
-        (parametrised, "init=he", None, r"on 2: the weight that it works with is computed"),
+        (parametrised, "init=he", None, r"to 2: its weight is computed"),
         (plain, "norm=group", None, r"not known yet; run the model once"),
         (Functional, "norm=group", None, r"Functional: it has no batch norm"),
         (Functional, "early-batch-norm", None, r"without an example: give a batch"),
-        (Branched, "drop-deep-batch-norm", IMAGES, r"on one: its output goes to 2 places"),
-        (Functional, "drop-deep-batch-norm", IMAGES, r"no batch norm comes straight behind"),
-        (lambda: own_model(norm_after="early"), "drop-deep-batch-norm", IMAGES, r"first half alone"),
-        (tied, "drop-deep-batch-norm", IMAGES, r"on 3: it shares its weight"),
-        (parametrised, "drop-deep-batch-norm", IMAGES, r"on 2: the weight that it works with is computed"),
-        (standardised, "drop-deep-batch-norm", IMAGES, r"on 1: the weight that it works with is computed"),
-        (shared_norm, "drop-deep-batch-norm", IMAGES, r"on 1: it follows other layers too"),
+        (Branched, "drop-deep-batch-norm", IMAGES, r"to one: its output goes to 2 places"),
+        (Functional, "drop-deep-batch-norm", IMAGES, r"no batch norm directly follows"),
+        (lambda: own_model(norm_after="early"), "drop-deep-batch-norm", IMAGES, r"only convolutions in its first half"),
+        (tied, "drop-deep-batch-norm", IMAGES, r"to 3: it shares its weight"),
+        (parametrised, "drop-deep-batch-norm", IMAGES, r"to 2: its weight is computed"),
+        (standardised, "drop-deep-batch-norm", IMAGES, r"to 1: its weight is computed"),
+        (shared_norm, "drop-deep-batch-norm", IMAGES, r"to 1: it also follows other layers"),
         (
             lambda: nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3, track_running_stats=False)),
             "drop-deep-batch-norm",
             IMAGES,
-            r"on 2: it has no running statistics",
+            r"to 2: it has no running statistics",
         ),
-        (lambda: torchvision_model("resnet18"), "residual", None, r"no nn.Sequential of it has two convolutions"),
+        (lambda: torchvision_model("resnet18"), "residual", None, r"none of its nn.Sequential has two convolutions"),
         (lambda: torchvision_model("resnet18"), "pre-activation", None, r"use the model preact-resnet"),
         (Functional, "normalise-input=0.5,0.5/1,1", None, r"2 means, and conv takes 3 channels"),
         (lambda: torch.jit.script(Functional()), "init=he", None, r"compiled by TorchScript"),
@@ -295,7 +295,7 @@ def test_a_convolution_whose_output_branches_gets_no_norm() -> None:
     net = Branched()
     net.norm = nn.Identity()  # type: ignore[assignment]
     net.two = nn.Identity()  # type: ignore[assignment]
-    with pytest.raises(BadInput, match="on one: its output goes to 2 places, not to one"):
+    with pytest.raises(BadInput, match="to one: its output goes to 2 places, not to one"):
         patch_model(net, ["early-batch-norm"], IMAGES)
 
 
@@ -483,7 +483,7 @@ def test_an_edge_is_where_luma_changes() -> None:
 
 def test_further_channels_are_refused_where_the_first_layer_takes_no_image() -> None:
     for net, reason in (
-        (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), "it has no convolution of images"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), "it has no image convolution"),
         (nn.Sequential(nn.Conv2d(1, 4, 3)), "takes 1 channels"),
         (nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 4, 3))), "computed from"),
     ):
@@ -606,5 +606,5 @@ def test_a_run_with_surgery_resumes_exactly_and_its_weights_fit(tmp_path: Path, 
 
 def test_a_surgery_that_cannot_be_made_ends_a_run_with_one_sentence(tmp_path: Path) -> None:
     chosen = Recipe().change({**SMALL, "model.name": "resnet10t", "surgery": ["early-batch-norm"]})
-    with pytest.raises(BadInput, match="early-batch-norm cannot be made on ResNet"):
+    with pytest.raises(BadInput, match="early-batch-norm cannot be applied to ResNet"):
         train(chosen, out=tmp_path / "run")

@@ -202,7 +202,7 @@ def with_gallery(trace: Trace, rule: str, place: str, *, beside: int = 1, shots:
 def fish_diagnosis(trace: Trace, place: str = "") -> Diagnosis:
     """Sick, with everything that a diagnosis may hold."""
     root = Finding(
-        "The learning rate peaks at 0.0003, but on this model the loss only falls in earnest between 0.001 and 0.2.",
+        "The learning rate peaks at 0.0003, but this model's loss falls only at rates from about 0.001.",
         where=place,
         evidence=(
             trace.series("learning_rate"),
@@ -215,7 +215,7 @@ def fish_diagnosis(trace: Trace, place: str = "") -> Diagnosis:
         remedies=("raise-learning-rate", "one-cycle"),
     )
     symptom = Finding(
-        "The network is right on 99.7% of its training images but on only 86.1% of the validation images.",
+        "Training accuracy is 99.7%, validation accuracy only 86.1%.",
         evidence=(trace.series("val_accuracy"),), limit=0.9, rule="accuracy-plateau", kind="symptom",
     )  # fmt: skip
     note = Finding("31% of the units in features.8 are 0.", where="features.8", rule="dead-relu", severity="note",

@@ -29,7 +29,7 @@ def flat(count: int) -> NDArray[np.uint8]:
 
 
 def test_real_and_generated_images_stand_side_by_side() -> None:
-    meta = {"classes": {"red_fish": {"used": 9, "told": "9 images of red_fish are trained on."}}}
+    meta = {"classes": {"red_fish": {"used": 9, "told": "9 images of red_fish are used for training."}}}
     found = trace({("generated", "red_fish"): flat(9), ("generated_beside", "red_fish"): flat(2)}, meta)
     (painting,) = paintings(found)
     assert [picture.lines[0] for picture in painting.pictures][:5] == ["real", "generated"] * 2 + ["generated"]
@@ -37,12 +37,14 @@ def test_real_and_generated_images_stand_side_by_side() -> None:
     text = page(found)
     assert text.count("data:image/webp") == 2 + MOST
     assert 'id="generated"' in text
-    assert "9 images of red_fish are trained on." in text
+    assert "9 images of red_fish are used for training." in text
 
 
 def test_what_was_refused_is_told_without_pictures_too() -> None:
-    text = page(trace({}, {"classes": {"a": {"used": 0, "told": "No generated images of a are trained on: why."}}}))
-    assert "No generated images of a are trained on: why." in text
+    text = page(
+        trace({}, {"classes": {"a": {"used": 0, "told": "No generated images of a are used for training: why."}}})
+    )
+    assert "No generated images of a are used for training: why." in text
 
 
 @pytest.mark.parametrize("meta", [None, 3, {}, {"classes": 4}, {"classes": {"a": None}}])

@@ -18,7 +18,7 @@ from tests.report.test_html import Page, sections, sound
 
 
 def image_set(names: tuple[str, ...], paths: str = "{i}.png", *, grouped: bool = True) -> ImageSet:
-    """RenderedReef fish with wrong labels and copies across the split."""
+    """Rendered fish with wrong labels and copies across the split."""
     painted = render(Reef(species=len(names), n=30, noise=0.1, duplicates=0.4, blur=1.0, groups=2), 32)
     assert painted.groups is not None
     assert painted.split is not None

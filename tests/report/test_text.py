@@ -39,11 +39,11 @@ def test_the_root_cause_comes_first_with_its_number_and_limit() -> None:
 
 
 def test_each_verdict_has_its_sentence() -> None:
-    assert diagnosis_text(Diagnosis((), {}, "healthy")) == "Healthy. No symptom shows."
-    assert diagnosis_text(Diagnosis((), {}, "undecided")) == "Undecided. Too little was measured to say."
+    assert diagnosis_text(Diagnosis((), {}, "healthy")) == "Healthy. No symptoms."
+    assert diagnosis_text(Diagnosis((), {}, "undecided")) == "Undecided. Too little was measured for a diagnosis."
     symptom = replace(diagnosis().findings[1], rule="loss-plateau")
     open_ = diagnosis_text(Diagnosis((symptom,), {}, "undecided", exams=("lr-range",)))
-    assert open_.startswith("Undecided. loss-plateau shows, and no cause that explains it was found.")
+    assert open_.startswith("Undecided. Symptom: loss-plateau. No cause that explains it was found.")
     assert "lr-range" in open_
 
 
@@ -78,7 +78,7 @@ def test_a_remedy_of_the_measurement_claims_no_effect() -> None:
     out, raw = console()
     text.print_trial(out, replace(trial, verdicts=(mended, other), chosen=None, confirmation=None))
     page = raw.getvalue().decode()
-    assert re.search(r"group-split +– +3 +measures on other images: 61.0%, cured", page)
+    assert re.search(r"group-split +– +3 +measured on other images: 61.0%, cured", page)
     assert "against group-split" in page
 
 

@@ -231,17 +231,17 @@ def test_a_class_of_a_few_images_is_not_painted(tmp_path: Path, recipe: Recipe, 
     painted = generate_for(asking(recipe, images), replace(images, split=split), tmp_path)
     assert painted is not None
     assert painted.added is None
-    assert f"{FEWEST - 1} training images" in painted.told[0]
+    assert f"{FEWEST - 1} training images" in painted.reported[0]
 
 
 def test_a_class_that_is_none_is_named(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
-    with pytest.raises(BadInput, match="'carp', which is no class of the data"):
+    with pytest.raises(BadInput, match="'carp', which is not a class of the data"):
         train(recipe.change({"augment.generated.images.carp": 9}), out=tmp_path / "run", images=images)
 
 
 @pytest.fixture(scope="module")
 def fish() -> tuple[Images, NDArray[np.int64], Images]:
-    """Training images of four painted species with their labels, and held-out ones of species 0."""
+    """Training images of four rendered species with their labels, and held-out ones of species 0."""
     found = load("reef:species=4,n=90,seed=3", image_size=32, val=0.4, test=0.0)
     rows, held = found.indices("train"), found.indices("val")
     return found.images[rows], found.labels[rows], found.images[held[found.labels[held] == 0]]
@@ -293,7 +293,7 @@ def test_a_real_one_on_the_reef(tmp_path: Path) -> None:
     assert painted is not None
     about = Trace.open(tmp_path).meta[META]["classes"][name]
     assert (about["used"] == 100) == (painted.added is not None) == (painted.counts == {name: 100})
-    assert about["used"] == 100 or "No generated images" in painted.told[0]
+    assert about["used"] == 100 or "No generated images" in painted.reported[0]
     assert about["spread"] > 0.3  # whatever its pictures are like, it has not collapsed
     made = Trace.open(tmp_path).array("generated", name)
     assert made is not None

@@ -132,7 +132,7 @@ def test_every_image_once_an_epoch(recipe: Recipe, images: ImageSet) -> None:
 
 def test_refusals(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
     train(recipe, out=tmp_path / "run", images=images, watched=False)
-    with pytest.raises(BadInput, match="holds a run already"):
+    with pytest.raises(BadInput, match="already holds a run"):
         train(recipe, out=tmp_path / "run", images=images)
     with pytest.raises(BadInput, match=r"model\.depth"):
         train(recipe.change({"model.depth": 4}), out=tmp_path / "run", images=images, resume=True)

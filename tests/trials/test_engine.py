@@ -130,7 +130,7 @@ def test_what_makes_another_split(recipe: Recipe, change: dict[str, object], sam
 @pytest.mark.slow
 @pytest.mark.trained
 def test_a_learning_rate_far_too_low_is_cured_by_raising_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A painted reef and a rate 100 times too low: found, raised, cured, proven on the test images."""
+    """A rendered reef and a rate 100 times too low: found, raised, cured, proven on the test images."""
     from netvet.pipeline import examine
     from netvet.trials import race
 
@@ -199,4 +199,4 @@ def test_a_leaking_split_is_mended_and_the_rest_is_tried_on_the_honest_one(
     (augment,) = (v for v in trial.verdicts if not v.measurement)
     assert augment.against == "group-split"
     assert {Trace.open(run.folder).meta["data"]["grouped"] for run in trial.runs if run.arm == "augment"} == {True}
-    assert "mended the split" in trial.summary
+    assert "fixed the split" in trial.summary

@@ -67,7 +67,7 @@ class TestWhatIsSaid:
         assert trial.confirmation.helped
         assert trial.confirmation.effect == pytest.approx(0.08, abs=0.02)
         assert trial.confirmation.treated - trial.confirmation.control == pytest.approx(trial.confirmation.effect)
-        assert trial.summary.startswith("Nothing ailed the run. Of the 3 remedies tried, augment helped: balanced")
+        assert trial.summary.startswith("The run was healthy. Of the 3 remedies tried, augment helped: balanced")
         assert "test images rose by" in trial.summary
 
     def test_the_test_split_is_looked_at_for_the_chosen_remedy_alone(self, trying: Treat) -> None:
@@ -83,7 +83,8 @@ class TestWhatIsSaid:
         trial = trying(FakeEngine(luck=2))
         assert not any(v.helped for v in trial.verdicts)
         assert trial.confirmation is None or not trial.confirmation.helped
-        assert trial.summary.startswith("Nothing ailed the run. Nothing helped: of augment, weight-decay and dropout, ")
+        assert trial.summary.startswith("The run was healthy. Nothing helped: ")
+        assert "of augment, weight-decay and dropout" in trial.summary
 
     def test_where_all_do_harm_none_is_chosen_and_the_test_split_stays_untouched(self, trying: Treat) -> None:
         engine = FakeEngine(effects=dict.fromkeys(("augment", "weight-decay", "dropout"), -0.05))
@@ -124,7 +125,7 @@ class TestWhatIsSaid:
         trial = trying(engine, diagnosis=ILL, recipe=Recipe().change({"optimizer.lr": 0.0005, "stop.epochs": 12}))
         assert verdict(trial, "raise-learning-rate").cured is True
         assert not verdict(trial, "raise-learning-rate").helped
-        assert "raise-learning-rate cured learning-rate-too-low, which is not to say" in trial.summary
+        assert "raise-learning-rate cured learning-rate-too-low, which does not mean" in trial.summary
 
     def test_no_cure_is_claimed_where_the_control_does_not_show_the_illness(self, trying: Treat) -> None:
         trial = trying(FakeEngine(), diagnosis=ILL)
@@ -170,7 +171,7 @@ class TestAStuckClass:
         other = verdict(trial, "dropout").stuck
         assert other is not None
         assert not other.helped
-        assert "augment raised the AUC of perch, the class that is stuck, from 0.5" in trial.summary
+        assert "augment raised the AUC of perch, the stuck class, from 0.5" in trial.summary
         assert "on the test images" in trial.summary
         assert "The other classes are not shown to lose" in trial.summary
         assert Trial.open(tmp_path / "run") == trial
@@ -201,12 +202,12 @@ class TestAStuckClass:
 
         auc = {"": self.NOW, "augment": {**self.NOW, "perch": 0.87}}
         trial = trying(Uncertain(effects={"augment": 0.08}, auc=auc), diagnosis=ONE_STUCK)
-        assert "augment raised the AUC of perch, the class that is stuck, from 0.5" in trial.summary
+        assert "augment raised the AUC of perch, the stuck class, from 0.5" in trial.summary
         assert "on the validation images (95% interval +0." in trial.summary
         assert "the test images do not confirm it (0.60 and 0." in trial.summary
 
     def test_where_it_stays_behind_the_data_that_it_takes_are_told(self, trying: Treat, tmp_path: Path) -> None:
-        rare = Finding("few", where="perch", rule="class-imbalance", needed="It takes more images of perch: 9.")
+        rare = Finding("few", where="perch", rule="class-imbalance", needed="perch needs more images: 9.")
         ailing = Diagnosis((rare, STUCK), {}, "sick")
         nothing = trying(FakeEngine(auc={"": self.NOW}), diagnosis=ailing)
         assert "(95% interval" in nothing.summary
@@ -385,7 +386,7 @@ class TestBreakingOffAndGoingOn:
     def test_ctrl_c_before_a_pair_is_no_verdict(self, trying: Treat) -> None:
         trial = trying(FakeEngine(stop_after=1))
         assert trial.verdicts == ()
-        assert trial.summary.startswith("Nothing ailed the run. The trial ended before")
+        assert trial.summary.startswith("The run was healthy. The trial ended before")
 
     def test_the_same_trial_again_makes_no_run_twice(self, trying: Treat) -> None:
         first = trying(FakeEngine(effects={"augment": 0.05}), budget=200)
@@ -445,7 +446,7 @@ class TestTheSplitThatLeaks:
         assert math.isnan(mended.effect)
         assert mended.control == pytest.approx(0.7, abs=0.03)
         assert mended.treated == pytest.approx(0.5, abs=0.03)
-        assert "group-split mended the split: the honest balanced accuracy is" in trial.summary
+        assert "group-split fixed the split: the honest balanced accuracy is" in trial.summary
 
     def test_other_remedies_are_tried_on_the_honest_split(self, trying: Treat) -> None:
         engine = leaky_engine()
@@ -470,7 +471,7 @@ class TestTheSplitThatLeaks:
         engine = leaky_engine(findings={CONTROL: (LEAK.rule,), "group-split": (LEAK.rule,)})
         trial = trying(engine, diagnosis=LEAKING, recipe=LEAKY)
         assert verdict(trial, "group-split").cured is False
-        assert "did not mend the split" in trial.summary
+        assert "did not fix the split" in trial.summary
         assert "may not hold for new images" in trial.summary
 
 
@@ -480,7 +481,7 @@ class TestBadInput:
         [
             ({"names": ["bleeding"]}, "There is no remedy 'bleeding'; there are: augment, class-augment"),
             ({"names": ["one-cycle"]}, "one-cycle would change nothing"),
-            ({"budget": 5}, "too short for a trial"),
+            ({"budget": 5}, "too small for a trial"),
             ({"seeds": 1}, "too few"),
         ],
     )
@@ -499,7 +500,7 @@ class TestBadInput:
     def test_a_loop_of_its_own_has_no_recipe(self, trying: Treat, tmp_path: Path) -> None:
         with TraceWriter(tmp_path / "own") as writer:
             writer.add(0, "epoch_seconds", 1.0)
-        with pytest.raises(BadInput, match="a loop of its own"):
+        with pytest.raises(BadInput, match="in your own training loop"):
             trying(FakeEngine(), run=tmp_path / "own")
 
     def test_an_unfinished_run_is_finished_first(self, trying: Treat, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def clean(
             given[wrong] = better
         else:
             split[wrong] = OUT
-        notes += _told(images, wrong, len(train), corrected=labels == "correct")
+        notes += _reported(images, wrong, len(train), corrected=labels == "correct")
     if drop_low_quality:
         poor = _poor(seen, source, given)
         poor = poor[split[poor] == TRAIN]
@@ -177,20 +177,19 @@ def _levels(seen: image_stats.ImageStats, headers: files.Headers | None) -> dict
     return levels if headers is None else {**levels, "tiny": headers.side < quality.TINY}
 
 
-def _told(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[str]:
+def _reported(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[str]:
     if not len(rows):
-        return [_("None of the {total} training labels is likely wrong: all are kept.").format(total=total)]
+        return [_("None of the {total} training labels looks wrong: all are kept.").format(total=total)]
     if corrected:
         sentence = ngettext(
-            "{n} of {total} training images has another label than the source gives, which is likely wrong: {path}.",
-            "{n} of {total} training images have other labels than the source gives, which are likely wrong, {path} "
-            "for one.",
+            "{n} of {total} training images is relabelled because its label is likely wrong: {path}.",
+            "{n} of {total} training images are relabelled because their labels are likely wrong, for example {path}.",
             len(rows),
         )
     else:
         sentence = ngettext(
-            "{n} of {total} training images is left out, since its label is likely wrong: {path}.",
-            "{n} of {total} training images are left out, since their labels are likely wrong, {path} for one.",
+            "{n} of {total} training images is left out because its label is likely wrong: {path}.",
+            "{n} of {total} training images are left out because their labels are likely wrong, for example {path}.",
             len(rows),
         )
     return [sentence.format(n=len(rows), total=total, path=images.paths[int(rows[0])])]
@@ -198,12 +197,10 @@ def _told(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[
 
 def _dropped(images: ImageSet, rows: Rows, total: int) -> list[str]:
     if not len(rows):
-        return [
-            _("None of the {total} training images stands out as a poor picture: all are kept.").format(total=total)
-        ]
+        return [_("None of the {total} training images is of notably poor quality: all are kept.").format(total=total)]
     sentence = ngettext(
-        "{n} of {total} training images is left out as a poor picture: {path}.",
-        "{n} of {total} training images are left out as poor pictures, {path} for one.",
+        "{n} of {total} training images is left out for poor quality: {path}.",
+        "{n} of {total} training images are left out for poor quality, for example {path}.",
         len(rows),
     )
     return [sentence.format(n=len(rows), total=total, path=images.paths[int(rows[0])])]

@@ -2,9 +2,9 @@
 
 The detail is what is left of luma at 64 px after a mean over 7 x 7 px is taken away, without a margin of an eighth on
 each side, where frames and time stamps are; two pictures are compared by its correlation, at the best of nine positions
-one pixel around. Copies that were moved by a pixel, relit and encoded again as JPEG keep it: painted fish 0.86 and more
-(0.60 at the greatest difficulty, under strong noise). Other pictures of one place do not: of 1,023 pairs of photographs
-of two species whose thumbnails correlate by 0.9 or more, one reaches 0.8.
+one pixel around. Copies that were moved by a pixel, relit and encoded again as JPEG keep it: rendered fish 0.86 and
+more (0.60 at the greatest difficulty, under strong noise). Other pictures of one place do not: of 1,023 pairs
+of photographs of two species whose thumbnails correlate by 0.9 or more, one reaches 0.8.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class ImageStats:
 
 
 def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None = None) -> ImageStats:
-    """Measure every image of (n, size, size, 3). `advance` is told the images that are done."""
+    """Measure every image of (n, size, size, 3). `advance` is called with the number of images done."""
     n, size = images.shape[:2]
     side = min(SIDE, size)
     thumbnails = np.empty((n, side, side, 3), np.uint8)

@@ -169,7 +169,7 @@ def inspect(
         source: where its files are, for their headers; "" where there are none.
         features_from: "pretrained" network, "handmade", "auto" for the network where its weights are there and the
             images are at most 10,000, or "none" for neither labels nor shift.
-        on_step: told (name of the step, done, total) as it goes.
+        on_step: called with (name of the step, done, total) as it goes.
 
     Raises:
         BadInput: pretrained features are asked for and the weights are not installed.

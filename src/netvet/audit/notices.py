@@ -34,7 +34,7 @@ def notices(found: Inspection) -> tuple[Notice, ...]:
     said = [*_splits(found), *_labels(found), *_duplicates(found), *_files(found), *_quality(found), *_shift(found)]
     if found.imbalance >= _IMBALANCE:
         totals = found.counts.sum(axis=1)
-        text = _("The smallest class, {name}, has {n} images, the largest {ratio:.0f} times as many.").format(
+        text = _("The smallest class, {name}, has {n} images; the largest has {ratio:.0f} times as many.").format(
             name=_pretty(found.images.classes[int(totals.argmin())]), n=int(totals.min()), ratio=found.imbalance
         )
         said.append(Notice("imbalance", min(0.45, 0.1 * float(np.log2(found.imbalance))), text))
@@ -61,7 +61,7 @@ def _splits(found: Inspection) -> Iterator[Notice]:
         if shares.get("leaked_by_group", 0.0) >= _LEAKED:
             text = _(
                 "{share:.0%} of the {split} images share a group with a training image, and {look:.0%} have a "
-                "near-duplicate there: split by group."
+                "near-duplicate in training: split by group."
             ).format(share=shares["leaked_by_group"], split=name, look=shares["leaked_by_look"])
         else:
             text = _("{share:.0%} of the {split} images have a copy or near-duplicate in training.").format(
@@ -105,7 +105,7 @@ def _files(found: Inspection) -> Iterator[Notice]:
         n = len(rejected)
         text = ngettext(
             "{n} file could not be used: {path} ({reason}).",
-            "{n} files could not be used, the first {path} ({reason}).",
+            "{n} files could not be used; the first is {path} ({reason}).",
             n,
         ).format(n=n, path=rejected[0].path, reason=_(rejected[0].reason))
         yield Notice("corrupt", min(0.85, 0.3 + 5 * n / (n + len(found.images.labels))), text)
@@ -114,8 +114,8 @@ def _files(found: Inspection) -> Iterator[Notice]:
 def _quality(found: Inspection) -> Iterator[Notice]:
     for each in found.quality.classes:
         text = _(
-            "{name} is {kind} beside the other classes: worse than {share:.0%} of their images (effect {effect:.2f}, "
-            "99% interval {low:.2f} to {high:.2f})."
+            "{name} is {kind} compared with the other classes: worse than {share:.0%} of their images (effect "
+            "{effect:.2f}, 99% interval {low:.2f} to {high:.2f})."
         ).format(
             name=_pretty(found.images.classes[each.label]),
             kind=words(each.kind),
@@ -164,16 +164,16 @@ def _shift(found: Inspection) -> Iterator[Notice]:
         if not each.shifted:
             continue
         split = _("validation") if each.split == "val" else _("test")
-        numbers = _("AUC {auc:.2f}, 99% interval {low:.2f} to {high:.2f}; 0.5 where they are alike").format(
+        numbers = _("AUC {auc:.2f}, 99% interval {low:.2f} to {high:.2f}; 0.5 means no difference").format(
             auc=each.auc, low=each.low, high=each.high
         )
         if each.where < 0:
-            text = _("The {split} images look different from those for training ({numbers}).").format(
+            text = _("The {split} images look different from the training images ({numbers}).").format(
                 split=split, numbers=numbers
             )
             yield Notice("shift", min(0.9, 1.6 * (each.auc - 0.5) + 0.3), text)
         else:
-            text = _("The {split} images of {name} look different from those for training ({numbers}).").format(
+            text = _("The {split} images of {name} look different from the training images ({numbers}).").format(
                 split=split, name=_pretty(found.images.classes[each.where]), numbers=numbers
             )
             yield Notice("shift", min(0.5, each.auc - 0.4), text)

@@ -7,7 +7,7 @@ frames of one animal are one observation. That a whole set is blurred or dark do
 by the share of all images beyond a fixed level.
 
 The limit of 0.8: on 4,179 photographs of 23 species as they are, the largest effects are 0.67 (blur) and 0.58
-(darkness), in eight painted species 0.47; a blur of 1 px at 64 px, or half the light, planted in any one of the 23
+(darkness), in eight rendered species 0.47; a blur of 1 px at 64 px, or half the light, planted in any one of the 23
 gives at least 0.98 and 0.97.
 
 A part of a class against its rest and the others: see `netvet.audit.parts`. Looked for in blur and darkness, where
@@ -36,7 +36,7 @@ DEVIATIONS = 3.5
 Z = 2.576
 BEYOND = 0.05  # an image of a class that is named counts where it is worse than all but 5 % of the others'
 IN_PART = ("blur", "dark")  # kinds in which a part of a class is looked for
-# Levels from which a single image counts whatever its class is like; all images of a set beyond them are told as such.
+# Levels from which a single image counts whatever its class is like; all images beyond them are reported as such.
 DARK, FLAT, GLARING, TINY = 0.2, 0.04, 0.25, 32
 RARE = 0.05  # share of the images up to which such levels single images out: more is how the set is
 

@@ -46,7 +46,7 @@ class Registry(Generic[T]):
             self._load()
         known = self.leaves.get(name)
         if known is not None and known.module != leaf.module:
-            sentence = _("{package} has {name!r} already, in {module}: give the one in {other} another name.")
+            sentence = _("{package} already has {name!r}, in {module}: rename the one in {other}.")
             raise BadInput(sentence.format(package=self.package, name=name, module=known.module, other=leaf.module))
         self.leaves[name] = leaf
 

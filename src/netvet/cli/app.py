@@ -14,20 +14,20 @@ from netvet.base.errors import BadInput
 from netvet.cli import help as help_texts
 from netvet.locale import _
 
-Lang = Annotated[Literal["en", "id"] | None, Parameter(help="Language: en or id; the machine's own where left out.")]
+Lang = Annotated[Literal["en", "id"] | None, Parameter(help="Language: en or id; default: the language of the system.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print JSON instead of text.")]
-Out = Annotated[Path | None, Parameter(help="The run's folder; runs/NAME-DATE-TIME where left out.")]
+Out = Annotated[Path | None, Parameter(help="The run's folder; default: runs/NAME-DATE-TIME.")]
 Set = Annotated[
     list[str],
     Parameter(
         name="--set", negative=(), help="Change one field of the recipe, such as optimizer.lr=0.1; may be repeated."
     ),
 ]
-RecipeName = Annotated[str | None, Parameter(name="--recipe", help="A YAML file, or a shipped recipe: transfer.")]
+RecipeName = Annotated[str | None, Parameter(name="--recipe", help="A YAML file, or a built-in recipe: transfer.")]
 Budget = Annotated[str, Parameter(help="Time for the trials: 90s, 10m, 1h; 0 for none.")]
-Resume = Annotated[bool, Parameter(negative=(), help="Go on with the run in --out exactly where it stopped.")]
+Resume = Annotated[bool, Parameter(negative=(), help="Resume the run in --out exactly where it stopped.")]
 Remedies = Annotated[
-    list[str], Parameter(name="--remedy", negative=(), help="Try this remedy, whatever was found; may be repeated.")
+    list[str], Parameter(name="--remedy", negative=(), help="Try this remedy whatever the diagnosis; may be repeated.")
 ]
 Limits = Annotated[
     list[str],
@@ -56,7 +56,7 @@ MAIN, LOOK = Group.create_ordered("Train and treat"), Group.create_ordered("Look
 
 @app.command(group=MAIN)
 def demo(*, out: Out = None, budget: Budget = "110s", json: Json = False, lang: Lang = None) -> int:
-    """Paint a small reef with a fault planted in its training, and give it a full checkup.
+    """Render a small reef, train on it with a planted fault, and run a full checkup.
 
     Example: netvet demo
     """
@@ -78,9 +78,9 @@ def checkup(
     json: Json = False,
     lang: Lang = None,
 ) -> int:
-    """Train, diagnose, treat, report: the main job.
+    """Train, diagnose, treat and report: the main command.
 
-    The budget is the time for the trials; the first training comes on top.
+    The budget is the time for the trials; the first training comes on top of it.
 
     Example: netvet checkup photos/ --budget 10m
     """
@@ -115,13 +115,13 @@ def diagnose(
     run: Run,
     /,
     *,
-    exams: Annotated[bool, Parameter(negative="--no-exams", help="Take the exams that the symptoms call for.")] = True,
-    fail_on: Annotated[Literal["sick"] | None, Parameter(help="Exit with 1 when the run is sick.")] = None,
+    exams: Annotated[bool, Parameter(negative="--no-exams", help="Run the exams that the symptoms call for.")] = True,
+    fail_on: Annotated[Literal["sick"] | None, Parameter(help="Exit with code 1 if the run is sick.")] = None,
     limit: Limits = [],  # noqa: B006
     json: Json = False,
     lang: Lang = None,
 ) -> int:
-    """Say what ails a recorded run, and write its report.
+    """Diagnose a recorded run and write its report.
 
     Example: netvet diagnose runs/mine --fail-on sick
     """
@@ -137,7 +137,7 @@ def treat(
     *,
     budget: Budget = "10m",
     remedy: Remedies = [],  # noqa: B006
-    seeds: Annotated[int, Parameter(help="Seeds of each arm, at least 2.")] = 3,
+    seeds: Annotated[int, Parameter(help="Seeds per arm, at least 2.")] = 3,
     engine: Annotated[Literal["local"], Parameter(help="Where the arms run.")] = "local",
     json: Json = False,
     lang: Lang = None,
@@ -157,21 +157,23 @@ def inspect(
     /,
     *,
     out: Annotated[
-        Path | None, Parameter(help="Where the page and the tables go; runs/NAME-inspection-DATE-TIME where left out.")
+        Path | None, Parameter(help="Folder for the page and the tables; default: runs/NAME-inspection-DATE-TIME.")
     ] = None,
     exclude: Annotated[Path | None, Parameter(help="CSV with a path column: images to leave out.")] = None,
-    relabel: Annotated[Path | None, Parameter(help="CSV path,label: labels that replace those of the data.")] = None,
+    relabel: Annotated[
+        Path | None, Parameter(help="CSV with path,label: labels that replace those of the data.")
+    ] = None,
     features: Annotated[
         Literal["auto", "pretrained", "handmade", "none"],
-        Parameter(help="What labels and splits are judged by; auto: pretrained where the weights are installed."),
+        Parameter(help="Features for judging labels and splits; auto: pretrained if the weights are installed."),
     ] = "auto",
     set_: Set = [],  # noqa: B006
     json: Json = False,
     lang: Lang = None,
 ) -> int:
-    """Look at the data alone: duplicates, leakage, likely label errors, poor images, shifted splits.
+    """Check the data without training: duplicates, leakage, likely label errors, poor images, shifted splits.
 
-    Writes a page with the images in question, and suspects.csv and fixes.csv to mend and give back.
+    Writes a page that shows the images in question, and suspects.csv and fixes.csv to edit and pass back.
 
     Example: netvet inspect photos/ --exclude suspects.csv --relabel fixes.csv
     """
@@ -182,7 +184,7 @@ def inspect(
 
 @app.command(group=LOOK)
 def exam(name: str, run: Run, /, *, json: Json = False, lang: Lang = None) -> int:
-    """Take one exam on a recorded run.
+    """Run one exam on a recorded run.
 
     Example: netvet exam lr-range runs/mine
     """
@@ -215,7 +217,7 @@ def explain(name: str, /, *, json: Json = False, lang: Lang = None) -> int:
 
 @app.command(group=LOOK)
 def predict(run: Run, /, *images: Path, json: Json = False, lang: Lang = None) -> int:
-    """Name the class of images with a trained run.
+    """Classify images with a trained run.
 
     Example: netvet predict runs/mine new/*.jpg
     """
@@ -239,7 +241,7 @@ def _main(arguments: list[str]) -> int:
     except CycloptsError as error:
         return _refuse(help_texts.refusal(error) + " " + _("See netvet --help."))
     except KeyboardInterrupt:
-        print("netvet: " + _("stopped; what was written stays."), file=sys.stderr)
+        print("netvet: " + _("stopped; everything written so far is kept."), file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

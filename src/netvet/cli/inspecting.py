@@ -86,7 +86,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            _("The folder {path} cannot be made ({problem}): give another --out.").format(
+            _("The folder {path} cannot be created ({problem}): choose another --out.").format(
                 path=folder, problem=error.strerror
             )
         ) from None

@@ -58,7 +58,7 @@ def demo(out: Path | None, budget: str, json: bool) -> int:
     recipe, time = Recipe().change(DEMO), seconds(budget)
     if not json:
         showing.out().print(
-            _("A painted reef, and a fault planted in the training: {fault}, about 100 times too low.").format(
+            _("A rendered reef, and a fault planted in the training: {fault}, about 100 times too low.").format(
                 fault=DEMO_FAULT
             )
         )
@@ -102,7 +102,7 @@ def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, j
 def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool) -> int:
     """Train and watch."""
     chosen, run, images = _prepare(recipe_of(data, recipe, changes), out, resume=resume)
-    from netvet.base.words import duration
+    from netvet.base.words import duration, metric
     from netvet.trace import Trace
     from netvet.training import train as train_it
 
@@ -127,13 +127,14 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
     best = trace.series("val_accuracy").values[outcome.best_epoch - 1] if outcome.best_epoch else float("nan")
     showing.out().print(
         _(
-            "Accuracy {train:.1%} on training images, {val:.1%} on validation "
-            "(best: {best:.1%}, epoch {epoch}), in {time}."
+            "Training accuracy {train:.1%}, validation accuracy {val:.1%} ({best:.1%} in epoch {epoch}, the best by "
+            "{metric}), in {time}."
         ).format(
             train=numbers["train_accuracy"],
             val=numbers["val_accuracy"],
             epoch=outcome.best_epoch,
             best=best,
+            metric=metric(chosen.stop.metric),
             time=duration(outcome.seconds),
         )
     )
@@ -161,7 +162,9 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
         raise BadInput(_("--seeds {seeds} is too few: an interval needs at least 2.").format(seeds=seeds))
     recipe = Trace.open(run).recipe
     if recipe is None:
-        raise BadInput(_("{run} was recorded in a loop of its own: trials need a run of netvet train.").format(run=run))
+        raise BadInput(
+            _("{run} was recorded in your own training loop: trials need a run of netvet train.").format(run=run)
+        )
     images = load_images(recipe, progress=True)
     examine(run, images=images)
     with showing.arms() as show:
@@ -176,15 +179,15 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
 def _prepare(recipe: Recipe, out: Path | None, *, resume: bool) -> tuple[Recipe, Path, ImageSet]:
     """The recipe that is run (of a run that goes on: the recorded one), its folder, and its images."""
     if resume and out is None:
-        raise BadInput(_("--resume needs --out with the folder of the run that is to go on."))
-    with showing.status(_("Waking up")):
+        raise BadInput(_("--resume needs --out: the folder of the run to resume."))
+    with showing.status(_("Starting")):
         from netvet.pipeline import new_run
         from netvet.training import load_images
         from netvet.training.loop import recorded
     if resume and out is not None:
         recipe = recorded(out, recipe)
     images = load_images(recipe, progress=True)
-    showing.tell_about(images)
+    showing.report_images(images)
     return recipe, out if out is not None else new_run(recipe.data.source), images
 
 
@@ -192,7 +195,8 @@ def _stopped(outcome: Outcome, command: str, recipe: Recipe) -> int:
     data, run = escape(recipe.data.source), escape(str(outcome.run))
     showing.err().print(
         _(
-            "Stopped after {epochs} epochs; all is saved. Go on with: netvet {command} {data} --out {run} --resume"
+            "Stopped after {epochs} epochs; everything is saved. Resume with: netvet {command} {data} --out {run} "
+            "--resume"
         ).format(epochs=outcome.epochs, command=command, data=data, run=run),
         soft_wrap=True,
     )

@@ -57,7 +57,7 @@ def report_line(page: Path) -> None:
     out().print(_("Report: {page}").format(page=escape(str(page))), soft_wrap=True)
 
 
-def tell_about(images: ImageSet) -> None:
+def report_images(images: ImageSet) -> None:
     """How many images there are, and what was left out."""
     splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     counts = {split: len(images.indices(split)) for split in splits}
@@ -70,7 +70,7 @@ def tell_about(images: ImageSet) -> None:
         n = len(images.rejected)
         first = images.rejected[0]
         text = ngettext(
-            "{n} file was left out: {path} ({reason}).", "{n} files were left out, the first {path} ({reason}).", n
+            "{n} file was left out: {path} ({reason}).", "{n} files were left out; the first is {path} ({reason}).", n
         ).format(n=n, path=first.path, reason=_(first.reason))
         err().print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
     for note in images.notes:

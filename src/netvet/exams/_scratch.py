@@ -106,7 +106,7 @@ class ScratchModel:
 def scratch_model(
     context: ExamContext, *, weights: Literal["first", "last"] = "first", seed: int = 0, recipe: Recipe | None = None
 ) -> Iterator[ScratchModel | None]:
-    """The run's network from its first weights (of another seed where `seed` is not 0), or from its last.
+    """The run's network from its initial weights (of another seed where `seed` is not 0), or from its last.
 
     `recipe`: a changed one to build it from. None where the last weights are not there or not finite.
     """

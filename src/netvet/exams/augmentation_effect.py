@@ -1,4 +1,4 @@
-"""Does the network know a class with and without the changes that training makes to its images?
+"""Does the network recognise a class with and without the augmentation of training?
 
 ## What it does
 Asks the trained network about at most 1,024 validation images as they are, and again with the random changes that the
@@ -60,7 +60,7 @@ def run_exam(context: ExamContext) -> str:
 
     subject, record, settings = _trained.load(context), context.record, context.recipe.augment
     if not settings.active:
-        return _("This recipe changes no training image.")
+        return _("This recipe does not augment the training images.")
     rows, classes = subject.rows("val", IMAGES), context.images.classes
     truth = context.images.labels[rows]
     plain = _said(subject, rows, NO_AUGMENT, 0)[None]
@@ -95,9 +95,10 @@ def run_exam(context: ExamContext) -> str:
         record.add_array(0, "augmented_rows", np.stack([rows[which], plain[0, which], every[0, which]], axis=1), name)
         record.add_array(0, "augmented_images", pixels[name], name)
     if not worst:
-        return _("Validation has no image to ask about.")
+        return _("There are no validation images to measure it on.")
     text = _(
-        "The augmentation matters most for {name}: {without:.0%} is recognised without it, {with_all:.0%} with it."
+        "Augmentation matters most for {name}: on its validation images recall is {without:.0%} without it and "
+        "{with_all:.0%} with it."
     )
     return text.format(name=worst, without=numbers[0], with_all=numbers[1])
 

@@ -71,11 +71,11 @@ def run_exam(context: ExamContext) -> str:
 
     subject = _trained.load(context)
     if not _trained.batch_norms(subject.last):
-        return _("This network has no batch norm with running statistics, so none of them can be wrong.")
+        return _("This network has no batch norm with running statistics, so there is nothing to check.")
     val, train = subject.rows("val", IMAGES), subject.rows("train", IMAGES)
     running = subject.score(subject.last, val)
     if not running.finite:
-        return _("The network gives no finite numbers, so its batch norms cannot be compared.")
+        return _("The network's output is not finite, so its batch norms cannot be compared.")
     sizes = sorted({min(size, len(val)) for size in (*SIZES, context.recipe.batch_size)})
     by_batch = {size: subject.score_by_batches(subject.last, val, size) for size in sizes}
     mended = subject.recalibrated(subject.last, train)
@@ -97,21 +97,21 @@ def run_exam(context: ExamContext) -> str:
     }
     if max(surely, _trained.gained(by_batch[best].right, running.right)) <= 0:
         text = _(
-            "The batch norms agree: {running:.1%} of the validation images are right with the running statistics, "
-            "{recomputed:.1%} with recomputed ones, {batch:.1%} with those of batches of {size}."
+            "The batch norms agree: validation accuracy is {running:.1%} with the running statistics, {recomputed:.1%} "
+            "with recomputed ones and {batch:.1%} with those of batches of {size}."
         )
         return text.format(**numbers)
     layer = _search(subject, mended, record)
     if surely <= 0:
         text = _(
-            "The running statistics fit the training images: recomputing them changes {running:.1%} to "
-            "{recomputed:.1%}. Those of validation batches of {size} give {batch:.1%}: the validation images differ "
-            "from the training images."
+            "The running statistics fit the training images: recomputing them changes validation accuracy from "
+            "{running:.1%} to {recomputed:.1%}. With those of validation batches of {size} it is {batch:.1%}: the "
+            "validation images differ from the training images."
         )
         return text.format(**numbers)
     text = _(
-        "The running statistics are wrong: {running:.1%} of the validation images are right with them, "
-        "{recomputed:.1%} once they are recomputed over the training images; {layer} does most of the harm."
+        "The running statistics are wrong: validation accuracy is {running:.1%} with them and {recomputed:.1%} once "
+        "they are recomputed over the training images; {layer} does most of the harm."
     )
     return text.format(layer=layer, **numbers)
 

@@ -1,4 +1,4 @@
-"""What a class's images look like to the network: a linear probe, and the class's say in the gradient.
+"""What a class's images look like to the network: a linear probe, and the class's share of the gradient.
 
 ## What it does
 Takes the features that the last layer is given, of at most 2,048 training and as many validation images, without
@@ -61,7 +61,7 @@ def run_exam(context: ExamContext) -> str:
     train, val = subject.rows("train", IMAGES), subject.rows("val", IMAGES)
     (seen, seen_logits), (asked, logits) = frozen(subject, train), frozen(subject, val)
     if not (np.isfinite(logits).all() and np.isfinite(seen_logits).all()):
-        return _("The network gives no finite numbers, so its features cannot be judged.")
+        return _("The network's output is not finite, so its features cannot be judged.")
     given, truth = labels[train], labels[val]
     found = probe(seen, given, asked, len(classes))
     said, log = found.argmax(axis=1), np.log(found + 1e-12)
@@ -95,11 +95,11 @@ def run_exam(context: ExamContext) -> str:
             one, two = _nearest(asked[here] / spread, asked[there] / spread, PAIRS).T
             record.add_array(0, "nearest_pairs", np.stack([val[here[one]], val[there[two]]], axis=1), name)
     if not recalls:
-        return _("No class has images in training and in validation alike.")
+        return _("No class has both training and validation images.")
     name = min(recalls, key=lambda each: recalls[each][1])
     text = _(
-        "Of the validation images of {name}, which is recognised least, the network names {head:.0%} and a balanced "
-        "linear probe on its features {probe:.0%}."
+        "The class with the lowest recall is {name}: on its validation images the network has a recall of {head:.0%}, "
+        "a balanced linear probe on its features {probe:.0%}."
     )
     return text.format(name=name, head=recalls[name][1], probe=recalls[name][0])
 

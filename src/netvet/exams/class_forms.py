@@ -1,4 +1,4 @@
-"""Do the images of a class fall into forms that have little in common?
+"""Do the images of a class fall into clusters that have little in common?
 
 ## What it does
 Takes the classes that are stuck, at most `CLASSES` (where none is, the one of the lowest AUC), and describes their
@@ -56,9 +56,9 @@ CLASSES, IMAGES = 3, 300
 )
 def run_exam(context: ExamContext) -> str:
     """Look for forms in a context's stuck classes."""
-    images, record, told = context.images, context.record, list[str]()
+    images, record, reported = context.images, context.record, list[str]()
     if not weights_there():
-        return _("The forms of a class are told apart by a pretrained network, and its weights are not installed.")
+        return _("Finding the clusters of a class takes a pretrained network, and its weights are not installed.")
     known = np.unique(images.labels).tolist()
     rows = sample(images.labels, known, IMAGES)
     values, labels, groups = _values(images, rows), images.labels[rows], member(images, rows)
@@ -81,11 +81,11 @@ def run_exam(context: ExamContext) -> str:
         typical = np.argsort(found.far, kind="stable")
         record.add_array(0, "form_rows", np.stack([rows[found.rows], found.form], axis=1)[typical], name)
         text = _(
-            "The images of {name} can be parted into {count}, {distance:.1f} times as far apart as the class lies from "
-            "its second neighbour (the median class {usual:.1f}); one cloud can be parted as well in {chance:.0%} of "
-            "all cases."
+            "The images of {name} fall into {count} clusters, {distance:.1f} times as far apart as the class is from "
+            "its second neighbour (median class: {usual:.1f}); a single cluster would split as well in {chance:.0%} of "
+            "cases."
         )
-        told.append(
+        reported.append(
             text.format(
                 name=name,
                 count=found.count,
@@ -94,7 +94,7 @@ def run_exam(context: ExamContext) -> str:
                 chance=found.chance,
             )
         )
-    return told[0] if told else _("The classes have too few images for forms to be told apart.")
+    return reported[0] if reported else _("The classes have too few images to look for clusters.")
 
 
 def _values(images: ImageSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -102,8 +102,8 @@ def run_exam(context: ExamContext) -> str:
     images, record = context.images, context.record
     chosen = behind(context)
     if not chosen:
-        return _("No class has far fewer images than others or stays behind, and images enough for a learning curve.")
-    values, told = described(images).astype(np.float64), list[str]()
+        return _("No class that is rare or stays behind has enough images for a learning curve.")
+    values, reported = described(images).astype(np.float64), list[str]()
     for name in ("curve_auc_half", "curve_auc", "curve_auc_twice", "curve_gain_low", "curve_gain_high"):
         record.unit(name, "AUC")
     for k in chosen:
@@ -124,8 +124,8 @@ def run_exam(context: ExamContext) -> str:
             "Half of the {n} training images of {name} gave an AUC of {half:.2f}, all of them {all:.2f}; twice as many "
             "would give about {twice:.2f}."
         )
-        told.append(text.format(n=curve.sizes[-1], name=name, half=half, all=aucs[-1].mean(), twice=twice))
-    return told[0] if told else _("The groups of these classes are too few for a learning curve.")
+        reported.append(text.format(n=curve.sizes[-1], name=name, half=half, all=aucs[-1].mean(), twice=twice))
+    return reported[0] if reported else _("These classes have too few groups for a learning curve.")
 
 
 def behind(context: ExamContext) -> list[int]:

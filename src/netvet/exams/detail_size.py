@@ -1,4 +1,4 @@
-"""How large is the detail that tells a class from the one it is taken for, and how much does the network see at once?
+"""How large is the detail that separates two confused classes, and how large is the receptive field?
 
 ## What it does
 Takes the classes that are stuck, at most `CLASSES` (where none is, the one of the lowest AUC), each with the class that
@@ -14,7 +14,7 @@ each size; `stored_side`, the median side of its files in pixels (the root of wi
 pixels of the input; where it is larger than a canvas of 256 pixels (of the image, for a network of a fixed size), that.
 
 ## What it decides
-Whether two classes look the same, or only at this resolution. Where twice the size tells them apart and this one does
+Whether two classes look the same, or only at this resolution. Where twice the size separates them and this one does
 not, what matters is in the files and is lost when they are made smaller.
 
 The features look at no more than 128 pixels a side (64, where no pretrained weights are installed): what is finer than
@@ -72,7 +72,7 @@ def run_exam(context: ExamContext) -> str:
     record.unit("detail_class", "index of the class")
     field = receptive_field(_trained.load(context).last, own)
     record.add(0, "receptive_field", float(field))
-    partner, told = most_confused_with(trace.array("val_confusion")), ""
+    partner, measured = most_confused_with(trace.array("val_confusion")), ""
     for name in hardest(trace, CLASSES):
         k = context.images.classes.index(name)
         if k not in partner:
@@ -88,12 +88,12 @@ def run_exam(context: ExamContext) -> str:
                 continue
             found[size] = _apart(pixels, context.images.labels[rows] == k, member(context.images, rows))
             record.add(0, f"detail_{kind}", found[size], name)
-        text = _("{name} and {partner} are told apart by features of the images with an AUC of {aucs}.")
+        text = _("Features of the images separate {name} from {partner} with an AUC of {aucs}.")
         aucs = ", ".join(_("{auc:.2f} at {size} px").format(auc=auc, size=size) for size, auc in found.items())
-        told = told or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
-    told = told or _("No class is confused with another one.")
-    text = _("{told} A unit of the last convolution sees {field} pixels, and an image has {size}.")
-    return text.format(told=told, field=field, size=own)
+        measured = measured or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
+    measured = measured or _("No class is confused with another one.")
+    text = _("{measured} The receptive field of the last convolution is {field} pixels, of the {size} of an image.")
+    return text.format(measured=measured, field=field, size=own)
 
 
 def receptive_field(net: nn.Module, size: int) -> int:
@@ -196,8 +196,8 @@ def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
 
 
 def _pixels(context: ExamContext, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8] | None:
-    """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded anew; None where they cannot
-    be.
+    """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded again; None where they
+    cannot be.
     """
     images, source = context.images, context.recipe.data.source
     if size <= images.images.shape[1]:

@@ -1,10 +1,10 @@
-"""Early layers: did they learn, and is the network the better for it?
+"""Early layers: did they learn, and is the network better for it?
 
 ## What it does
 Looks at the first third of the weight layers, in the order of the forward pass, in two ways that train nothing but a
 linear classifier. First, the features behind them (each channel's mean over a 2 x 2 grid) are given to a logistic
 regression fitted on training images and scored on validation images, once with the trained weights and once with
-the first ones. Second, each of these layers is put back to its first weights in the final network, alone and together
+the first ones. Second, each of these layers is put back to its initial weights in the final network, alone and together
 with those before it, and the validation accuracy is taken again. Batch norms get statistics recomputed over training
 images each time, so that the weights alone make the difference. Training the rest with the early layers frozen would
 answer the same question at the price of a training, and is left out.
@@ -62,12 +62,12 @@ def run_exam(context: ExamContext) -> str:
     layers = forward_order(subject)
     early = layers[: max(1, len(layers) // 3)]
     if len(layers) < 2:
-        return _("This network has a single layer, so it has no early ones.")
+        return _("This network has a single layer, so it has no early layers.")
     val, train = subject.rows("val", IMAGES), subject.rows("train", IMAGES)
     last, first = (subject.recalibrated(model, train) for model in (subject.last, subject.first))
     whole = subject.score(last, val)
     if not whole.finite:
-        return _("The network gives no finite numbers, so its early layers cannot be judged.")
+        return _("The network's output is not finite, so its early layers cannot be judged.")
     truth = subject.images.labels[val]
     right = {
         name: _probe(subject, model, layers[len(early)], train, val) == truth
@@ -86,21 +86,22 @@ def run_exam(context: ExamContext) -> str:
     numbers = {"trained": trained, "initial": initial, "layer": early[max(kept - 1, 0)], "n": kept}
     if whole.accuracy < guess + LEAST and not better:
         text = _(
-            "Neither the early layers nor the others learn: a linear probe behind {layer} finds {trained:.1%} with the "
-            "trained weights and {initial:.1%} with the first ones, and the network is no better than guessing."
+            "Neither the early layers nor the later ones learn: a linear probe after {layer} reaches {trained:.1%} "
+            "with the trained weights and {initial:.1%} with the initial ones, and the network is no better than "
+            "guessing."
         )
         return text.format(**numbers | {"layer": early[-1]})
     if better or kept == 0:
         text = _(
-            "Early layers learn: a linear probe behind {layer} finds {trained:.1%} with the trained weights and "
-            "{initial:.1%} with the first ones; putting them back costs {fall:.1%} of accuracy."
+            "Early layers learn: a linear probe after {layer} reaches {trained:.1%} with the trained weights and "
+            "{initial:.1%} with the initial ones; resetting the early layers lowers accuracy by {fall:.1%}."
         )
         return text.format(**numbers | {"layer": early[-1], "fall": max(0.0, falls[-1][0])})
     text = ngettext(
-        "The first layer is as it was: putting {layer} back to its first weights costs nothing, and a "
-        "linear probe finds {trained:.1%} behind the early layers, against {initial:.1%} with the first weights.",
-        "The first {n} layers are as they were: putting all up to {layer} back to their first weights costs nothing, "
-        "and a linear probe finds {trained:.1%} behind the early layers, against {initial:.1%} with the first weights.",
+        "The first layer has not learnt: resetting {layer} to its initial weights costs nothing, and a linear probe "
+        "after the early layers reaches {trained:.1%}, against {initial:.1%} with the initial weights.",
+        "The first {n} layers have not learnt: resetting all up to {layer} to their initial weights costs nothing, and "
+        "a linear probe after the early layers reaches {trained:.1%}, against {initial:.1%} with the initial weights.",
         kept,
     )
     return text.format(**numbers)
@@ -198,7 +199,7 @@ def _put_back(context: ExamContext, subject: Trained, whole: nn.Module, early: l
 
 
 def _first_weights(subject: Trained, layers: list[str], train: NDArray[np.int64]) -> nn.Module:
-    """The final network with some layers' first weights, its batch norms' statistics recomputed."""
+    """The final network with some layers' initial weights, its batch norms' statistics recomputed."""
     import copy
 
     changed = copy.deepcopy(subject.last)

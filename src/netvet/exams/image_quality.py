@@ -79,7 +79,8 @@ def run_exam(context: ExamContext) -> str:
     if not at:
         return _("The classes have too few images to compare their quality.")
     text = _(
-        "The class that stands out most is {name} ({kind}): poorer than another class's image in {share:.0%} of pairs."
+        "The class that stands out most is {name} ({kind}): its images are poorer than another class's in {share:.0%} "
+        "of pairs."
     )
     return text.format(name=at, kind=words(poorest[1]), share=(1 + poorest[0]) / 2)
 

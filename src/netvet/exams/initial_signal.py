@@ -1,4 +1,4 @@
-"""Initial signal: does the signal get through the network at its first weights, forward and back, and if not, why not.
+"""Initial signal: does the signal get through the network at its initial weights, forward and back; if not, why not?
 
 ## What it does
 Builds the run's network as it was before the first step, passes one batch of training images through it and the
@@ -23,7 +23,7 @@ change by less than a factor of 300 (or 1.08 a layer); in no layer are more than
 activation do more than half of the outputs lie at a bound; and no layer's units are all the same.
 
 ## What it decides
-Whether the first weights are at fault, or the biases, the input, the activation or the depth, which all look alike
+Whether the initial weights are at fault, or the biases, the input, the activation or the depth, which all look alike
 once training has failed: the first change, in the order above, that makes the signal sound.
 
 ## References
@@ -128,7 +128,7 @@ class _Pass:
     cost="one batch forward and back, on the run's net and on at most six variants; no step",
 )
 def run_exam(context: ExamContext) -> str:
-    """Measure the first weights of a context, and those of its variants."""
+    """Measure the initial weights of a context, and those of its variants."""
     variants = {"own": context.recipe, **_variants(context.recipe)}
     found = {name: _measure(context, recipe, redraw=name == "he") for name, recipe in variants.items()}
     labels = context.images.labels[context.images.indices("train")]
@@ -166,7 +166,7 @@ def _variants(recipe: Recipe) -> dict[str, Recipe]:
 
 
 def _measure(context: ExamContext, recipe: Recipe, *, redraw: bool) -> _Pass:
-    """One batch of the run's training images through the net of a recipe at its first weights, and back."""
+    """One batch of the run's training images through the net of a recipe at its initial weights, and back."""
     machine = choose(recipe)
     images = context.images
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -252,37 +252,37 @@ def _record(context: ExamContext, found: Mapping[str, _Pass], sound: Mapping[str
     record.unit("initial_loss", "nats")
 
 
-def _factor(slope: float) -> float:
-    return 0.0 if math.isnan(slope) else math.exp(slope)
-
-
 def _sentence(found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> str:
     own = found["own"]
-    numbers = {
-        "forward": _factor(own.slope("std")),
-        "back": _factor(-own.slope("gradient")),
-        "loss": own.loss,
-        "layers": len(own.layers),
-    }
+    forward, back = math.exp(own.slope("std")), math.exp(-own.slope("gradient"))
+    numbers = {"forward": forward, "back": back, "loss": own.loss, "layers": len(own.layers)}
+    known = math.isfinite(forward + back)  # two layers between the first and the last, and none of them dead
     if sound["own"]:
         text = _(
-            "At its first weights the signal gets through: it is multiplied by {forward:.2g} per layer on its way "
+            "At its initial weights the signal gets through: it is multiplied by {forward:.2g} per layer on its way "
             "forward, the gradient by {back:.2g} on its way back. The initialisation is not at fault."
         )
+        if not known:
+            text = _(
+                "At its initial weights the signal gets through, forward and back. The initialisation is not at fault."
+            )
         return text.format(**numbers)
     cure = next((name for name in list(found)[1:] if sound[name]), None)
     start = _(
-        "At its first weights the signal does not get through {layers} layers: it is multiplied by {forward:.2g} per "
+        "At its initial weights the signal does not get through {layers} layers: it is multiplied by {forward:.2g} per "
         "layer on its way forward, the gradient by {back:.2g} on its way back, and the loss is {loss:.3g}."
-    ).format(**numbers)
+    )
+    if not known:
+        start = _("At its initial weights the signal does not get through {layers} layers: the loss is {loss:.3g}.")
+    start = start.format(**numbers)
     if cure is None:
-        return f"{start} " + _("No single change mends that: there is more than one fault.")
+        return f"{start} " + _("No single change fixes this: there is more than one fault.")
     ends = {
         "normalised": _("With standardised images it does: the input is at fault."),
         "unbiased": _("With biases of 0 it does: the biases are at fault."),
-        "he": _("With weights by He's rule it does: the initialisation is at fault."),
-        "relu": _("He's weights do not help, ReLU does: the activation is at fault."),
+        "he": _("With He initialisation it does: the initialisation is at fault."),
+        "relu": _("He initialisation does not help, ReLU does: the activation is at fault."),
         "residual": _("With shortcuts it does: the depth without shortcuts is at fault."),
-        "norm": _("Only with a norm after every convolution it does."),
+        "norm": _("It does only with a norm after every convolution."),
     }
     return f"{start} {ends[cure]}"

@@ -1,4 +1,4 @@
-"""Which labels of a class are likely wrong, and how well can its images be told apart at all?
+"""Which labels of a class are likely wrong, and how well can its images be separated from others at all?
 
 ## What it does
 Describes every image of the data set by features that owe nothing to the run: those of a pretrained network where its

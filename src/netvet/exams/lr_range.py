@@ -1,14 +1,14 @@
-"""Learning rate range test: which learning rates lower this network's loss at all.
+"""Learning rate range test: which learning rates lower the loss of this network.
 
 ## What it does
 Trains the run's network with its own optimiser, loss and batch size while the learning rate rises exponentially by
-five decades: three times from first weights, with three seeds, and twice from the run's own last weights. The loss is
+five decades: three times from initial weights, with three seeds, and twice from the run's own last weights. The loss is
 smoothed; a ramp stops when it has exploded. Where most ramps are flat, four constant rates are tried for 40 steps
-each. Then it proves its answer: two stretches of 40 steps from the run's own first weights, one at the run's highest
+each. Then it proves its answer: two stretches of 40 steps from the run's own initial weights, one at the run's highest
 learning rate and one at the best. It changes nothing in the run.
 
 ## What it gives
-`lr_range_lr` and `lr_range_loss` (the curves from the first weights, one a seed), and the medians over the seeds of
+`lr_range_lr` and `lr_range_loss` (the curves from the initial weights, one a seed), and the medians over the seeds of
 `lr_range_low` (the loss has made a tenth of its fall), `lr_range_best` (it falls fastest) and `lr_range_high` (it is
 lowest; beyond it the loss rises). `lr_range_best_low` and `lr_range_best_high`: the least and the greatest of the
 seeds. `lr_range_flat` is 1 when no learning rate lowered the loss by more than its noise in most of the ramps, nor a
@@ -77,14 +77,14 @@ def run_exam(context: ExamContext) -> str:
     record.unit("lr_range_loss", "nats")
     record.add(0, "lr_range_guess", guess)
     _last(context, peak * 10.0 ** np.linspace(-DECADES, 0, LAST_STEPS))
-    told = [answer for answer in answers if answer is not None]
-    if 2 * len(told) <= len(answers):
-        told = _second_look(context, peak)
-    if not told:
+    usable = [answer for answer in answers if answer is not None]
+    if 2 * len(usable) <= len(answers):
+        usable = _second_look(context, peak)
+    if not usable:
         record.add(0, "lr_range_flat", 1.0)
-        return _("No learning rate lowers the loss, so the learning rate is not what ails this run.")
-    low, best, high = (float(np.median(column)) for column in zip(*told, strict=True))
-    spread = [answer[1] for answer in told]
+        return _("No learning rate lowers the loss, so the learning rate is not the problem.")
+    low, best, high = (float(np.median(column)) for column in zip(*usable, strict=True))
+    spread = [answer[1] for answer in usable]
     found = {"low": low, "best": best, "high": high, "best_low": min(spread), "best_high": max(spread), "flat": 0.0}
     for name, value in found.items():
         record.add(0, f"lr_range_{name}", value)
@@ -95,8 +95,8 @@ def run_exam(context: ExamContext) -> str:
             ends[place] = net.stretch(rate, STRETCH)
         record.add(0, "lr_range_stretch", ends[place], place)
     text = _(
-        "The loss falls fastest at a learning rate of {best:.2g}; {low:.2g} to {high:.2g} lower it. {steps} steps at "
-        "the run's own {own:.2g} end at a loss of {own_loss:.2f}, at {aim:.2g} at {aim_loss:.2f}."
+        "The loss falls fastest at a learning rate of {best:.2g}; rates from {low:.2g} to {high:.2g} lower it. {steps} "
+        "steps at the run's own {own:.2g} end at a loss of {own_loss:.2f}, as many at {aim:.2g} at {aim_loss:.2f}."
     )
     return text.format(
         best=best,
@@ -152,15 +152,15 @@ def _second_look(context: ExamContext, peak: float) -> list[tuple[float, float, 
 
 def _last(context: ExamContext, rates: NDArray[np.float64]) -> None:
     """The same from the run's last weights; nothing where they are not finite."""
-    told = []
+    answers = []
     for seed in range(1, LAST_SEEDS + 1):
         with scratch_model(context, weights="last", seed=seed) as net:
             if net is None:
                 return
-            told.append(read(rates, net.ramp(rates, spared=QUIET), net.guess))
-    known = [answer for answer in told if answer is not None]
-    context.record.add(0, "lr_range_last_flat", float(2 * len(known) <= len(told)))
-    if 2 * len(known) > len(told):
+            answers.append(read(rates, net.ramp(rates, spared=QUIET), net.guess))
+    known = [answer for answer in answers if answer is not None]
+    context.record.add(0, "lr_range_last_flat", float(2 * len(known) <= len(answers)))
+    if 2 * len(known) > len(answers):
         for name, column in zip(("low", "best", "high"), zip(*known, strict=True), strict=True):
             context.record.add(0, f"lr_range_last_{name}", float(np.median(column)))
 

@@ -1,7 +1,7 @@
 """Momentum: what plain gradient descent would gain from it, at the best learning rate of each.
 
 ## What it does
-From the run's first weights it trains stretches of 40 steps with the run's own momentum and with 0.9, each at several
+From the run's initial weights it trains stretches of 40 steps with the run's own momentum and with 0.9, each at several
 learning rates: by factors of three up from the run's own as long as the loss at the end gets lower, else down. Where
 none comes away from guessing (below 0.9 of its loss), all is repeated with 240 steps: in plain nets of 3 and 4
 convolutions the best of both ended at 0.97 of guessing after 40, and after 120 at 0.90 without momentum and at 0.75
@@ -56,7 +56,7 @@ def run_exam(context: ExamContext) -> str:
     """Compare the run's own momentum with 0.9."""
     settings, record = context.recipe.optimizer, context.record
     if settings.name != "sgd" or settings.momentum >= HAS_IT:
-        return _("The optimiser has momentum already.")
+        return _("The optimiser already has momentum.")
 
     guess = math.inf
 
@@ -94,8 +94,8 @@ def run_exam(context: ExamContext) -> str:
     if math.isfinite(cosine):
         record.add(0, "grad_cosine", cosine)
     text = _(
-        "{steps} steps end at a loss of {own:.2f} at the best learning rate with the run's own momentum "
-        "({own_rate:.2g}), and at {with_it:.2f} with a momentum of 0.9 ({rate:.2g})."
+        "After {steps} steps at the best learning rate, the loss is {own:.2f} with the run's own momentum (at "
+        "{own_rate:.2g}) and {with_it:.2f} with a momentum of 0.9 (at {rate:.2g})."
     )
     rates = {"own_rate": own_at * (1 - settings.momentum), "rate": with_at * (1 - MOMENTUM)}
     return text.format(steps=steps, own=own, with_it=with_it, **rates)

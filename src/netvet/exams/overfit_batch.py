@@ -1,7 +1,7 @@
-"""Overfitting on purpose: whether the network can learn one batch by heart, and who fails if it cannot.
+"""Overfitting on purpose: can the network memorise one batch, and if not, is the network or the optimiser to blame?
 
 ## What it does
-Builds the recipe's network anew and trains it on one clean batch of at most 32 images, over and over: with the run's
+Builds the recipe's network again and trains it on one clean batch of at most 32 images, over and over: with the run's
 own optimiser at its highest learning rate (everything as in the recipe, dropout and weight decay included), and with
 a reference: Adam at 3e-3, 1e-2 or 1e-3, the best of them, without dropout and weight decay. Then with the reference
 on a tenth of the training images, at most 128. Training ends when 98 % are right: a network that can, needs 20 to 60
@@ -73,14 +73,14 @@ def run_exam(context: ExamContext) -> str:
     record.add(0, "overfit_tenth_accuracy", tenth)
     record.unit("overfit_batch_loss", "nats")
     if accuracy < ABLE:
-        text = _("The network cannot learn {n} images by heart: {reference:.0%} are right with Adam at its best.")
+        text = _("The network cannot memorise {n} images: Adam at its best learning rate gets {reference:.0%} right.")
     elif own[1] < ABLE:
         text = _(
-            "The network can learn {n} images by heart with Adam ({reference:.0%} are right), but not with its own "
-            "optimiser ({own:.0%})."
+            "The network can memorise {n} images with Adam ({reference:.0%} right), but not with its own optimiser "
+            "({own:.0%})."
         )
     else:
-        text = _("The network learns {n} images by heart, with its own optimiser too ({own:.0%} are right).")
+        text = _("The network can memorise {n} images, with its own optimiser too ({own:.0%} right).")
     return text.format(n=len(rows), reference=accuracy, own=own[1])
 
 

@@ -1,10 +1,10 @@
-"""Sharpness: how curved the loss is where the run began and where it ended, against what its steps can bear.
+"""Sharpness: the curvature of the loss at the start and the end of the run, against what its steps can bear.
 
 ## What it does
 Takes the largest eigenvalue of the loss' Hessian by power iteration: Hessian-vector products by differentiating
 twice, at most 12 of them, until two estimates agree within 2 %. On one fixed batch of at most 64 clean training
 images, in training mode (batch norm with the batch's own statistics, as the optimiser feels it; dropout off), in
-float32; at the run's first weights and at its last. For Adam and AdamW the Hessian is preconditioned as the update
+float32; at the run's initial weights and at its last. For Adam and AdamW the Hessian is preconditioned as the update
 is: with P = sqrt(mean squared gradient of 8 batches at the same weights) + 1e-8, the eigenvalue is that of P^-1/2 H
 P^-1/2. The run's own second moments are not kept, so this is an estimate of what they were.
 
@@ -62,9 +62,7 @@ def run_exam(context: ExamContext) -> str:
     if not found:
         return _("The loss has no finite curvature at the run's weights.")
     listed = ", ".join(f"{place}: {value:.3g}" for place, value in found.items())
-    text = _(
-        "Sharpness at the run's weights: {listed}; at its learning rate, steps overshoot from about {limit:.3g} on."
-    )
+    text = _("Sharpness at the run's weights: {listed}; at its learning rate, steps overshoot above about {limit:.3g}.")
     return text.format(listed=listed, limit=limit)
 
 

@@ -15,7 +15,7 @@ from netvet.recipe import Recipe
 
 Plant = Callable[[Recipe, int], Recipe | None]
 SEVERITIES = (0, 1, 2)
-"""Mild (still to be told), plain, severe."""
+"""Mild (still to be noticed), plain, severe."""
 
 REEF = Recipe().change(
     {
@@ -27,9 +27,9 @@ REEF = Recipe().change(
         "stop.epochs": 14,
     }
 )
-"""A small run that is healthy: 14 epochs of 32-pixel painted fish, some seconds.
+"""A small run that is healthy: 14 epochs of 32-pixel rendered fish, some seconds.
 
-Every class is learnt, whatever the arithmetic: on three reefs each has 96 % or more of its training images right, with
+Every class is learnt with room to spare: on three reefs each has 96 % or more of its training images right, with
 batch norm, with group norm, and with Adam and no norm. A class is stuck below some 60 %.
 """
 

@@ -1,4 +1,4 @@
-"""Options of the painted reef, changed in a recipe: shared by the faults that lie in the images."""
+"""Options of the rendered reef, changed in a recipe: shared by the faults that lie in the images."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from netvet.reef.species import fauna
 
 @fault("harmful-augmentation", on={"data.source": "reef:species=8,n=100", "data.val": 0.3})
 def one_class(recipe: Recipe, severity: int) -> Recipe | None:
-    """One painted species alone is turned, moved, lit and coloured far more than it ever is, and partly blanked."""
+    """One rendered species alone is turned, moved, lit and coloured far more than it ever is, and partly blanked."""
     name, _colon, options = recipe.data.source.partition(":")
     if name != "reef":
         return None

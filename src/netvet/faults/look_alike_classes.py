@@ -9,8 +9,8 @@ from netvet.recipe import Recipe
 
 @fault("look-alike-classes", on={"data.source": "reef:species=8", "data.val": 0.3})
 def twins(recipe: Recipe, severity: int) -> Recipe | None:
-    """Of five painted species, the second largest is at 4, 2 or 0 % of its distance from the largest, which has half as
-    many images again.
+    """Of five rendered species, the second largest is at 4, 2 or 0 % of its distance from the largest, which has half
+    as many images again.
 
     With as many images of either the network names both by turns, and no class is stuck.
     """

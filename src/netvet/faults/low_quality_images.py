@@ -9,7 +9,7 @@ from netvet.recipe import Recipe
 
 @fault("low-quality-images", on={"data.source": "reef:species=8", "data.val": 0.3})
 def night(recipe: Recipe, severity: int) -> Recipe | None:
-    """Of five painted species, the two with the fewest images have a ninth, a tenth or a twelfth of the light.
+    """Of five rendered species, the two with the fewest images have a ninth, a tenth or a twelfth of the light.
 
     One dark class alone is told by its darkness, and learnt best of all.
     """

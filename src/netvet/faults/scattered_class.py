@@ -12,7 +12,7 @@ LARGE = {"data.source": "reef:species=8", "data.image_size": 64, "data.val": 0.3
 
 @fault("scattered-class", on=LARGE)
 def several_species(recipe: Recipe, severity: int) -> Recipe | None:
-    """Of five painted species, the rarest is five, six or seven species under one name, a fish of each in turn.
+    """Of five rendered species, the rarest is five, six or seven species under one name, a fish of each in turn.
 
     With as many images as the others have, several species under one name are learnt nearly as well as one: it takes
     few of each.

@@ -11,7 +11,7 @@ LARGEST = 64  # pixels a side: twice that is the most at which the audit's featu
 
 @fault("weak-features", on={"data.source": "reef:species=8", "data.val": 0.3})
 def lost_detail(recipe: Recipe, severity: int) -> Recipe | None:
-    """Of five painted species, the second largest differs from the largest, which has half as many images again, in
+    """Of five rendered species, the second largest differs from the largest, which has half as many images again, in
     faint bars along its body alone: 8, 11 or 13 where an image has 32 pixels a side, more where it has more.
     """
     size = recipe.data.image_size

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 @gallery(
-    "harmful-augmentation", title=later("{name} as it is, and changed as in training: what the network calls each")
+    "harmful-augmentation",
+    title=later("{name} without augmentation, and augmented as in training: what the network predicts for each"),
 )
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     """The first ones that the exam augmentation-effect asked about, whatever it was answered."""
@@ -24,7 +25,7 @@ def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
         return
     for (row, plain, said), image in zip(rows.tolist(), changed, strict=True):
         lines = (
-            Line(later("as it is: {name}"), {"name": images.classes[plain]}),
-            Line(later("changed: {name}"), {"name": images.classes[said]}),
+            Line(later("plain: {name}"), {"name": images.classes[plain]}),
+            Line(later("augmented: {name}"), {"name": images.classes[said]}),
         )
         yield Shot([images.images[row], image], lines, images.paths[row])

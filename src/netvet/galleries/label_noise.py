@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
 
 
-@gallery("label-noise", title=later("Labelled {name}: the class that fits better, and how surely the label is wrong"))
+@gallery("label-noise", title=later("Labelled {name}: the class that fits better, and how likely the label is wrong"))
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     """The likeliest errors among the labels of the finding's class, as the exam label-audit judges them."""
     rows, better = trace.array("label_errors"), trace.array("label_suggested")

@@ -23,7 +23,7 @@ KINDS = {
 
 
 @gallery(
-    "low-quality-images", title=later("The poorest images of {name}, each beside an ordinary one of another class")
+    "low-quality-images", title=later("The poorest images of {name}, each next to an ordinary one of another class")
 )
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     """By the kind in which the class is worst, as the exam image-quality measured it; named are all that the finding
@@ -36,5 +36,5 @@ def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     kinds = [Line(text) for kind, text in KINDS.items() if trace.last(f"quality_{kind}", finding.where) >= limit]
     for row, other in zip(worst.tolist(), usual.tolist(), strict=False):
         name = images.classes[int(images.labels[other])]
-        lines = [*kinds, Line(later("beside {name}"), {"name": name})]
+        lines = [*kinds, Line(later("next to {name}"), {"name": name})]
         yield Shot([images.images[row], images.images[other]], lines, images.paths[row])

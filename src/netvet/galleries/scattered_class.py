@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
 
 
-@gallery("scattered-class", title=later("{name}, the most typical images of each of its forms"))
+@gallery("scattered-class", title=later("{name}, the most typical images of each of its clusters"))
 def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     """The forms in turn, the largest first, as the exam class-forms found them."""
     kept = trace.array("form_rows", finding.where)
@@ -25,5 +25,5 @@ def choose(trace: Trace, images: ImageSet, finding: Finding) -> Iterator[Shot]:
     for each in zip_longest(*(parts[form] for form in sorted(parts))):
         for form, row in enumerate(each):
             if row is not None:
-                lines = (Line(later("form {n:.0f}"), {"n": float(form + 1)}),)
+                lines = (Line(later("cluster {n:.0f}"), {"n": float(form + 1)}),)
                 yield Shot([images.images[row]], lines, images.paths[row])

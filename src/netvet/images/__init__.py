@@ -1,4 +1,4 @@
-"""Images: sources, decoding, the cache, splits; the painted reef; augmentation."""
+"""Images: sources, decoding, the cache, splits; the rendered reef; augmentation."""
 
 from __future__ import annotations
 

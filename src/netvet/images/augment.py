@@ -55,7 +55,7 @@ def _strengths(settings: Augment, classes: tuple[str, ...]) -> Tensor:
     unknown = sorted(set(settings.per_class) - set(classes))
     if unknown:
         raise BadInput(
-            _("augment.per_class names {name!r}, which is no class of the data; there are {classes}.").format(
+            _("augment.per_class names {name!r}, which is not a class of the data; there are {classes}.").format(
                 name=unknown[0], classes=", ".join(classes)
             )
         )

@@ -68,7 +68,7 @@ def load(
 
     Args:
         source: a folder of class folders; one with train/val/test folders of class folders, or with a manifest.csv;
-            a CSV `path,label[,group][,split]`; or `reef[:options]`, the painted fish.
+            a CSV `path,label[,group][,split]`; or `reef[:options]`, the rendered fish.
         image_size: pixels a side.
         val: share of each class for val, 0..1. Where the source gives the split it is taken as given, and a part
             that it lacks is taken from train.
@@ -86,9 +86,9 @@ def load(
         raise BadInput(_("image_size is {n}: it must be at least 8 pixels.").format(n=image_size))
     if not (val >= 0 and test >= 0 and val + test < 1):
         raise BadInput(
-            _("val {val} and test {test} are shares of the images: both at least 0, and below 1 together.").format(
-                val=val, test=test
-            )
+            _(
+                "val {val} and test {test} are shares of the images: each must be at least 0, and their sum below 1."
+            ).format(val=val, test=test)
         )
     raw = read_source(source, image_size, progress)
     names = np.array(raw.labels, dtype=np.str_)
@@ -116,7 +116,7 @@ def load(
             groups, known = (None if part is None else part[rows] for part in (groups, known))
     classes = tuple(str(name) for name in np.unique(names))
     if len(classes) < 2:
-        raise BadInput(_("{source} has fewer than two classes left that have images.").format(source=source))
+        raise BadInput(_("Fewer than two classes of {source} have images left.").format(source=source))
     labels = np.searchsorted(np.array(classes), names).astype(np.int64)
     notes += splits.shortages(classes, labels, groups, split, val=val > 0, test=test > 0)
     if len(np.unique(labels[split == splits.TRAIN])) < 2:
@@ -167,7 +167,7 @@ def _split(
         return splits.assign(labels, keys, val=val, test=test, seed=seed), []
     split = np.where(given < 0, splits.TRAIN, given).astype(np.int8)
     if not (split == splits.TRAIN).any():
-        raise BadInput(_("{source} gives a split without any image for train.").format(source=source))
+        raise BadInput(_("The split given by {source} has no training images.").format(source=source))
     notes: list[str] = []
     lacking = {"val": val, "test": test}
     for name in ("val", "test"):
@@ -177,12 +177,15 @@ def _split(
     if any(lacking.values()):
         split[pool] = splits.assign(labels[pool], [keys[i] for i in pool.tolist()], seed=seed, **lacking)
         names = _(" and ").join(name for name, share in lacking.items() if share)
-        notes.append(_("The source gives no {names}: taken from its train images.").format(names=names))
+        notes.append(
+            _("The source gives no {names} split, so it is drawn from the training images.").format(names=names)
+        )
     broken = splits.torn(keys, split)
     if broken:
         notes.append(
             _(
-                "The split that the source gives puts images of {n} groups into more than one part, {name} for one."
+                "The split given by the source puts images of {n} groups into more than one part, for example of "
+                "{name}."
             ).format(n=len(broken), name=broken[0])
         )
     return split, notes
@@ -202,9 +205,9 @@ def _relabelled(relabel: str, names: NDArray[np.str_], raw: Raw) -> NDArray[np.s
     for path, label in new.items():
         if label not in known:
             raise BadInput(
-                _("{file} gives {path} the label {label}, which is no class of the source: it has {classes}.").format(
-                    file=relabel, path=path, label=repr(label), classes=", ".join(sorted(known))
-                )
+                _(
+                    "{file} gives {path} the label {label}, which is not a class of the source: it has {classes}."
+                ).format(file=relabel, path=path, label=repr(label), classes=", ".join(sorted(known)))
             )
     old = names.tolist()
     return np.array([new.get(path, old[i]) for i, path in enumerate(raw.paths)], dtype=np.str_)
@@ -216,7 +219,8 @@ def _check_known(file: str, wanted: dict[str, str], raw: Raw) -> None:
     if unknown:
         raise BadInput(
             _(
-                "{file} names {n} images that the source does not have, {path} for one: paths are as in the source."
+                "{file} names {n} images that the source does not have, for example {path}: write paths as in the "
+                "source."
             ).format(file=file, n=len(unknown), path=unknown[0])
         )
 

@@ -210,7 +210,7 @@ def _bomb(data: bytes) -> str:
 
 def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, MemoryError):
-        return later("too large for the memory")
+        return later("too large for memory")
     if isinstance(error, UnidentifiedImageError):
         return later("truncated or damaged") if data.startswith(_SIGNATURES) else later("not an image")
     words = str(error).lower()

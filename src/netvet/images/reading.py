@@ -60,8 +60,8 @@ def read_source(source: str, image_size: int, progress: bool) -> Raw:
     if source.startswith("hf:"):
         raise BadInput(
             _(
-                "{source}: sets of the Hugging Face hub are not read yet; save it as a folder of class folders, "
-                "or as images with a CSV path,label, and give that."
+                "{source}: datasets of the Hugging Face Hub are not supported yet; save it as a folder of class "
+                "folders, or as images with a CSV path,label, and give that."
             ).format(source=source)
         )
     if source == "reef" or source.startswith("reef:"):
@@ -81,14 +81,14 @@ def read_source(source: str, image_size: int, progress: bool) -> Raw:
     if not kept:
         first = rejected[-1]
         raise BadInput(
-            _("{source} holds no readable image: all {n} files were left out, {path} for one ({reason}).").format(
+            _("{source} has no readable images: all {n} files were left out, for example {path} ({reason}).").format(
                 source=source, n=len(rejected), path=first.path, reason=_(first.reason)
             )
         )
     notes = list(listing.notes)
     empty = sorted(set(listing.labels) - {listing.labels[i] for i in kept})
     if empty:
-        notes.append(_("Without a readable image and therefore left out: {names}.").format(names=", ".join(empty)))
+        notes.append(_("Left out because they have no readable image: {names}.").format(names=", ".join(empty)))
     return Raw(
         images=pack.images,
         labels=tuple(listing.labels[i] for i in kept),

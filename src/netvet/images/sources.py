@@ -101,7 +101,7 @@ def list_folder(root: Path) -> Listing:
         others = [name for name in folders if name not in parts]
         if others:
             notes.append(
-                _("Beside the train, val and test folders these were left out: {names}.").format(
+                _("These folders next to train, val and test were left out: {names}.").format(
                     names=", ".join(_printable(name) for name in others)
                 )
             )
@@ -114,7 +114,7 @@ def list_folder(root: Path) -> Listing:
         raise BadInput(_no_images(root, loose))
     if loose:
         notes.append(
-            _("{n} images lie outside of the class folders and were left out, {path} for one.").format(
+            _("{n} images outside the class folders were left out, for example {path}.").format(
                 n=len(loose), path=_printable(loose[0])
             )
         )
@@ -124,7 +124,7 @@ def list_folder(root: Path) -> Listing:
         hint = _children(only)[0] if not given else []
         if len(hint) > 1:
             raise BadInput(
-                _("{root} holds a single folder, {only}, which has {n} folders in it: give {inner}.").format(
+                _("{root} holds a single folder, {only}, which contains {n} folders: give {inner}.").format(
                     root=root, only=_printable(only.name), n=len(hint), inner=_printable(str(only))
                 )
             )
@@ -151,11 +151,11 @@ def list_csv(path: Path) -> Listing:
         name = row[where]
         if not name:
             raise BadInput(
-                _("{path} has no path in line {line}: fill it in or take the line out.").format(path=path, line=line)
+                _("{path} has no path in line {line}: fill it in or delete the line.").format(path=path, line=line)
             )
         if at_split is not None and row[at_split] and row[at_split].lower() not in SPLIT_NAMES:
             raise BadInput(
-                _("{path}, line {line}: the split {split} is none of train, val and test.").format(
+                _("{path}, line {line}: the split {split} is not one of train, val and test.").format(
                     path=path, line=line, split=repr(row[at_split])
                 )
             )
@@ -170,7 +170,7 @@ def list_csv(path: Path) -> Listing:
             first[shown] = row
     rows = [row for shown, row in first.items() if shown not in rejected]
     if not rows:
-        raise BadInput(_("{path} lists no image with a label.").format(path=path))
+        raise BadInput(_("{path} lists no images with a label.").format(path=path))
     columns = {
         name: tuple(row[i] for row in rows)
         for i, name in enumerate(header)
@@ -228,7 +228,7 @@ def _read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[tuple[
     missing = [name for name in needed if name not in header]
     if missing:
         raise BadInput(
-            _("{path} has no column {missing}: its first line must name the columns, {needed}; it is {found}.").format(
+            _("{path} has no column {missing}: its first line must name the columns {needed}; it is {found}.").format(
                 path=path, missing=" and ".join(missing), needed=",".join(needed), found=repr(top.strip()[:80])
             )
         )
@@ -278,9 +278,9 @@ def _images(folder: Path, prefix: str = "", above: frozenset[str] = frozenset())
 
 def _no_images(root: Path, loose: Sequence[str]) -> str:
     if loose:
-        return _("{root} holds images but no class folders: put those of each class into a folder of its name.").format(
-            root=root
-        )
+        return _(
+            "{root} holds images but no class folders: put the images of each class into a folder named after it."
+        ).format(root=root)
     return _("{root} holds no images: give a folder with one folder of images for each class.").format(root=root)
 
 

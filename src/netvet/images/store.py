@@ -171,14 +171,14 @@ class Store:
             if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
                 raise BadInput(
                     _(
-                        "The disk of {folder} is full: the decoded images need {megabytes:.0f} MB there; "
-                        "free some room, or set NETVET_CACHE to a folder on another disk."
+                        "The disk of {folder} is full: the decoded images need {megabytes:.0f} MB there; free some "
+                        "space, or set NETVET_CACHE to a folder on another disk."
                     ).format(folder=self.root, megabytes=max(1, needed / 1e6))
                 ) from error
             raise BadInput(
                 _(
-                    "The decoded images cannot be kept in {folder} ({problem}): "
-                    "set NETVET_CACHE to a folder that can be written."
+                    "The decoded images cannot be stored in {folder} ({problem}): set NETVET_CACHE to a writable "
+                    "folder."
                 ).format(folder=self.root, problem=error.strerror or error)
             ) from error
 

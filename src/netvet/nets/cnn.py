@@ -217,7 +217,7 @@ def pooling(kind: str) -> nn.Module:
 
 
 def initialise(net: nn.Module, model: recipe.Model) -> None:
-    """Set the first weights of the convolutions and the head; biases start at `model.bias`, the head's at 0.
+    """Set the initial weights of the convolutions and the head; biases start at `model.bias`, the head's at 0.
 
     Standard deviations, with fan = a unit's inputs and gain from `torch.nn.init.calculate_gain`:
 

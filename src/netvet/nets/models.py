@@ -21,7 +21,7 @@ OWN: dict[str, type[nn.Module]] = {"cnn": ConvNet, "resnet": ResNet, "preact-res
 
 
 def build(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
-    """A network with first weights drawn from torch's global generator (seed it before).
+    """A network with initial weights drawn from torch's global generator (seed it before).
 
     Input: (batch, 3, image_size, image_size) float, normalised; output: (batch, classes) logits. Of a timm model,
     `depth`, `width`, `norm`, `activation`, `init`, `shortcut`, pooling and `spatial_dropout` are its own, and
@@ -75,7 +75,7 @@ def _timm(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
         ) from None
     if shape != (1, classes):
         raise BadInput(
-            _("The timm model {name} is no image classifier: it gives an array of shape {shape}.").format(
+            _("The timm model {name} is not an image classifier: its output has shape {shape}.").format(
                 name=model.name, shape=shape
             )
         )

@@ -54,7 +54,7 @@ def _imagenet(net: nn.Module, name: str) -> dict[str, Tensor]:
     """
     if name != IMAGENET_MODEL:
         raise BadInput(
-            _("model.weights imagenet are those of {model}, not of {name}: set model.name to {model}.").format(
+            _("model.weights imagenet are for {model}, not for {name}: set model.name to {model}.").format(
                 model=IMAGENET_MODEL, name=name
             )
         )
@@ -103,8 +103,8 @@ def _load(net: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
         first = missing[0] if missing else next(iter(mine))
         raise BadInput(
             _(
-                "model.weights {origin} do not fit the model: {missing} of its {needed} weights are not there in that"
-                " shape, first {first}; set model to the architecture that they were made with."
+                "model.weights {origin} do not fit the model: {missing} of its {needed} weights are missing or have "
+                "another shape, first {first}; set model to the architecture that they belong to."
             ).format(origin=origin, missing=len(missing), needed=len(needed), first=first)
         )
     net.load_state_dict(fitting, strict=False)

@@ -31,7 +31,7 @@ _MOST_BYTES = 2**33
 
 @dataclass(frozen=True)
 class RenderedReef:
-    """A painted reef.
+    """A rendered reef.
 
     images: uint8 (images, size, size, 3), RGB. labels: int64 (images,), the numbers of `classes`, noise included.
     groups: int64 (images,), the number of the fish, or None when every image is another fish.
@@ -57,7 +57,7 @@ def render(reef: Reef, image_size: int = 64, *, workers: int | None = None, chun
     low, high = _SIZES
     if not low <= image_size <= high:
         raise BadInput(
-            _("The reef cannot be painted at {size} pixels; use an image size from {low} to {high}.").format(
+            _("The reef cannot be rendered at {size} pixels; use an image size from {low} to {high}.").format(
                 size=image_size, low=low, high=high
             )
         )

@@ -94,7 +94,7 @@ class Reef:
             if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
                 raise BadInput(_refusal(field.name, value))
         if self.kinds > 1 and self.spread > 0:
-            raise BadInput(_("reef options kinds and spread: one class has either; leave one of the two out."))
+            raise BadInput(_("reef options kinds and spread cannot be combined: leave one of the two out."))
         if self.victim >= self.species:
             raise BadInput(
                 _("reef option victim: {value} is not a class of this reef; use 0 to {last}.").format(

@@ -149,7 +149,7 @@ def named_class(finding: Finding | None) -> str | None:
 
 
 def is_own_net(recipe: Recipe) -> bool:
-    """Whether the recipe describes the net part by part; the activation, norms and first weights of a timm model are
+    """Whether the recipe describes the net part by part; the activation, norms and initial weights of a timm model are
     its own.
     """
     return recipe.model.name in OWN_NETS

@@ -1,4 +1,4 @@
-"""Random changes of the training images: more of them, and stronger.
+"""More and stronger augmentation of the training images.
 
 ## What it does
 Raises each part of `augment` to at least: `rotate` 15 degrees, `scale` 0.2, `crop` 0.125 of the side, `light` 0.2,
@@ -7,13 +7,13 @@ where a recipe augments without flips, that is left as it is, since which way an
 and `per_class` stay.
 
 ## When it helps
-The net learns its images by heart: weak-regularisation, over-capacity, late-stopping. With class-imbalance it gives
+The net memorises its images: weak-regularisation, over-capacity, late-stopping. With class-imbalance it gives
 the few images of a class more faces, and with low-quality-images its changes of light make the net care less for how
 bright a picture is; how much it gains in these two was not measured here.
 
 ## What it costs
 The net sees harder images, so training accuracy falls and more epochs pay. Augmentation that changes what the species
-is (colour, where colour tells two species apart) does harm.
+is (colour, where colour distinguishes two species) does harm.
 
 ## References
 Shorten, Khoshgoftaar 2019, A survey on image data augmentation for deep learning,

@@ -1,4 +1,4 @@
-"""Stronger random changes for the images of one class.
+"""Stronger augmentation for the images of one class.
 
 ## What it does
 Gives the class that the finding names an entry of its own in `augment.per_class`, with `rotate` at least 30 degrees,
@@ -8,13 +8,13 @@ augmented at all). The other classes are shown as before.
 ## When it helps
 A class that is stuck because its few images do not show what the species looks like from elsewhere, nearer, or in
 other light, while the others have images enough. It is no remedy for imbalance: a class of 4 images beside 9 to 128 of
-five other painted species (four seeds) had an AUC of 0.65 without and 0.65 with it, and of 0.86 and 0.85 on top of
+five other rendered species (four seeds) had an AUC of 0.65 without and 0.65 with it, and of 0.86 and 0.85 on top of
 oversample.
 
 ## What it costs
 No time. The traces of the augmentation (a tilted horizon, mirrored borders) now go with one class, and a net can learn
 these instead of the fish: if the class is named too often after it, augment all classes (augment). Light must not be
-what tells the species apart.
+what distinguishes the species.
 
 ## References
 Shorten, Khoshgoftaar 2019, A survey on image data augmentation for deep learning,

@@ -1,4 +1,4 @@
-"""A loss in which every class weighs the same.
+"""A loss in which every class has the same weight.
 
 ## What it does
 Sets `loss.class_weights` to `balanced`: an image counts n / (classes * images of its class), so that the classes'
@@ -6,9 +6,9 @@ shares of the loss are equal and the mean weight is 1.
 
 ## When it helps
 Few images of some classes, which the net then hardly ever names: class-imbalance. Unlike oversample it shows every
-image once an epoch. With 4 to 128 training images of six painted species (four seeds) the AUC of the rarest rose from
-0.65 to 0.82, and the mean of the others fell by 0.009. Of two classes that nothing tells apart (look-alike-classes) the
-larger one takes all; weighed alike either is named by turns, and neither is told from the other.
+image once an epoch. With 4 to 128 training images of six rendered species (four seeds) the AUC of the rarest rose from
+0.65 to 0.82, and the mean of the others fell by 0.009. Of two classes that nothing separates (look-alike-classes) the
+larger one takes all; weighed alike either is named by turns, and the two are not separated.
 Also weak-features, where the features hold the class and the last layer passes it over; how much it gains there was
 not measured.
 

@@ -1,4 +1,4 @@
-"""Training labels that are likely wrong, put right.
+"""Training labels corrected where they are likely wrong.
 
 ## What it does
 Sets `data.clean_labels` to `correct`: when the images are loaded, the labels of the training split are judged by
@@ -8,7 +8,7 @@ the accuracy is measured on what it was measured on before. `leave-out` takes th
 notes say how many.
 
 ## When it helps
-label-noise. Of 502 training images of six painted species with 30 % of all labels wrong, 100 of the 159 wrong ones
+label-noise. Of 502 training images of six rendered species with 30 % of all labels wrong, 100 of the 159 wrong ones
 were treated and none that was right, and 95 were put right: the balanced accuracy on fresh images with true labels rose
 from 69.7 to 84.3 % (three seeds, standard error 2.5 points).
 

@@ -1,4 +1,4 @@
-"""Gradients bounded in length.
+"""Gradients clipped to a largest norm.
 
 ## What it does
 Sets `optimizer.clip` to 1: where the L2 norm of the whole gradient is more, it is scaled down to 1, its direction

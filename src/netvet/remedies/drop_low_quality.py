@@ -1,4 +1,4 @@
-"""Training without the pictures that show too little.
+"""Training without the images that show too little.
 
 ## What it does
 Sets `data.drop_low_quality`: when the images are loaded, those of the training split that are blurred, dark, glaring,

@@ -5,7 +5,7 @@ Raises `model.dropout` to 0.5: in training, every input of the last layer is zer
 feature can be relied upon. Of a timm model it is the `drop_rate`, raised to 0.2.
 
 ## When it helps
-The net learns its images by heart (weak-regularisation, over-capacity), above all with a wide last layer and few
+The net memorises its images (weak-regularisation, over-capacity), above all with a wide last layer and few
 images.
 
 ## What it costs

@@ -6,7 +6,7 @@ yet. Batch norm gives every channel mean 0 and standard deviation 1 over the bat
 on the way forward and the gradient on the way back. In timm's VGG nets without norm the operation `early-batch-norm`
 puts one behind each convolution of the first half. In netvet's own nets it is all layers, not the early ones alone:
 the gradient reaches an early layer through all later ones, and each of them can shrink it. A plain net of 16
-convolutions with PyTorch's first weights, on six painted species, stayed at guessing (17 %) without norm and with
+convolutions with PyTorch's initial weights, on six rendered species, stayed at guessing (17 %) without norm and with
 norm in the first half alone, and reached 40 % within six epochs with norm everywhere (mean of two seeds).
 
 ## When it helps

@@ -1,4 +1,4 @@
-"""Stop when validation no longer gets better, and keep the best epoch.
+"""Stop when validation no longer improves, and keep the best epoch.
 
 ## What it does
 Sets `stop.early_stopping` to 5 epochs (at most a third of the run): training ends after so many epochs without a better

@@ -1,4 +1,4 @@
-"""Class weights that level off where a class has images enough.
+"""Class weights that level off where a class has enough images.
 
 ## What it does
 Sets `loss.class_weights` to `effective`: a class of n images weighs (1 - beta) / (1 - beta^n), scaled so that the mean
@@ -7,7 +7,7 @@ falls any more. `loss.beta` is 0.99, which levels off at 100 images.
 
 ## When it helps
 class-imbalance where the rare classes are so rare that weights of 1 / n shake the training, or where class-weights is
-on and the common classes pay for it. With 4 to 128 training images of six painted species (four seeds) it raised the
+on and the common classes pay for it. With 4 to 128 training images of six rendered species (four seeds) it raised the
 balanced accuracy on fresh images by 9.3 points, class-weights by 8.7 and oversample by 15.2; the AUC of the class of
 four images rose from 0.65 to 0.83, 0.82 and 0.86.
 Also weak-features, where the features hold the class and the last layer passes it over; how much it gains there was

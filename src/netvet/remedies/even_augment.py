@@ -1,11 +1,11 @@
-"""The same changes for every class.
+"""The same augmentation for every class.
 
 ## What it does
 Empties `augment.per_class`, so that the images of every class are changed by the recipe's common settings.
 
 ## When it helps
 harmful-augmentation: where one class alone is rotated, darkened or blanked, the change tells it from the others, and
-the network learns the change. Of eight painted species one was turned, moved, lit, coloured and blanked far more than
+the network learns the change. Of eight rendered species one was turned, moved, lit, coloured and blanked far more than
 the others: its AUC rose from 0.67 to 0.97, its recall from 0 to 77 %, the balanced accuracy from 58 to 78 % (one seed).
 
 ## What it costs

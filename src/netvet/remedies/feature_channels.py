@@ -1,4 +1,4 @@
-"""Edges, local contrast and colour opponents as further channels of the image.
+"""Edges, local contrast and opponent colours as additional channels of the image.
 
 ## What it does
 Adds the operation `feature-channels=edges+contrast+opponents` to `surgery`: before the first convolution four planes
@@ -9,10 +9,10 @@ without them. Works on any network, with pretrained weights too, and in the mode
 know of it.
 
 ## When it helps
-weak-features, look-alike-classes and low-quality-images, where light and colour drown what tells a class apart. On six
-rendered species the balanced accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the gain
-3.0 points). Two species that differ by 2 % of the usual distance it did not tell apart.
-The runs behind these numbers: docs/evidence/feature-channels.md.
+weak-features, look-alike-classes and low-quality-images, where light and colour drown what distinguishes a class. On
+six rendered species the balanced accuracy on fresh images rose from 65.6 to 80.1 % (three seeds, standard error of the
+gain 3.0 points). Two species that differ by 2 % of the usual distance it did not separate. The runs behind these
+numbers: docs/evidence/feature-channels.md.
 
 ## What it costs
 A run of that small network took 1.3 to 1.6 times the time. The planes say nothing that is not in the pixels: with many

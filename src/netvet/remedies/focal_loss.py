@@ -1,4 +1,4 @@
-"""A loss that looks away from what is easy.
+"""A loss that gives easy images less weight.
 
 ## What it does
 Sets `loss.name` to `focal` with `loss.gamma` 2: the cross-entropy of an image is multiplied with (1 - p)^2, p being
@@ -6,7 +6,7 @@ the probability of its true class. An image that is named with 90 % certainty co
 
 ## When it helps
 Classes that are rare or hard beside many that are easy: class-imbalance, look-alike-classes. It does less than weights
-by class: with 4 to 128 training images of six painted species (four seeds) the AUC of the rarest rose from 0.65 to
+by class: with 4 to 128 training images of six rendered species (four seeds) the AUC of the rarest rose from 0.65 to
 0.69, with class-weights to 0.82.
 
 ## What it costs

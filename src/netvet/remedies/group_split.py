@@ -1,4 +1,4 @@
-"""Split by group, so that no animal is in training and in validation at once.
+"""Split by group, so that no animal is in both training and validation.
 
 ## What it does
 Sets `data.group` to `auto`: the images of one group (a trajectory, an animal, a camera) all go to training, or all to

@@ -1,4 +1,4 @@
-"""First weights after He, so that the signal neither fades nor explodes on its way through the layers.
+"""He initialisation, so that the signal neither fades nor explodes on its way through the layers.
 
 ## What it does
 Sets `model.init` to `he`: weights are drawn with standard deviation gain / sqrt(inputs of a unit), the gain being
@@ -6,10 +6,10 @@ that of the activation (sqrt(2) for ReLU). Each layer then passes on about the v
 (`model.bias`) are set to 0. In a timm model the operation `init=he` draws weights and resets norms.
 
 ## When it helps
-Where first weights are too small, too large or all alike, or biases keep units from firing, above all in deep nets
+Where initial weights are too small, too large or all alike, or biases keep units from firing, above all in deep nets
 without normalisation: bad-initialisation, vanishing-gradient, exploding-gradient, dead-relu. With PyTorch's own
 default a ReLU net without norm loses a factor of about 2.4 in standard deviation a layer. Where a norm follows every
-layer the first weights matter little.
+layer the initial weights matter little.
 
 ## What it costs
 Nothing. It does not apply where weights are loaded: these would be lost.

@@ -1,4 +1,4 @@
-"""More images in a batch, and the learning rate raised with them.
+"""Larger batches, with the learning rate raised to match.
 
 ## What it does
 Sets `batch_size` to 64. The epochs stay, so there are fewer steps, and each has to be longer: `optimizer.lr` is

@@ -6,8 +6,8 @@ Doubles `data.image_size`, up to 224 pixels. Of netvet's own networks the depth 
 the same, so that accuracies can be compared.
 
 ## When it helps
-weak-features and look-alike-classes, where what tells two species apart (a spot, a line through the eye) is smaller
-than a pixel or two. On six painted species of 42 training images, from 32 to 64 pixels, the balanced accuracy on fresh
+weak-features and look-alike-classes, where what distinguishes two species (a spot, a line through the eye) is smaller
+than a pixel or two. On six rendered species of 42 training images, from 32 to 64 pixels, the balanced accuracy on fresh
 images rose from 64 to 83 % and from 68 to 77 % (two seeds; a network of four convolutions, then five).
 
 ## What it costs

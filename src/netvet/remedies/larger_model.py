@@ -5,7 +5,7 @@ Raises `model.width` to 32 channels and `model.depth` to 5 convolutions where th
 default recipe learns tens of fish species; elsewhere doubles the width, up to 128.
 
 ## When it helps
-under-capacity: the net cannot even learn its training images by heart, and it is neither the learning rate nor the
+under-capacity: the net cannot even memorise its training images, and it is neither the learning rate nor the
 signal.
 Also weak-features, where the layers see too little of the image at once; how much it gains there was not
 measured.

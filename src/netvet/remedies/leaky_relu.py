@@ -11,7 +11,7 @@ Where many units are dead (dead-relu) or at their bounds (saturated-activation),
 to the early layers because each dead or saturated unit blocks them (vanishing-gradient). On a healthy net it changes
 little: with so small a slope Xu et al. find it no better than ReLU.
 
-It is no cure for depth: a plain net of 20 sigmoid layers without norm, on eight painted species, stayed at guessing
+It is no cure for depth: a plain net of 20 sigmoid layers without norm, on eight rendered species, stayed at guessing
 (12.5 %) over 14 epochs with leaky ReLU alone, with early-batch-norm alone and with residual alone.
 
 ## What it costs

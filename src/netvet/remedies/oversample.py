@@ -7,11 +7,11 @@ is equally likely.
 ## When it helps
 Few images of some classes, which the net then hardly ever names: class-imbalance. In a large comparison it was the best
 of the simple methods, and convolutional nets did not overfit by it (Buda et al.). So it was with 4 to 128 training
-images of six painted species (four seeds): the AUC of the rarest rose from 0.65 to 0.86, the mean of the others by
-0.03. Of two classes that nothing tells apart (look-alike-classes) the larger one takes all; drawn equally often either
-is named by turns, and neither is told from the other.
+images of six rendered species (four seeds): the AUC of the rarest rose from 0.65 to 0.86, the mean of the others by
+0.03. Of two classes that nothing separates (look-alike-classes) the larger one takes all; drawn equally often either
+is named by turns, and the two are not separated.
 Also weak-features, where the features hold the class and the last layer passes it over; how much it gains there was
-not measured. And scattered-class: a class of several forms, of which each has few images. Of six painted species under
+not measured. And scattered-class: a class of several forms, of which each has few images. Of six rendered species under
 one name (45 images to train on, the largest class 220; three seeds) recall rose from 0.16 to 0.52, AUC from 0.90 to
 0.93, balanced accuracy from 0.77 to 0.84.
 

@@ -1,4 +1,4 @@
-"""Running statistics of batch norms computed anew after every epoch.
+"""Running statistics of batch norms recomputed after every epoch.
 
 ## What it does
 Sets `model.recalibrate`: at the end of each epoch, before it is judged, mean and variance of every batch norm are
@@ -16,7 +16,7 @@ noisy it does not help: larger-batch or group-norm do.
 ## References
 Wu, Johnson 2021, Rethinking batch in BatchNorm (precise batch norm; 1,000 to 10,000 images are enough),
 https://arxiv.org/abs/2105.07576
-Izmailov et al. 2018, Averaging weights leads to wider optima (statistics computed anew for new weights),
+Izmailov et al. 2018, Averaging weights leads to wider optima (statistics recomputed for new weights),
 https://arxiv.org/abs/1803.05407
 """
 

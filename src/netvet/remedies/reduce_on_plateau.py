@@ -1,4 +1,4 @@
-"""A learning rate that is cut when validation stands still.
+"""A learning rate that is cut when validation stops improving.
 
 ## What it does
 Sets `schedule.name` to `plateau`: the rate is divided by 10 after a tenth of the run's epochs, at least 2, without a

@@ -5,7 +5,7 @@ Sets `model.width` to 16 channels in the first layer, the width of the nets that
 Parameters go with the square of the width: from 32 to 16 leaves a quarter.
 
 ## When it helps
-The net is large for its images (over-capacity): it learns them by heart, and nothing is lost by taking room away.
+The net is large for its images (over-capacity): it memorises them, and nothing is lost by taking room away.
 
 ## What it costs
 It trains faster. A net that is too narrow for the number of species underfits. Nets often generalise in spite of their

@@ -1,4 +1,4 @@
-"""A network that has seen a million photographs, fine-tuned.
+"""A network pretrained on a million photographs, fine-tuned.
 
 ## What it does
 Puts the shipped recipe `transfer` in the place of the recipe's network and optimiser: EfficientNet-Lite0 with ImageNet

@@ -5,7 +5,7 @@ Raises `optimizer.weight_decay` to 0.005 with SGD, 0.001 with Adam (where it is 
 and 0.05 with AdamW (where it is decoupled from it).
 
 ## When it helps
-The net learns its images by heart: weak-regularisation, over-capacity, late-stopping. The 0.0005 that is usual with SGD
+The net memorises its images: weak-regularisation, over-capacity, late-stopping. The 0.0005 that is usual with SGD
 was set on more than a million images; small sets and shallow nets want more (Smith, Brigato et al.), so this is a step
 of ten.
 

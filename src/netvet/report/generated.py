@@ -1,4 +1,4 @@
-"""Images that a GAN painted for the run, beside real ones of the class."""
+"""Images that a GAN generated for the run, beside real ones of the class."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MOST = 6  # of each kind
 
 @dataclass(frozen=True)
 class Painting:
-    """The class `name`: what is `told` of its generated images, and pairs of a real one and a generated one."""
+    """The class `name`: what is `reported` of its generated images, and pairs of a real one and a generated one."""
 
     name: str
-    told: str
+    reported: str
     pictures: tuple[Picture, ...]
 
 
 def paintings(trace: Trace) -> list[Painting]:
-    """What was painted for each class; empty where the recipe asks for nothing."""
+    """What was generated for each class; empty where the recipe asks for nothing."""
     meta = trace.meta.get("generated")
     classes = meta.get("classes") if isinstance(meta, dict) else None
     if not isinstance(classes, dict):

@@ -155,7 +155,7 @@ def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("images", _("Images"), page["wrong"] or page["leaked"]),
         ("generated", _("Generated images"), page["paintings"]),
         ("data", _("Data"), page["data_lines"] or page["class_table"]),
-        ("replay", _("To repeat it"), page["recipe"] or page["environment"]),
+        ("replay", _("How to reproduce it"), page["recipe"] or page["environment"]),
     ]
     return [(name, title) for name, title, there in known if there]
 
@@ -197,7 +197,7 @@ def _warnings(report: Report) -> list[str]:
     if facts.stopped_early(report):
         planned = trace.meta.get("epochs")
         lines.append(
-            _("The run was broken off after epoch {done} of {planned}.").format(
+            _("The run was stopped after epoch {done} of {planned}.").format(
                 done=facts.epochs_done(trace), planned=planned if planned is not None else "?"
             )
         )

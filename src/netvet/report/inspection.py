@@ -83,7 +83,7 @@ def _page(found: Inspection) -> dict[str, Any]:
         ("quality", _("Quality"), page["quality_gallery"] or page["effects"]),
         ("splits", _("Splits"), page["shift"] or page["splits_gallery"]),
         ("classes", _("Classes"), page["classes"]),
-        ("mend", _("To mend"), True),
+        ("mend", _("To fix"), True),
     ]
     page["sections"] = [(name, title) for name, title, there in known if there]
     return page
@@ -109,7 +109,7 @@ def _tiles(found: Inspection) -> list[Tile]:
     leaked = [shares["leaked_share"] for shares in found.leaked.values()]
     if leaked:
         tiles.append(
-            Tile(words.percent(max(leaked), 0), _("of held-out images leak"), "warn" if max(leaked) >= 0.02 else "")
+            Tile(words.percent(max(leaked), 0), _("of held-out images leaked"), "warn" if max(leaked) >= 0.02 else "")
         )
     if images.rejected:
         tiles.append(Tile(f"{len(images.rejected):,}", _("files unusable"), "warn"))
@@ -138,12 +138,12 @@ def _label_lines(found: Inspection) -> list[str]:
     errors = found.labels
     source = {
         "pretrained": _("features of a network trained on ImageNet"),
-        "handmade": _("handmade features (gradients and colours), which see less than a pretrained network does"),
+        "handmade": _("handmade features (gradients and colours), which are weaker than those of a pretrained network"),
     }.get(found.features, "")
     lines = [
         _(
-            "Judged by {source}: a linear model that never saw an image of the same group is right on {accuracy:.0%} "
-            "of a class on average. cleanlab alone counts {estimated} doubtful labels."
+            "Judged by {source}: a linear model that never saw an image of the same group has a balanced accuracy of "
+            "{accuracy:.0%}. cleanlab alone counts {estimated} doubtful labels."
         ).format(source=source, accuracy=errors.accuracy, estimated=errors.estimated)
     ]
     if errors.grouped:
@@ -158,8 +158,8 @@ def _duplicates(found: Inspection) -> list[ShownGallery]:
     conflicting, across = twins.conflicting(images.labels), twins.across(images.split)
     rest = np.setdiff1d(np.flatnonzero(twins.exact), np.union1d(conflicting, across))
     groups = [
-        (_("Nearly or wholly the same, and labelled differently"), conflicting),
-        (_("Held out, and its twin in training"), np.setdiff1d(across, conflicting)),
+        (_("Copies and near-duplicates with different labels"), conflicting),
+        (_("Held-out image, and its twin in training"), np.setdiff1d(across, conflicting)),
         (_("Exact copies"), rest),
     ]
     made = []
@@ -178,7 +178,7 @@ def _pair(found: Inspection, at: int) -> Picture:
     labels = [words.pretty(images.classes[int(images.labels[row])]) for row in (one, other)]
     first = labels[0] if labels[0] == labels[1] else _("{one} and {other}").format(one=labels[0], other=labels[1])
     close = _("same pixels") if twins.exact[at] else _("correlation {r:.2f}").format(r=float(twins.similarity[at]))
-    text = _("{path} beside {other}").format(path=images.paths[one], other=images.paths[other])
+    text = _("{path} next to {other}").format(path=images.paths[one], other=images.paths[other])
     return Picture((_uri(images.images[one]), _uri(images.images[other])), (first, close), text)
 
 
@@ -187,8 +187,8 @@ def _duplicate_lines(found: Inspection) -> list[str]:
     across = len(twins.across(found.images.split))
     return [
         _(
-            "{exact:,} exact copies; {near:,} pairs that look nearly the same, {across:,} of all pairs across the "
-            "splits. Images of different groups count as near from a correlation of {limit:.2f} on."
+            "{exact:,} exact copies; {near:,} pairs of near-duplicates; {across:,} of all pairs across the splits. "
+            "Images of different groups count as near-duplicates from a correlation of {limit:.2f}."
         ).format(exact=int(twins.exact.sum()), near=int((~twins.exact).sum()), across=across, limit=twins.limit)
     ]
 

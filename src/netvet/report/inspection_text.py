@@ -37,10 +37,10 @@ def print_inspection(console: Console, found: Inspection, page: Path) -> None:
     for note in images.notes:
         console.print(f"[dim]○ {escape(clean(note))}[/]", soft_wrap=True)
     if found.labels is None:
-        console.print(_("Labels and splits were not judged: no features were asked for."))
+        console.print(_("Labels and splits were not judged: that takes features."))
     console.print(_("Page: {page}").format(page=escape(str(page))), soft_wrap=True)
     console.print(
-        _("Mend {suspects} and {fixes} there, then: --exclude suspects.csv --relabel fixes.csv").format(
+        _("Edit {suspects} and {fixes} there, then: --exclude suspects.csv --relabel fixes.csv").format(
             suspects="suspects.csv", fixes="fixes.csv"
         ),
         soft_wrap=True,

@@ -21,7 +21,8 @@ def print_survey(console: Console, found: Survey) -> None:
     )
     console.print(
         _(
-            "{n} images, {k} classes, {grouped}; the largest class has {ratio:.0f} times the images of the smallest."
+            "{n} images, {k} classes, {grouped}; the largest class has {ratio:.0f} times as many images as the "
+            "smallest."
         ).format(n=found.images, k=found.classes, grouped=grouped, ratio=found.imbalance)
     )
     table = Table(box=box.SIMPLE_HEAD)
@@ -36,7 +37,7 @@ def print_survey(console: Console, found: Survey) -> None:
         text = _("{share:.1%} of the {split} images have a twin in training").format(
             share=shares["leaked_share"], split=name
         )
-        parts = [_("{share:.1%} look nearly the same").format(share=shares["leaked_by_look"])]
+        parts = [_("{share:.1%} have a near-duplicate there").format(share=shares["leaked_by_look"])]
         if "leaked_by_group" in shares:
             parts.append(_("{share:.1%} share a group").format(share=shares["leaked_by_group"]))
         console.print(f"{text} ({', '.join(parts)}).")

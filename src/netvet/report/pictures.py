@@ -78,7 +78,7 @@ def leaked(trace: Trace) -> list[Picture]:
         label, other_label = pretty(row.get("label", "")), pretty(row.get("other_label", ""))
         lines = [label if label == other_label else _("{one} and {other}").format(one=label, other=other_label)]
         lines.append(_("group {group}").format(group=group) if group else _("near-duplicates"))
-        text = _("{path}, held out, beside {other}, used for training").format(path=path, other=other)
+        text = _("{path}, held out, next to {other}, used for training").format(path=path, other=other)
         found.append(Picture((_uri(pair[0]), _uri(pair[1])), tuple(lines), text))
     return found
 

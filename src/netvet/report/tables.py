@@ -57,7 +57,9 @@ def trial_lines(report: Report) -> list[str]:
     trial = report.trial
     if trial is None:
         return []
-    effects = _("Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for all remedies.")
+    effects = _(
+        "Points of {metric}: treated minus control, same seeds; 95% intervals, corrected for the number of remedies."
+    )
     if not text.rows(trial):
         return [text.spent(trial)]
     return [text.spent(trial), effects.format(metric=words.metric(trial.metric))]
@@ -91,7 +93,7 @@ def data_lines(report: Report) -> list[str]:
 
 
 def class_table(report: Report) -> list[dict[str, Any]]:
-    """The classes, the largest first, with their images in each split and how well they are told."""
+    """The classes, the largest first, with their images in each split and how well they are recognised."""
     rows = [row for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
     most = max((row.train for row in rows), default=0.0)
     return [

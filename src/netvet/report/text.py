@@ -88,7 +88,7 @@ def arms_table(progress: Progress) -> RenderableType:
 def outcome(verdict: Verdict) -> str:
     """What became of a remedy, in a few words."""
     if verdict.measurement:
-        parts = [_("measures on other images: {treated}").format(treated=words.percent(verdict.treated))]
+        parts = [_("measured on other images: {treated}").format(treated=words.percent(verdict.treated))]
     else:
         parts = [_("helps") if verdict.helped else _("not shown to help")]
     if verdict.cured is not None:
@@ -107,7 +107,7 @@ def outcome(verdict: Verdict) -> str:
 def spent(trial: Trial) -> str:
     """How many runs the trial took, of what length, and the time."""
     runs = ngettext("{n} run", "{n} runs", len(trial.runs)).format(n=len(trial.runs))
-    return _("{runs} of {epochs} of {full} epochs; {spent} of {budget} spent.").format(
+    return _("{runs} of {epochs} epochs each (the recipe has {full}); {spent} of {budget} spent.").format(
         runs=runs,
         epochs=trial.epochs,
         full=trial.full_epochs,

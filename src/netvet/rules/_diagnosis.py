@@ -23,7 +23,7 @@ from netvet.rules._yielding import settled
 from netvet.trace import Trace
 
 Health = Literal["healthy", "sick", "undecided"]
-SUSPECTS = 2  # that are told: more would be guessing
+SUSPECTS = 2  # that are reported: more would be guessing
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Diagnosis:
     """What was found, root cause first.
 
     `not_assessed`: rule -> the observations it lacks. `ruled_out`: causes that were looked for and are not there.
-    `exams`: experiments that would tell apart what is still open. `limits`: those of rules that were set from outside.
+    `exams`: experiments that would settle what is still open. `limits`: those of rules that were set from outside.
     """
 
     findings: tuple[Finding, ...]

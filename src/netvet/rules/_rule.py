@@ -29,7 +29,7 @@ class Finding:
     or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`:
     0..1, how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`:
     causes of the rule's `may_yield_to` that come before this finding. The other fields are filled in by `diagnose`;
-    `suspected`: told as a note, since no cause was found and this one is near.
+    `suspected`: reported as a note, since no cause was found and this one is near.
     """
 
     message: str

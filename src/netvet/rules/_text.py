@@ -32,22 +32,22 @@ def reason(diagnosis: Diagnosis) -> str:
     if root is not None:
         return clean(root.message)
     if diagnosis.verdict == "healthy":
-        return _("No symptom shows.")
+        return _("No symptoms.")
     if diagnosis.symptoms:
         names = listed([clean(s.rule) for s in diagnosis.symptoms])
         open_question = ngettext(
-            "{symptoms} shows, and no cause that explains it was found.",
-            "{symptoms} show, and no cause that explains them was found.",
+            "Symptom: {symptoms}. No cause that explains it was found.",
+            "Symptoms: {symptoms}. No cause that explains them was found.",
             len(diagnosis.symptoms),
         ).format(symptoms=names)
         if diagnosis.suspects:
             near = listed([clean(f.rule) for f in diagnosis.suspects])
-            open_question += " " + _("What comes nearest: {names}.").format(names=near)
+            open_question += " " + _("Closest candidates: {names}.").format(names=near)
         if diagnosis.exams:
             exams = listed([clean(e) for e in diagnosis.exams])
-            open_question += " " + _("An exam may tell: {exams}.").format(exams=exams)
+            open_question += " " + _("Exams that may settle it: {exams}.").format(exams=exams)
         return open_question
-    return _("Too little was measured to say.")
+    return _("Too little was measured for a diagnosis.")
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -95,7 +95,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     )
     if diagnosis.exams:
         exams = clean(", ".join(diagnosis.exams))
-        say(console, Text(_("Would tell more: {exams}").format(exams=exams)))
+        say(console, Text(_("Exams worth running: {exams}").format(exams=exams)))
 
 
 def _curve(console: Console, series: Series, limit: float | None) -> Text:

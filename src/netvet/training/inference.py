@@ -81,7 +81,7 @@ def _load(run: Path) -> _Trained:
     """The final model of a run, in eval mode. Raises BadInput where the run has no checkpoint or no recipe."""
     recipe = Trace.open(run).recipe
     if recipe is None:
-        raise BadInput(_("{run} was not trained by netvet: its model is not known here.").format(run=run))
+        raise BadInput(_("{run} was not trained by netvet: its model is unknown.").format(run=run))
     state = checkpoint.load(run / checkpoint.LAST)
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)

@@ -91,7 +91,7 @@ def train(
 
     `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same
     final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)`
-    and `on_epoch` are told of progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not
+    and `on_epoch` report progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not
     finished.
 
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
@@ -101,15 +101,15 @@ def train(
         if resume:
             recipe = recorded(run, recipe)
         elif (run / FILE).exists():
-            sentence = _("{run} holds a run already: add --resume to go on with it, or choose another --out.")
+            sentence = _("{run} already holds a run: add --resume to continue it, or choose another --out.")
             raise BadInput(sentence.format(run=run))
         loaded = images if images is not None else load_images(recipe, progress=False)
-        painted = None
+        generated = None
         if recipe.augment.generated.images:
-            painted = generate.generate_for(recipe, loaded, run, generate.telling(stop, on_step))
-            if painted is None:
+            generated = generate.generate_for(recipe, loaded, run, generate.telling(stop, on_step))
+            if generated is None:
                 return Outcome(run, 0, 0, 0, 0.0, finished=False)
-        session = _Session(recipe, run, loaded, painted, watched=watched)
+        session = _Session(recipe, run, loaded, generated, watched=watched)
         try:
             return session.go(resume, stop, on_epoch, on_step)
         finally:
@@ -120,14 +120,14 @@ class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
     def __init__(
-        self, recipe: Recipe, run: Path, images: ImageSet, painted: generate.RenderedReef | None, *, watched: bool
+        self, recipe: Recipe, run: Path, images: ImageSet, generated: generate.GeneratedImages | None, *, watched: bool
     ) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
                 sentence = _("{source} has fewer than 2 {split} images: add images, or change data.val.")
                 raise BadInput(sentence.format(source=recipe.data.source, split=split))
-        self.recipe, self.run, self.images, self.painted = recipe, run, images, painted
-        self.pool = Pool(images, painted.added if painted is not None else None)
+        self.recipe, self.run, self.images, self.generated = recipe, run, images, generated
+        self.pool = Pool(images, generated.added if generated is not None else None)
         self.machine = choose(recipe)
         self.steps_per_epoch = self.pool.steps_per_epoch(recipe)
         self.steps = self.steps_per_epoch * recipe.stop.epochs
@@ -165,8 +165,8 @@ class _Session:
             recording.setup(
                 self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch
             )
-            if self.painted is not None:
-                recording.generated(self.writer, self.painted.counts, self.painted.told)
+            if self.generated is not None:
+                recording.generated(self.writer, self.generated.counts, self.generated.reported)
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
             if not self._epoch(stop, on_epoch, on_step):

@@ -65,13 +65,13 @@ def setup(
     writer.flush()
 
 
-def generated(writer: TraceWriter, counts: Mapping[str, int], told: Sequence[str]) -> None:
-    """Generated images that the run trains on, by class, and what is told of them."""
+def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence[str]) -> None:
+    """Generated images that the run trains on, by class, and what is reported of them."""
     writer.unit("generated_images", "images")
     for where, count in counts.items():
         writer.add(0, "generated_images", float(count), where)
     data = writer.get_meta("data")
-    writer.meta("data", {**data, "notes": [*data["notes"], *told]})
+    writer.meta("data", {**data, "notes": [*data["notes"], *reported]})
     writer.flush()
 
 

@@ -29,7 +29,7 @@ def run_lock(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            sentence = _("Another netvet is at work in {run}: wait for it, or choose another --out.")
+            sentence = _("Another netvet process is using {run}: wait for it, or choose another --out.")
             raise BadInput(sentence.format(run=run)) from None
         yield
 
@@ -59,12 +59,12 @@ def recorded(run: Path, recipe: Recipe) -> Recipe:
     """The recipe of the run that is to go on; the caller's must agree where it says more than the default."""
     recorded = Trace.open(run).recipe
     if recorded is None:
-        raise BadInput(_("{run} was not trained by netvet, so it cannot go on with --resume.").format(run=run))
+        raise BadInput(_("{run} was not trained by netvet, so --resume cannot continue it.").format(run=run))
     asked = recorded.differences(recipe)
     if recipe != Recipe(data=recipe.data) and asked:
         field, (was, now) = next(iter(asked.items()))
         raise BadInput(
-            _("{run} was trained with {field}={was}, not {now}: leave --set and --recipe out to go on with it.").format(
+            _("{run} was trained with {field}={was}, not {now}: omit --set and --recipe to continue it.").format(
                 run=run, field=field, was=was, now=now
             )
         )

@@ -162,7 +162,7 @@ class Trial:
             return cls(**tree)
         except (OSError, ValueError, KeyError, TypeError):
             raise BadInput(
-                _("{file} is damaged, or of another version: remove it and treat the run again.").format(file=path)
+                _("{file} is damaged or from another version: delete it and treat the run again.").format(file=path)
             ) from None
 
 

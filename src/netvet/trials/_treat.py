@@ -48,14 +48,14 @@ def treat(
         images: those of the run, if they are loaded already.
         seeds: of every remedy that stays in the race, at least 2; with time left the best get up to 8.
         least: remedies to try at least, where the time allows.
-        on_update: told of every change.
+        on_update: called at every change.
 
     Raises:
         BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
     """
     path = Path(run)
     protocol = draw_up(path, names=names, seeds=seeds, least=least)
-    protocol.plan(budget, protocol.pace)  # a budget that is too small is told before anything is loaded
+    protocol.plan(budget, protocol.pace)  # a budget that is too small is reported before anything is loaded
     if engine is None:
         if images is None:
             from netvet.training import load_images

@@ -74,7 +74,7 @@ def make_plan(
             return plan
     raise BadInput(
         _(
-            "A budget of {budget:.0f} s is too short for a trial: one remedy and the control, {seeds} seeds of "
+            "A budget of {budget:.0f} s is too small for a trial: one remedy and the control, {seeds} seeds of "
             "{epochs} epochs each, take about {needed:.0f} s; give at least that."
         ).format(budget=budget, seeds=FIRST, epochs=shortest, needed=math.ceil(cost(pace, shortest, 1, FIRST)))
     )

@@ -63,7 +63,7 @@ class LocalEngine:
     """One run after the other in this process, each with all its threads.
 
     `images`: those of the recipe `of`; runs whose recipe reads or splits its data otherwise load their own.
-    `tick(share)`: told how much of the current run is done, 0..1.
+    `tick(share)`: hears how much of the current run is done, 0..1.
     """
 
     def __init__(

@@ -101,9 +101,13 @@ def draw_up(run: Path, *, names: Sequence[str], seeds: int, least: int) -> Proto
     trace = Trace.open(run)
     recipe = trace.recipe
     if recipe is None:
-        raise BadInput(_("{run} was recorded in a loop of its own: trials need a run of netvet train.").format(run=run))
+        raise BadInput(
+            _("{run} was recorded in your own training loop: trials need a run of netvet train.").format(run=run)
+        )
     if not trace.meta.get("finished", False) or not len(trace.series("epoch_seconds")):
-        raise BadInput(_("{run} is not finished: go on with netvet train --resume, then treat it.").format(run=run))
+        raise BadInput(
+            _("{run} is not finished: continue it with netvet train --resume, then treat it.").format(run=run)
+        )
     if seeds < 2:
         raise BadInput(_("{seeds} seed is too few: an interval needs at least 2.").format(seeds=seeds))
     diagnosis = _with_range_test(diagnose(trace, run=str(run)), trace)

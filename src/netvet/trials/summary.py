@@ -16,13 +16,13 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     """What was tried, what helped by how much on which images, or that nothing helped; then what limits the answer."""
     parts: list[str] = []
     if diagnosis.verdict == "healthy":
-        parts.append(_("Nothing ailed the run."))
+        parts.append(_("The run was healthy."))
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:
         parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, diagnosis)]
     elif not parts or not any(v.measurement for v in trial.verdicts):
-        parts.append(_("The trial ended before a remedy and the control had run on the same seed."))
+        parts.append(_("The trial ended before a remedy and the control had both finished on the same seed."))
     parts += _limits(trial, diagnosis)
     return " ".join(parts)
 
@@ -47,16 +47,15 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
     if trial.chosen is None:
         top = max(compared, key=lambda v: v.effect)
         return ngettext(
-            "Nothing helped: {remedy} did not raise {metric} on validation, but changed it by {effect} points "
-            "({interval}).",
-            "Nothing helped: of {names}, none raised {metric} on validation; the best, {remedy}, changed it by "
-            "{effect} points ({interval}).",
+            "Nothing helped: {remedy} did not raise {metric} on validation (a change of {effect} points, {interval}).",
+            "Nothing helped: none of {names} raised {metric} on validation; the best, {remedy}, changed it by {effect} "
+            "points ({interval}).",
             n,
         ).format(names=names, **_numbers(top, trial))
     chosen = next(v for v in compared if v.remedy == trial.chosen)
     if test is None:
         return _(
-            "{remedy} changed {metric} on validation by {effect} points ({interval}), but could not be held against "
+            "{remedy} changed {metric} on validation by {effect} points ({interval}), but could not be compared with "
             "the control on test images, so nothing is proven to help; tried: {names}."
         ).format(names=names, **_numbers(chosen, trial))
     if chosen.helped:
@@ -65,10 +64,10 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
             "do not confirm it ({effect} points, {interval}); tried: {names}."
         ).format(gain=_points(chosen.effect).removeprefix("+"), names=names, **_numbers(test, trial))
     return ngettext(
-        "Nothing helped: {remedy} changed {metric} on the test images by {effect} points, which luck alone may do "
+        "Nothing helped: {remedy} changed {metric} on the test images by {effect} points, which may be chance "
         "({interval}).",
         "Nothing helped: of {names}, {remedy} did best on validation, and on the test images it changed {metric} by "
-        "{effect} points, which luck alone may do ({interval}).",
+        "{effect} points, which may be chance ({interval}).",
         n,
     ).format(names=names, **_numbers(test, trial))
 
@@ -77,18 +76,18 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
     """Cured and better are two things: say which remedies took away what ailed the run."""
     root = diagnosis.root
     ailment = root.rule if root is not None else _listed([s.rule for s in diagnosis.symptoms])
-    told = [v for v in compared if v.cured is not None]
-    if not told or not ailment:
+    judged = [v for v in compared if v.cured is not None]
+    if not judged or not ailment:
         return []
-    gone = [v.remedy for v in told if v.cured]
+    gone = [v.remedy for v in judged if v.cured]
     if not gone:
         return [_("None of them cured {ailment}.").format(ailment=ailment)]
     winner = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
     if winner in gone:
         return [_("It cured {ailment}.").format(ailment=ailment)]
     sentence = ngettext(
-        "{names} cured {ailment}, which is not to say that the accuracy rose.",
-        "{names} cured {ailment}, which is not to say that the accuracy rose.",
+        "{names} cured {ailment}, which does not mean that accuracy rose.",
+        "{names} cured {ailment}, which does not mean that accuracy rose.",
         len(gone),
     )
     return [sentence.format(names=_listed(gone), ailment=ailment)]
@@ -116,8 +115,8 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     }
     if sure.helped and not stuck.helped:
         first = _(
-            "{remedy} raised the AUC of {name}, the class that is stuck, from {before} to {after} on the validation "
-            "images ({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
+            "{remedy} raised the AUC of {name}, the stuck class, from {before} to {after} on the validation images "
+            "({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
         )
         numbers |= {
             "before": f"{sure.control:.2f}",
@@ -126,13 +125,13 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
         }
     elif stuck.helped:
         first = _(
-            "{remedy} raised the AUC of {name}, the class that is stuck, from {control} to {treated} on the {split} "
-            "images ({interval})."
+            "{remedy} raised the AUC of {name}, the stuck class, from {control} to {treated} on the {split} images "
+            "({interval})."
         )
     else:
         first = _(
-            "No remedy is shown to raise the AUC of {name}, the class that is stuck: with {remedy} it is {treated} on "
-            "the {split} images, where the control has {control} ({effect}, {interval})."
+            "No remedy is shown to raise the AUC of {name}, the stuck class: with {remedy} it is {treated} on the "
+            "{split} images, against {control} in the control ({effect}, {interval})."
         )
     return [first.format(**numbers), *_of_the_others(stuck), *_data_needed((sure, stuck), diagnosis)]
 
@@ -171,13 +170,13 @@ def _mended(verdict: Verdict, trial: Trial) -> str:
     seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
     if verdict.cured is False:
         return _(
-            "{remedy} did not mend the split: images still have twins in training, and {metric} still flatters."
+            "{remedy} did not fix the split: images still have twins in training, and {metric} is still too high."
         ).format(**numbers)
     if math.isnan(verdict.control):
         return _("With {remedy} the honest {metric} is {honest} ({seeds}).").format(seeds=seeds, **numbers)
     return _(
-        "{remedy} mended the split: the honest {metric} is {honest} ({seeds}), where the leaking split showed "
-        "{flattering}; these are different images, so the difference is no loss."
+        "{remedy} fixed the split: the honest {metric} is {honest} ({seeds}), where the leaking split showed "
+        "{flattering}; these are different images, so the difference is not a loss."
     ).format(seeds=seeds, flattering=_percent(verdict.control), **numbers)
 
 
@@ -187,15 +186,15 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     root = diagnosis.root
     leaks = root is not None and root.rule == "split-leakage"
     if leaks and not any(v.measurement and v.cured for v in trial.verdicts):
-        said.append(_("All of it was measured on a split that leaks, and may not hold for new images."))
+        said.append(_("All of this was measured on a split that leaks, and may not hold for new images."))
     if trial.epochs < trial.full_epochs:
         said.append(
-            _("The runs took {epochs} of the recipe's {full} epochs.").format(
+            _("Each run took {epochs} of the recipe's {full} epochs.").format(
                 epochs=trial.epochs, full=trial.full_epochs
             )
         )
     if trial.interrupted:
-        said.append(_("The trial was broken off, and rests on the runs that were finished."))
+        said.append(_("The trial was interrupted; the result rests on the finished runs."))
     if trial.left_out:
         said.append(_("There was no time for {names}.").format(names=_listed(trial.left_out)))
     for name, reason in trial.refused.items():

@@ -55,5 +55,5 @@ class Asking:
         self.due[broken.at].remove(broken)
         self._dropped[broken.name] = reason = f"{type(error).__name__}: {error}"
         self._writer.meta("dropped_probes", self._dropped)
-        sentence = _("The probe {name} failed at step {step} and is not asked again ({error}); training goes on.")
+        sentence = _("The probe {name} failed at step {step} and is switched off ({error}); training continues.")
         warnings.warn(sentence.format(name=broken.name, step=self._step, error=reason), RuntimeWarning, stacklevel=4)

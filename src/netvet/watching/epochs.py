@@ -130,7 +130,7 @@ class Epochs:
             for module, mode in modes.items():
                 module.training = mode
         if not pairs:
-            raise BadInput(_("The validation loader is empty: give one that yields (images, labels)."))
+            raise BadInput(_("The validation loader is empty: pass one that yields (images, labels)."))
         return torch.cat([p[0] for p in pairs]), torch.cat([p[1] for p in pairs])
 
     def _describe(self, labels: Tensor, names: Sequence[str], steps: int) -> None:

@@ -55,7 +55,9 @@ class Watcher:
         writer: TraceWriter | None = None,
     ) -> None:
         if every is not None and every < 1:
-            raise BadInput(_("every={every} is no interval: give a number of steps from 1.").format(every=every))
+            raise BadInput(
+                _("every={every} is not an interval: give a number of steps, at least 1.").format(every=every)
+            )
         self.model, self.optimizer = model, optimizer
         self.run = out if writer is not None else own_folder(out)
         self._compiled = self._copies = is_compiled(model)
@@ -80,7 +82,7 @@ class Watcher:
         self._rate: Tensor | float = 0.0
         self._pass: Pass | None = None
         self._again: Again | None = None
-        self._measured = self._closed = self._told = self._validates = False
+        self._measured = self._closed = self._reported = self._validates = False
         self._stepped = 0
         self.at = step
         self._handles = [module.register_forward_hook(Hook(self._layer_hook(name))) for name, module in layers(model)]
@@ -119,8 +121,8 @@ class Watcher:
         if self._stepped:
             one = len(self._losses) == 1 and self._losses[0].ndim == 0
             mean = self._losses[0] if one else torch.stack([x.float().mean() for x in self._losses]).mean()
-            if self._asking.due["forward"] and not self._measured and not self._told:
-                self._tell_unseen()
+            if self._asking.due["forward"] and not self._measured and not self._reported:
+                self._report_unseen()
             self._readings.add(self._at, "loss", mean)
             self._readings.add(self._at, "learning_rate", self._rate)
             if self._asking.due["end"]:
@@ -143,7 +145,7 @@ class Watcher:
         empty loader, and where the watcher was given a writer: such a loop records its epochs itself.
         """
         if self._epochs is None:
-            raise BadInput(_("This watcher writes to a trace of yours: record the epochs there, validate does not."))
+            raise BadInput(_("This watcher writes to a trace of your own: record the epochs there; validate does not."))
         found = self._epochs.validate(loader, self._at)
         self._readings.seal()
         self.flush()
@@ -288,16 +290,18 @@ class Watcher:
             self._pass = None
 
     def _stop_copying(self, reason: str) -> None:
-        self._copies, self._told = False, True
-        sentence = _("The layers of the compiled model are not measured ({reason}); all else is, and training goes on.")
+        self._copies, self._reported = False, True
+        sentence = _(
+            "The layers of the compiled model are not measured ({reason}); everything else is, and training continues."
+        )
         warnings.warn(sentence.format(reason=reason), RuntimeWarning, stacklevel=3)
 
-    def _tell_unseen(self) -> None:
+    def _report_unseen(self) -> None:
         """Say once why no layer is measured."""
-        self._told = True
+        self._reported = True
         sentence = _(
-            "No forward pass was seen before step {step}, so no layer is measured: watch the model that is called, as "
-            "a whole and in training mode; where it is compiled, what torch.compile returned."
+            "No forward pass was seen before step {step}, so no layer is measured: watch the whole model that you "
+            "call, in training mode; if it is compiled, watch what torch.compile returned."
         )
         warnings.warn(sentence.format(step=self._at), RuntimeWarning, stacklevel=3)
 

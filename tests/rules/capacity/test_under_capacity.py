@@ -25,8 +25,8 @@ def test_a_tenth_of_the_images_may_be_too_many() -> None:
 
 
 def test_ruled_out_where_it_can_and_says_whether_the_optimiser_is_at_fault() -> None:
-    assert "by heart" in assert_rules_out(RULE, _examined(1.0, 1.0, 1.0)).message
-    assert "own optimiser 20%" in assert_rules_out(RULE, _examined(1.0, 0.2, 1.0)).message
+    assert "can memorise a batch" in assert_rules_out(RULE, _examined(1.0, 1.0, 1.0)).message
+    assert "20% with the run's own optimiser" in assert_rules_out(RULE, _examined(1.0, 0.2, 1.0)).message
     assert_silent(RULE, _examined(1.0, 0.2, 1.0))
 
 

@@ -55,13 +55,13 @@ def _curve(name: str, half: float, whole: float, twice: float, low: float, high:
 def test_says_whether_more_images_would_help() -> None:
     rising = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.71, 0.78, 0.83, 0.03, 0.08)})
     found = assert_fires(RULE, rising, where="species 7")
-    assert "Half of the 25 images of species 7 gave an AUC of 0.71" in found.message
-    assert "all of them give 0.78, and twice as many would give about 0.83: still rising" in found.message
+    assert "half of the 25 images of species 7 gave an AUC of 0.71" in found.message
+    assert "all of them 0.78, and twice as many would give about 0.83: the curve is still rising" in found.message
     assert [series.name for series in found.evidence[-3:]] == ["curve_auc_half", "curve_auc", "curve_auc_twice"]
     flat = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.78, 0.78, 0.785, -0.01, 0.015)})
     assert "the curve is flat" in assert_fires(RULE, flat).message
     open_ = altered(healthy_trace(), {**_unequal(COSTLY), **_curve("species 7", 0.75, 0.78, 0.81, -0.02, 0.08)})
-    assert "cannot be told (a gain of -0.02 to +0.08)" in assert_fires(RULE, open_).message
+    assert "is uncertain (a gain of -0.02 to +0.08)" in assert_fires(RULE, open_).message
 
 
 def test_takes_the_rarest_class_that_has_a_curve_and_no_frequent_one() -> None:
@@ -84,14 +84,17 @@ def test_says_how_many_more_images_it_takes() -> None:
     rare = {**_unequal(COSTLY), "class_images@species 7": 20.0}
     plain = assert_fires(RULE, altered(healthy_trace(), rare)).needed
     assert plain == (
-        "It takes more images of species 7: with 108 more it would have 128, one for 5 of species 0, and not be called "
-        "rare."
+        "species 7 needs more images: with 108 more it would have 128, one for every 5 of species 0, and no longer "
+        "count as rare."
     )
     known = altered(healthy_trace(), {**rare, **_curve("species 7", 0.9, 0.93, 0.95, 0.01, 0.03)})
-    assert "with an AUC of 0.93 by the 20 that there are" in assert_fires(RULE, known).needed
+    assert (
+        "From the 20 it has, features independent of the run separate it from the others with an AUC of 0.93"
+        in assert_fires(RULE, known).needed
+    )
     rising = altered(healthy_trace(), {**rare, **_curve("species 7", 0.71, 0.78, 0.85, 0.03, 0.08)})
     assert "an AUC of 0.85 takes about 20 more, 40 in all" in assert_fires(RULE, rising).needed
     flat = altered(healthy_trace(), {**rare, **_curve("species 7", 0.7, 0.7, 0.705, -0.01, 0.015)})
-    assert "8 times as many of the kind that there are would not" in assert_fires(RULE, flat).needed
+    assert "8 times as many like those it has would not" in assert_fires(RULE, flat).needed
     falling = altered(healthy_trace(), {**rare, **_curve("species 7", 0.7, 0.7, 0.69, -0.03, 0.01)})
     assert "8 times as many" in assert_fires(RULE, falling).needed

@@ -27,7 +27,7 @@ def test_fires_on_a_stuck_class_with_wrong_labels() -> None:
 
 def test_says_how_many_labels_a_person_should_look_at() -> None:
     found = assert_fires(RULE, sick({**NOISY, f"class_images@{WORST}": 120.0}))
-    assert "at least 36 of the 120 training images called species 3" in found.needed
+    assert "at least 36 of the 120 training images labelled species 3" in found.needed
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ DARK: dict[str, Curve] = {f"quality_dark@{WORST}": 0.92, f"quality_surely@{WORST
 
 def test_fires_on_a_stuck_class_that_is_dark() -> None:
     found = assert_fires(RULE, sick(DARK), where=WORST)
-    assert "dark: poorer than an image of another class in 96% of all pairs" in found.message
+    assert "dark: poorer than an image of another class in 96% of pairs" in found.message
     assert found.evidence[0].name == "quality_dark"
 
 
 def test_says_that_it_takes_better_pictures() -> None:
     found = assert_fires(RULE, sick({**DARK, f"class_images@{WORST}": 120.0}))
-    assert "better pictures of species 3: its 120 training images are dark" in found.needed
+    assert "species 3 needs better pictures: its 120 training images are dark" in found.needed
 
 
 def test_names_the_class_that_is_as_dark() -> None:

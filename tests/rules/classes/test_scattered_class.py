@@ -23,7 +23,7 @@ FORMS: dict[str, Curve] = {
 
 def test_forms_that_lie_far_apart() -> None:
     found = assert_fires(RULE, sick(FORMS, taken=0.4), where=WORST)
-    assert "fall into 3 forms or more, 2.4 times as far apart" in found.message
+    assert "fall into 3 or more clusters, 2.4 times as far apart" in found.message
     root = diagnose(sick(FORMS, taken=0.4)).root
     assert root is not None
     assert root.rule == RULE

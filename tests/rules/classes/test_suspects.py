@@ -54,7 +54,7 @@ def test_every_cause_of_a_stuck_class_can_be_suspected(name: str) -> None:
     assert diagnosis.root is None
     assert [f.rule for f in diagnosis.suspects] == [name]
     assert diagnosis.notes == ()
-    assert f"What comes nearest: {name}." in " ".join(str(diagnosis).split())
+    assert f"Closest candidates: {name}." in " ".join(str(diagnosis).split())
     assert "Suspected, not proven" in diagnosis_text(diagnosis)
     (told,) = [f for f in diagnosis.to_json()["findings"] if f.get("suspected")]
     assert (told["rule"], told["severity"]) == (name, "note")

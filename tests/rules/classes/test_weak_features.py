@@ -33,7 +33,7 @@ BIASED: dict[str, Curve] = {f"probe_recall@{WORST}": 0.9}
 
 def test_a_detail_that_is_lost_at_this_size() -> None:
     found = assert_fires(RULE, sick(LOST, taken=0.9), where=WORST)
-    assert found.message.startswith("At 64 px species 3 and species 4 cannot be told apart (AUC 0.50 by features of")
+    assert found.message.startswith("At 64 px species 3 and species 4 cannot be separated (AUC 0.50 by features of")
     assert "at 128 px they can (0.97)" in found.message
     assert found.remedies[0] == "larger-images"
 
@@ -58,8 +58,8 @@ def test_says_what_pictures_it_takes_where_the_files_are_no_larger() -> None:
 
 def test_a_network_that_lacks_what_its_images_hold() -> None:
     found = assert_fires(RULE, sick(LACKING, taken=0.9), where=WORST)
-    assert "what tells species 3 from species 4: a linear probe on them has an AUC of 0.66" in found.message
-    assert "not seen the run 0.98" in found.message
+    assert "do not separate species 3 from species 4: a linear probe on them has an AUC of 0.66" in found.message
+    assert "independent of the run 0.98" in found.message
     assert found.remedies == ("transfer", "larger-images", "feature-channels", "larger-model")
     assert "first: transfer, larger-images, feature-channels, larger-model." in found.message
 
@@ -74,12 +74,12 @@ def test_a_class_that_is_taken_for_many_is_held_against_all() -> None:
 def test_a_small_receptive_field_is_named(field: float, first: str) -> None:
     found = assert_fires(RULE, sick({**LACKING, "receptive_field": field}, taken=0.9))
     assert found.remedies[0] == first
-    assert ("sees 10 of 64 px at once" in found.message) == (first == "larger-model")
+    assert ("is 10 of 64 px" in found.message) == (first == "larger-model")
 
 
 def test_a_last_layer_that_is_biased() -> None:
     found = assert_fires(RULE, sick(BIASED, taken=0.9), where=WORST)
-    assert "AUC of 0.97 and recognises 90% of it, the network itself 20%" in found.message
+    assert "AUC of 0.97 and a recall of 90%, the network itself a recall of 20%" in found.message
     assert found.remedies == ("class-weights", "effective-number", "oversample")
 
 

@@ -17,7 +17,7 @@ def test_fires_on_groups_that_were_torn_apart() -> None:
 
 def test_fires_by_look_where_no_groups_are_known() -> None:
     sick = altered(healthy_trace(), {"leaked_share@test": 0.3, "leaked_by_look@test": 0.3, "leaked_by_group@*": None})
-    assert "nearly the same picture" in assert_fires(RULE, sick, where="test").message
+    assert "a near-duplicate" in assert_fires(RULE, sick, where="test").message
 
 
 def test_silent_on_a_clean_split_and_on_a_few_that_look_alike() -> None:

@@ -33,6 +33,13 @@ def test_the_exam_decides() -> None:
     assert "not too low" in assert_rules_out(LOW, fine).message
 
 
+def test_a_rate_below_the_range_is_cleared_by_the_stretches_and_not_by_the_range() -> None:
+    rates = {"low": 0.62, "best": 1.2, "high": 3.5}
+    alike = assert_rules_out(LOW, _proven(healthy_trace(), 1.01, 1.0, rates)).message
+    assert "ends at a loss of 1.01 at its peak (0.05), at 1.00 at the best rate of the range test (1.2)" in alike
+    assert "lower the loss" not in alike
+
+
 def test_a_flat_exam_clears_both() -> None:
     slow = altered(healthy_trace(recipe=CAREFUL), {"update_ratio@*": 1e-5})
     assert_fires(LOW, slow)

@@ -25,7 +25,7 @@ def test_too_small_by_default() -> None:
     """PyTorch's own weights in 16 ReLU layers."""
     found = assert_fires(RULE, fading(signal_trace(16), 0.41, 0.577))
     assert "too small" in found.message
-    assert "0.41 in each of 16 layers" in found.message
+    assert "In each of 16 layers the signal is multiplied by 0.41." in found.message
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,22 @@ def test_an_input_that_is_too_large_is_the_inputs_fault() -> None:
 
 def test_the_exam_decides() -> None:
     sick = fading(signal_trace(16), 0.41, 0.577)
-    assert "With He's weights" in assert_fires(RULE, examined(sick, {"own": False, "he": True, "norm": True})).message
+    assert (
+        "With He initialisation" in assert_fires(RULE, examined(sick, {"own": False, "he": True, "norm": True})).message
+    )
     assert_silent(RULE, examined(sick, {"own": False, "he": False, "relu": True}))
     assert_silent(RULE, examined(sick, {"own": False, "normalised": True, "he": True}))
     assert_fires(RULE, examined(signal_trace(), {"own": False, "he": True}))
     healthy = examined(signal_trace(), {"own": True, "he": True}, slope=0.0)
     assert "by 1 per layer" in assert_rules_out(RULE, healthy).message
     assert_silent(RULE, healthy)
+
+
+def test_without_a_slope_no_number_is_given() -> None:
+    shallow = examined(signal_trace(), {"own": True, "he": True}, slope=float("nan"))
+    assert assert_rules_out(RULE, shallow).message.endswith("the signal gets through, forward and back.")
+    wild = fading(signal_trace(2), 20.0, 30.0)
+    assert "nan" not in assert_fires(RULE, altered(wild, {"loss": 90.0})).message
 
 
 def test_large_weights_before_tanh_are_saturation() -> None:

@@ -37,7 +37,7 @@ LAGGING = {"train_loss": [2.1, 3.5, 3.0], "val_loss": [2.1, 3.6, 3.1], "train_ac
 def test_the_trace_alone_shows_a_lag() -> None:
     found = assert_fires(RULE, normed(0.4, LAGGING), where="features.1.norm")
     assert "0.60 standard deviations" in found.message
-    assert "3.00 in evaluation" in found.message
+    assert "In evaluation the loss on the training images is 3.00" in found.message
     assert 0.9 < found.confidence < 0.97  # the losses lie far apart
 
 
@@ -78,7 +78,9 @@ def test_a_loss_of_another_kind_is_not_compared(changes: dict[str, str]) -> None
 def test_in_a_loop_of_ones_own_validation_takes_the_place_of_training() -> None:
     own = normed(0.4, {"val_loss": [2.1, 3.6, 3.1]})
     bare = Trace(own.observations(), meta=own.meta)
-    assert "3.10 in evaluation" in assert_fires(RULE, bare).message
+    found = assert_fires(RULE, bare)
+    assert "In evaluation the loss on the validation images is 3.10" in found.message
+    assert "val_loss" in [series.name for series in found.evidence]
     plain = normed(0.4)
     assert_silent(RULE, Trace(plain.observations(), meta=plain.meta))
 

@@ -25,7 +25,7 @@ def test_says_since_when() -> None:
     first = int(steps.steps[steps.values > 0.5][0])
     assert first > 0
     message = assert_fires(RULE, killed).message
-    assert f"since step {first} at a learning rate of 0.0" in message
+    assert f"(above 50% since step {first}, at a learning rate of 0.0" in message
 
 
 def test_names_the_worst_layer_and_counts_the_others() -> None:

@@ -28,7 +28,7 @@ def test_full_since_a_step_at_lower_confidence() -> None:
 def test_the_exam_says_what_mends_it() -> None:
     sick = altered(signal_trace(bounded=True), FULL)
     assert "biases of 0" in assert_fires(RULE, examined(sick, {"own": False, "unbiased": True})).message
-    assert "He's weights" in assert_fires(RULE, examined(sick, {"own": False, "he": True})).message
+    assert "He initialisation" in assert_fires(RULE, examined(sick, {"own": False, "he": True})).message
 
 
 def test_a_spike_is_no_illness() -> None:

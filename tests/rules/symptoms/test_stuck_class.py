@@ -30,7 +30,7 @@ def test_fires_on_a_small_class_that_training_does_not_even_fit() -> None:
     found = assert_fires(
         RULE, altered(healthy_trace(), {**unlearnt, "class_images@species 3": 20.0}), where="species 3"
     )
-    assert "training images" in found.message
+    assert "training recall" in found.message
     assert_silent(RULE, altered(healthy_trace(), {**unlearnt, "class_images@species 3": 3.0}))
 
 
@@ -72,12 +72,12 @@ def test_says_what_is_done_for_the_class_already_and_did_not_help() -> None:
     rare = {**STUCK, "class_images@species 3": 20.0}
     message = assert_fires(RULE, altered(healthy_trace(), rare, recipe=weighed)).message
     # 7 classes of 120 and one of 20 images: 860 / (8 x 20) = 5.4
-    assert "Class weights are on, which count each of its 20 training images 5.4 times" in message
-    assert "Oversampling is on, which shows each of its 20 training images 5.4 times an epoch" in message
-    assert "Focal loss (gamma 2) is on; and it is stuck even so." in message
+    assert "Class weights are on: each of its 20 training images counts 5.4 times" in message
+    assert "Oversampling is on: each of its 20 training images is shown 5.4 times an epoch" in message
+    assert "Focal loss (gamma 2) is on; and it is still stuck." in message
     measured = {**rare, "gradient_share@species 3": 0.31, "gradient_share_plain@species 3": 0.07}
     message = assert_fires(RULE, altered(healthy_trace(), measured, recipe=weighed)).message
-    assert "its share of the gradient at the logits is 31% (7% without), and it is stuck even so." in message
+    assert "its share of the gradient at the logits is 31% (7% without), and it is still stuck." in message
     assert "weights" not in assert_fires(RULE, altered(healthy_trace(), measured)).message
 
 
@@ -86,8 +86,8 @@ def test_says_what_class_weights_by_the_effective_number_do() -> None:
     rare = {**STUCK, "class_images@species 3": 20.0}
     message = assert_fires(RULE, altered(healthy_trace(), rare, recipe=weighed)).message
     # effective numbers 18.2 and 70.1: weights 1/18.2 and 1/70.1, whose mean over 20 and 840 images is 0.0152
-    assert "by the effective number of images are on, which count each of its 20 training images 3.6 times" in message
-    assert "and it is stuck even so." in message
+    assert "by the effective number of images are on: each of its 20 training images counts 3.6 times" in message
+    assert "and it is still stuck." in message
 
 
 def test_a_class_that_creeps_up_is_stuck() -> None:

@@ -27,8 +27,8 @@ def replace(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
     if not new:
         raise refuse(
             _(
-                "activation={kind} cannot be made on {model}: no ReLU of another kind is a layer of it (one that is"
-                " called as a function, such as torch.relu, cannot be replaced)."
+                "activation={kind} cannot be applied to {model}: it has no ReLU layer of another kind (one that is "
+                "called as a function, such as torch.relu, cannot be replaced)."
             ),
             kind=kind,
             model=type(model).__name__,

@@ -72,15 +72,15 @@ def append(model: nn.Module, value: str, flow: Flow | None) -> nn.Module:
     operation, names = f"feature-channels={value}", paths(model)
     convolutions = [m for m in (flow.order if flow else names) if isinstance(m, nn.Conv2d)]
     if not convolutions:
-        sentence = _("{operation} cannot be made on {model}: it has no convolution of images.")
+        sentence = _("{operation} cannot be applied to {model}: it has no image convolution.")
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     first = convolutions[0]
     if first.in_channels != 3 or first.groups != 1:
-        sentence = _("{operation} cannot be made on {path}: it takes {channels} channels, not the 3 of an image.")
+        sentence = _("{operation} cannot be applied to {path}: it takes {channels} channels, not the 3 of an image.")
         raise refuse(sentence, operation=operation, path=names[first], channels=first.in_channels)
     shared = any(first.weight is other.weight for other in convolutions if other is not first)
     if shared or not isinstance(first._parameters.get("weight"), Tensor):
-        sentence = _("{operation} cannot be made on {path}: its weight is shared with, or computed from, others.")
+        sentence = _("{operation} cannot be applied to {path}: its weight is shared with or computed from others.")
         raise refuse(sentence, operation=operation, path=names[first])
     kinds = value.split("+")
     weight = first.weight

@@ -41,7 +41,9 @@ def normalise(model: nn.Module, value: str, flow: Flow | None) -> nn.Module:
     mean, std = ([float(number) for number in part.split(",")] for part in value.split("/"))
     channels = _channels(model, flow)
     if channels is not None and len(mean) not in (1, channels):
-        sentence = _("normalise-input={value} has {given} means, and {path} takes {channels} channels: give one each.")
+        sentence = _(
+            "normalise-input={value} has {given} means, and {path} takes {channels} channels: give one per channel."
+        )
         first = next(path for module, path in paths(model).items() if isinstance(module, nn.Conv2d))
         raise refuse(sentence, value=value, given=len(mean), path=first, channels=channels)
     weight = next(model.parameters(), None)

@@ -34,7 +34,7 @@ def replace(model: nn.Module, kind: str, _flow: Flow | None) -> nn.Module:
         if isinstance(module, _BatchNorm):
             new[module] = take_hooks(_followed(_like(module, kind), _inside(module, path, operation)), module)
     if not new:
-        sentence = _("{operation} cannot be made on {model}: it has no batch norm.")
+        sentence = _("{operation} cannot be applied to {model}: it has no batch norm.")
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     return swap(model, new)
 
@@ -51,7 +51,7 @@ def insert_early(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
             continue
         if len(flow.uses(conv)) != flow.calls[conv]:
             raise refuse(
-                _("early-batch-norm cannot be made on {path}: its output goes to {count} places, not to one."),
+                _("early-batch-norm cannot be applied to {path}: its output goes to {count} places, not to one."),
                 path=names[conv],
                 count=len(flow.uses(conv)),
             )
@@ -60,7 +60,7 @@ def insert_early(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
         new[conv] = conv
     if not new:
         sentence = _(
-            "early-batch-norm cannot be made on {model}: the convolutions of its first half have a norm already."
+            "early-batch-norm cannot be applied to {model}: the convolutions in its first half already have a norm."
         )
         raise refuse(sentence, model=type(model).__name__)
     return swap(model, {conv: _normed(conv) for conv in convolutions if conv in new})
@@ -81,28 +81,28 @@ def drop_deep(model: nn.Module, _value: str, flow: Flow | None) -> nn.Module:
             continue
         rest = _inside(norm, names[norm], operation)
         if flow.goes_only_to(conv) is not norm:
-            sentence = _("{operation} cannot be made on {path}: its output goes to {count} places, not to one.")
+            sentence = _("{operation} cannot be applied to {path}: its output goes to {count} places, not to one.")
             raise refuse(sentence, operation=operation, path=names[conv], count=len(flow.uses(conv)))
         if norm.running_mean is None or norm.running_var is None:
-            sentence = _("{operation} cannot be made on {path}: it has no running statistics to fold.")
+            sentence = _("{operation} cannot be applied to {path}: it has no running statistics to fold.")
             raise refuse(sentence, operation=operation, path=names[norm])
         if not isinstance(conv._parameters.get("weight"), Tensor) or not _is_plain(conv):
             raise _computed(operation, names[conv])
         if any(conv.weight is other.weight for other in convolutions if other is not conv):
-            sentence = _("{operation} cannot be made on {path}: it shares its weight with another layer.")
+            sentence = _("{operation} cannot be applied to {path}: it shares its weight with another layer.")
             raise refuse(sentence, operation=operation, path=names[conv])
         pairs.append((conv, norm))
         left[norm] = take_hooks(_followed(None, rest), norm)
     for gone in left:
         if flow.calls[gone] != sum(flow.calls[conv] for conv, own in pairs if own is gone):
-            sentence = _("{operation} cannot be made on {path}: it follows other layers too, which would lose it.")
+            sentence = _("{operation} cannot be applied to {path}: it also follows other layers, which would lose it.")
             raise refuse(sentence, operation=operation, path=names[gone])
     if not left:
         behind = any(isinstance(use.module, _BatchNorm) for conv in early for use in flow.uses(conv))
         sentence = (
-            _("{operation} cannot be made on {model}: batch norms follow convolutions of its first half alone.")
+            _("{operation} cannot be applied to {model}: only convolutions in its first half have batch norms.")
             if behind
-            else _("{operation} cannot be made on {model}: no batch norm comes straight behind a convolution.")
+            else _("{operation} cannot be applied to {model}: no batch norm directly follows a convolution.")
         )
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     for conv, norm in pairs:
@@ -114,19 +114,19 @@ def _maps(model: nn.Module, operation: str, flow: Flow | None) -> tuple[list[Con
     """The convolutions that put out maps, in the order in which they are called."""
     if flow is None:
         sentence = _(
-            "{operation} cannot be made on {model} without an example: give a batch, "
-            "patch_model(model, operations, batch)."
+            "{operation} cannot be applied to {model} without an example: give a batch, patch_model(model, operations, "
+            "batch)."
         )
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     found = [m for m in flow.order if isinstance(m, Convolution) and flow.positions.get(m, 1) > 1]
     if not found:
-        sentence = _("{operation} cannot be made on {model}: it has no convolution that puts out a map.")
+        sentence = _("{operation} cannot be applied to {model}: it has no convolution that outputs a feature map.")
         raise refuse(sentence, operation=operation, model=type(model).__name__)
     return found, flow
 
 
 def _computed(operation: str, path: str) -> Exception:
-    sentence = _("{operation} cannot be made on {path}: the weight that it works with is computed from others.")
+    sentence = _("{operation} cannot be applied to {path}: its weight is computed from others.")
     return refuse(sentence, operation=operation, path=path)
 
 
@@ -143,7 +143,7 @@ def _inside(norm: _BatchNorm, path: str, operation: str) -> list[tuple[str, nn.M
     children = dict(norm.named_children())
     if set(children) == {"drop", "act"}:
         return [(name, layer) for name, layer in children.items() if not isinstance(layer, nn.Identity)]
-    sentence = _("{operation} cannot be made on {path}: {kind} has a forward pass of its own.")
+    sentence = _("{operation} cannot be applied to {path}: {kind} has a forward pass of its own.")
     raise refuse(sentence, operation=operation, path=path, kind=type(norm).__name__)
 
 

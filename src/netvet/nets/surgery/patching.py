@@ -78,8 +78,8 @@ def patch_model(model: nn.Module, operations: Sequence[str], example: Tensor | N
         if text == "pre-activation":
             raise BadInput(
                 _(
-                    "pre-activation cannot be made on {model}: the order of its layers is the code of its forward pass;"
-                    " use the model preact-resnet."
+                    "pre-activation cannot be applied to {model}: the order of its layers is fixed by the code of its "
+                    "forward pass; use the model preact-resnet."
                 ).format(model=type(model).__name__)
             )
         name, value = parse_operation(text)
@@ -93,8 +93,12 @@ def patch_model(model: nn.Module, operations: Sequence[str], example: Tensor | N
 def _check(model: nn.Module, text: str) -> None:
     for path, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
-            sentence = _("{operation} cannot be made on {path}: it is compiled by TorchScript; patch it before that.")
+            sentence = _(
+                "{operation} cannot be applied to {path}: it is compiled by TorchScript; patch it before compiling."
+            )
             raise BadInput(sentence.format(operation=text, path=path or type(module).__name__))
         if any(is_lazy(parameter) for parameter in module._parameters.values()):
-            sentence = _("{operation} cannot be made on {path}: its shape is not known yet; run the model once before.")
+            sentence = _(
+                "{operation} cannot be applied to {path}: its shape is not known yet; run the model once first."
+            )
             raise BadInput(sentence.format(operation=text, path=path or type(module).__name__))

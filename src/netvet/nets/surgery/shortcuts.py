@@ -36,8 +36,8 @@ def add(model: nn.Module, _value: str, _flow: Flow | None) -> nn.Module:
     if not made:
         raise refuse(
             _(
-                "residual cannot be made on {model}: no nn.Sequential of it has two convolutions in a row whose output"
-                " has the shape of their input."
+                "residual cannot be applied to {model}: none of its nn.Sequential has two convolutions in a row whose "
+                "output has the shape of their input."
             ),
             model=type(model).__name__,
         )

@@ -26,11 +26,11 @@ def redraw(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
     """
     found = [module for module in (flow.order if flow else model.modules()) if isinstance(module, WEIGHT_LAYERS)]
     if not found:
-        sentence = _("init={kind} cannot be made on {model}: it has no convolution and no linear layer.")
+        sentence = _("init={kind} cannot be applied to {model}: it has no convolution and no linear layer.")
         raise refuse(sentence, kind=kind, model=type(model).__name__)
     for module, path in paths(model).items():
         if isinstance(module, WEIGHT_LAYERS) and not isinstance(module._parameters.get("weight"), Tensor):
-            sentence = _("init={kind} cannot be made on {path}: the weight that it works with is computed from others.")
+            sentence = _("init={kind} cannot be applied to {path}: its weight is computed from others.")
             raise refuse(sentence, kind=kind, path=path)
     gain = _gain(model)
     drawn: set[Tensor] = set()

@@ -85,9 +85,9 @@ def confusion_matrix(trace: Trace) -> Chart | None:
         return None
     names = class_names(trace)
     top = top_confusions(matrix, names, 1)
-    title = _("No validation image is taken for another class")
+    title = _("No validation image is misclassified")
     if top:
-        title = _("{true} is taken for {predicted} most often: {count} of {images}").format(
+        title = _("Most frequent confusion: {true} as {predicted}, {count} of {images}").format(
             true=pretty(top[0].true), predicted=pretty(top[0].predicted), count=top[0].count, images=top[0].images
         )
     size = len(names)

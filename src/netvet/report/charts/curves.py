@@ -80,7 +80,7 @@ def _loss_title(trace: Trace, train: Series, val: Series, batch: Series) -> str:
         if val.last > 1.05 * val.values[best]:
             at = moments(trace, val)[0][best]
             return _(
-                "Validation loss was lowest at {unit} {at} ({low}) and ends at {last}; training ends at {train}"
+                "Validation loss was lowest at {unit} {at} ({low}) and ends at {last}; training loss ends at {train}"
             ).format(
                 unit=moments(trace, val)[1],
                 at=number(float(round(at))),
@@ -89,7 +89,7 @@ def _loss_title(trace: Trace, train: Series, val: Series, batch: Series) -> str:
                 train=number(train.last),
             )
     if len(val) and len(train):
-        return _("Loss ends at {train} on training images, {val} on validation").format(
+        return _("Loss ends at {train} in training, {val} in validation").format(
             train=number(train.last), val=number(val.last)
         )
     series = next(s for s in (train, val, batch) if len(s))
@@ -104,14 +104,12 @@ def accuracy(trace: Trace) -> Chart | None:
     if len(train) == len(val) == 0:
         return None
     index = final_epoch(trace)
-    title = _("{value} on validation images").format(value=percent(val.last)) if len(val) else ""
+    title = _("{value} in validation").format(value=percent(val.last)) if len(val) else ""
     if len(train):
         title = (
-            _("{train} on training images, {val} on validation").format(
-                train=percent(train.last), val=percent(val.last)
-            )
+            _("{train} in training, {val} in validation").format(train=percent(train.last), val=percent(val.last))
             if len(val)
-            else _("{value} on training images").format(value=percent(train.last))
+            else _("{value} in training").format(value=percent(train.last))
         )
     with panel(230, right=64, top=22) as axes:
         lines = [(train, _("train"), ACCENT, "--"), (val, _("val"), INK, "-"), (balanced, _("balanced"), SOFT, ":")]
@@ -141,7 +139,7 @@ def learning_rate(trace: Trace) -> Chart | None:
         return None
     title = _("Learning rate: {value} throughout").format(value=number(high))
     if high > 1.01 * low:
-        title = _("Learning rate: at most {high}, {last} at the end").format(
+        title = _("Learning rate: {high} at its peak, {last} at the end").format(
             high=number(high), last=number(series.last) if series.last > high / 1000 else _("almost 0")
         )
     with panel(230, top=22) as axes:
@@ -178,11 +176,11 @@ def lr_range(trace: Trace) -> Chart | None:
     floor = bottom - 0.12 * (top - bottom)
     best = middle(trace, "lr_range_best")
     own = trace.recipe.optimizer.lr if trace.recipe else math.nan
-    title = _("Learning-rate range test: no rate lowers the loss")
+    title = _("Learning rate range test: no rate lowers the loss")
     if math.isfinite(best):
-        title = _("Learning-rate range test: the loss falls fastest at {best}").format(best=_round(best))
+        title = _("Learning rate range test: the loss falls fastest at {best}").format(best=_round(best))
         if math.isfinite(own):
-            title = _("Learning-rate range test: the loss falls fastest at {best}; the run used {own}").format(
+            title = _("Learning rate range test: the loss falls fastest at {best}; the run used {own}").format(
                 best=_round(best), own=_round(own)
             )
     with panel(230, top=30) as axes:

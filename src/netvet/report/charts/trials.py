@@ -52,15 +52,15 @@ def forest(trial: Trial) -> Chart | None:
 
 def _title(rows: Sequence[Verdict], confirmed: Verdict | None) -> str:
     helped = [v for v in rows if v.helped]
-    told = confirmed or next(iter(helped), None)
-    if told is None:
+    shown = confirmed or next(iter(helped), None)
+    if shown is None:
         return _("Nothing helped: no interval lies above the control")
     sentence = _("{remedy}: {effect} points on validation ({interval})")
-    if told.split == "test":
+    if shown.split == "test":
         sentence = _("{remedy}: {effect} points on test ({interval})")
-        if not told.helped:
+        if not shown.helped:
             sentence = _("{remedy} is not proven on test: {effect} points ({interval})")
-    return sentence.format(remedy=told.remedy, effect=points(told.effect), interval=interval(*told.interval))
+    return sentence.format(remedy=shown.remedy, effect=points(shown.effect), interval=interval(*shown.interval))
 
 
 def _reference(verdicts: Sequence[Verdict]) -> str:

@@ -1,4 +1,4 @@
-"""Training went on after the network was at its best.
+"""Training went on after the network had peaked.
 
 ## Symptom
 Validation accuracy peaks early and then falls while training accuracy still rises.
@@ -75,8 +75,7 @@ def check(
     lost = float(means[best] - means[-1])
     if lost > max(fall, 2 * error, 3 * zigzag) and best + window / 2 < early * epochs:
         text = _(
-            "Validation accuracy was at its best around epoch {best} of {epochs} ({high:.1%}) and fell to {last:.1%} "
-            "by the end."
+            "Validation accuracy peaked around epoch {best} of {epochs} ({high:.1%}) and fell to {last:.1%} by the end."
         )
         message = text.format(best=best + 1 + window // 2, epochs=epochs, high=means[best], last=means[-1])
         limit, confidence = float(means[best]) - fall, min(0.95, 0.75 + 2 * lost)
@@ -85,8 +84,8 @@ def check(
     settled = int(np.argmax(means >= means[-1] - error))
     if max(settled, lowest) + window / 2 < early * epochs / 2 and losses[-1] > rise * losses[lowest]:
         text = _(
-            "From around epoch {settled} of {epochs} on validation accuracy gained nothing, while validation loss "
-            "rose from {low:.2f} to {last:.2f}."
+            "From around epoch {settled} of {epochs} on, validation accuracy gained nothing while validation loss rose "
+            "from {low:.2f} to {last:.2f}."
         )
         epoch = max(settled, lowest) + 1 + window // 2
         sureness = min(0.7, 0.4 + 0.2 * float(np.log2(losses[-1] / losses[lowest])))

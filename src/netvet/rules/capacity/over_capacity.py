@@ -6,7 +6,7 @@ Training accuracy reaches 100 % within a few epochs; validation accuracy stays b
 ## Evidence
 Divides `parameters` (trainable) by `train_images`. Fires above `limit` weights per image when training accuracy exceeds
 validation accuracy by more than `least`. Why 3,000: healthy runs have 85 to 2,900. Size alone is no illness, so the
-confidence is low and a trial has to prove it: nets of 2,000 and of 29,000 weights per image recognised painted fish
+confidence is low and a trial has to prove it: nets of 2,000 and of 29,000 weights per image recognised rendered fish
 equally well (88 and 89 %). A network that starts from pretrained weights is left alone: what it can do was learnt on
 other images.
 The runs behind these numbers: docs/evidence/over-capacity.md.
@@ -60,7 +60,7 @@ def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.15) -> Iterat
     if pretrained or weights <= limit * images or not gap(trace) > least:
         return
     yield Finding(
-        _("{weights:,.0f} weights learn from {images:,.0f} images: {each:,.0f} for each.").format(
+        _("{weights:,.0f} weights for {images:,.0f} training images: {each:,.0f} per image.").format(
             weights=weights, images=images, each=weights / images
         ),
         evidence=(trace.series("parameters"), trace.series("train_accuracy"), trace.series("val_accuracy")),

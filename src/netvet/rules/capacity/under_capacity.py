@@ -1,4 +1,4 @@
-"""The network is too small for what it is to learn.
+"""The network is too small for its task.
 
 ## Symptom
 Training and validation accuracy stall together, far from right, whatever the learning rate; a wider or deeper network
@@ -66,23 +66,24 @@ def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Ans
     least = min(reference, tenth) if math.isfinite(tenth) else reference
     if math.isfinite(least) and least >= able:
         text = _(
-            "The network is not too small: it learns a batch by heart ({reference:.0%} right with Adam at its best)."
+            "The network is not too small: it can memorise a batch ({reference:.0%} right with Adam at its best "
+            "learning rate)."
         )
         if own < able:
             text = _(
-                "The network is not too small: Adam at its best gets {reference:.0%} of a batch right, the run's own "
-                "optimiser {own:.0%}."
+                "The network is not too small: trained on one batch alone, it gets {reference:.0%} of it right with "
+                "Adam at its best learning rate, {own:.0%} with the run's own optimiser."
             )
         yield RuledOut(text.format(reference=reference, own=own), seen)
     elif math.isfinite(least):
         text = _(
-            "With {weights:,.0f} weights the network cannot learn a few images by heart: trained on nothing else, by "
-            "Adam at its best, it gets {least:.0%} of them right."
+            "With {weights:,.0f} weights the network cannot memorise a few images: trained on nothing else, with Adam "
+            "at its best learning rate, it gets {least:.0%} of them right."
         )
         confidence = min(0.95, 0.75 + 0.5 * (able - least))
         yield Finding(text.format(weights=weights, least=least), evidence=seen, limit=able, confidence=confidence)
     elif classes and weights < few * classes:
-        text = _("The network has {weights:,.0f} weights to tell {classes} classes apart: {each:.0f} for each.")
+        text = _("The network has {weights:,.0f} weights for {classes} classes: {each:.0f} per class.")
         yield Finding(
             text.format(weights=weights, classes=classes, each=weights / classes),
             evidence=(trace.series("parameters"), trace.series("train_accuracy")),

@@ -1,4 +1,4 @@
-"""Nothing keeps the network from learning its training images by heart.
+"""Nothing keeps the network from memorising its training images.
 
 ## Symptom
 Training loss falls to almost 0, validation loss turns and rises; every run starts to overfit at the same point.
@@ -7,7 +7,7 @@ Training loss falls to almost 0, validation loss turns and rises; every run star
 Fires when the recipe has no augmentation (mixup included), or nothing but flips, and training accuracy exceeds
 validation accuracy by more than `least`: without a gap there is nothing to restrain. Whatever else is missing adds to
 the confidence: dropout or spatial dropout, label smoothing, a weight decay of at least `decay`. Why 1e-4: a fifth of
-the usual 5e-4 for SGD. Without augmentation and weight decay, the gap on painted fish grew from 16 points to 35
+the usual 5e-4 for SGD. Without augmentation and weight decay, the gap on rendered fish grew from 16 points to 35
 (validation 76 % to 64 %), on a quarter of the photographs from 25 to 31.
 The runs behind these numbers: docs/evidence/weak-regularisation.md.
 
@@ -62,7 +62,7 @@ def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator
     moves = [change.rotate, change.scale, change.crop, change.light, change.colour, change.erase, change.mixup]
     if any(moves) or change.per_class:
         return
-    lacking = [_("no augmentation but flips") if change.flip else _("no augmentation")]
+    lacking = [_("no augmentation except flips") if change.flip else _("no augmentation")]
     if not (model.dropout or model.spatial_dropout):
         lacking.append(_("no dropout"))
     if recipe.optimizer.weight_decay < decay:
@@ -70,7 +70,7 @@ def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator
     if not recipe.loss.label_smoothing:
         lacking.append(_("no label smoothing"))
     confidence = (0.55 if change.flip else 0.65) + 0.07 * (len(lacking) - 1)
-    text = _("The recipe has {lacking}; accuracy is {gap:.0f} points higher in training than in validation.")
+    text = _("The recipe has {lacking}; training accuracy is {gap:.0f} points above validation accuracy.")
     yield Finding(
         text.format(lacking=", ".join(lacking), gap=100 * gap(trace)),
         evidence=(trace.series("train_accuracy"), trace.series("val_accuracy")),

@@ -102,9 +102,8 @@ def check(
         ):
             continue
         text = _(
-            "{most} has {high_count:.0f} training images and {rarest} {low_count:.0f}; of the {n} rarest classes "
-            "{low:.0%} of "
-            "the {split} images are recognised, of the others {high:.0%}."
+            "{most} has {high_count:.0f} training images and {rarest} {low_count:.0f}; {split} recall is {low:.0%} "
+            "over the {n} rarest classes and {high:.0%} over the others."
         )
         message = text.format(
             most=most,
@@ -145,7 +144,7 @@ def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, 
     if worst is None:
         return
     text = _(
-        "{name}, which is stuck, has {count:.0f} training images; {most}, which has the most, has {most_count:.0f}."
+        "{name}, the stuck class, has {count:.0f} training images; {most}, the largest class, has {most_count:.0f}."
     )
     message = text.format(name=worst.place, count=counts[worst.place], most=most, most_count=counts[most])
     if worst.place in trace.places("curve_auc"):
@@ -172,26 +171,26 @@ def _needed(trace: Trace, name: str, counts: dict[str, float], ratio: float) -> 
         doublings = (logit(AUC) - logit(reached)) / slope if slope > 0 else np.inf
         if not doublings <= DOUBLINGS:
             text = _(
-                "It takes other images of {name}: by its learning curve {times} times as many of the kind that there "
-                "are would not give an AUC of {auc:.2f}."
+                "{name} needs images of another kind: by its learning curve, {times} times as many like those it has "
+                "would not give an AUC of {auc:.2f}."
             )
             return text.format(name=name, times=2**DOUBLINGS, auc=AUC)
         text = _(
-            "It takes more images of {name}: by its learning curve an AUC of {auc:.2f} takes about {more:.0f} more, "
+            "{name} needs more images: by its learning curve, an AUC of {auc:.2f} takes about {more:.0f} more, "
             "{total:.0f} in all."
         )
         total = np.ceil(count * 2**doublings)
         return text.format(name=name, auc=AUC, more=total - count, total=total)
     text = _(
-        "It takes more images of {name}: with {more:.0f} more it would have {total:.0f}, one for {ratio:.0f} of "
-        "{most}, and not be called rare."
+        "{name} needs more images: with {more:.0f} more it would have {total:.0f}, one for every {ratio:.0f} of "
+        "{most}, and no longer count as rare."
     )
     total = np.ceil(counts[most] / ratio)
     message = text.format(name=name, more=total - count, total=total, ratio=ratio, most=most)
     if reached >= AUC:
         more = _(
-            "{message} Features that have not seen the run tell it from the others with an AUC of {auc:.2f} by the "
-            "{count:.0f} that there are: a pretrained network may need no more (transfer)."
+            "{message} From the {count:.0f} it has, features independent of the run separate it from the others with "
+            "an AUC of {auc:.2f}: a pretrained network may need no more (transfer)."
         )
         return more.format(message=message, auc=reached, count=count)
     return message
@@ -203,19 +202,19 @@ def _more(trace: Trace, name: str, count: float, rising: float, flat: float) -> 
     def auc(part: str) -> float:
         return trace.last(f"curve_{part}", name)
 
-    told = _(
-        "Half of the {count:.0f} images of {name} gave an AUC of {half:.2f} on features that have not seen the run, "
-        "all of them give {all:.2f}, and twice as many would give about {twice:.2f}: {verdict}"
+    text = _(
+        "On features independent of the run, half of the {count:.0f} images of {name} gave an AUC of {half:.2f}, all "
+        "of them {all:.2f}, and twice as many would give about {twice:.2f}: {verdict}"
     )
     low, high = auc("gain_low"), auc("gain_high")
     if low > rising:
-        verdict = _("still rising, and more images would help.")
+        verdict = _("the curve is still rising, and more images would help.")
     elif high < flat:
         verdict = _("the curve is flat, and more images of the same kind would hardly help.")
     else:
-        verdict = _("whether more would help cannot be told (a gain of {low:+.2f} to {high:+.2f}).")
+        verdict = _("whether more would help is uncertain (a gain of {low:+.2f} to {high:+.2f}).")
         verdict = verdict.format(low=low, high=high)
-    return told.format(
+    return text.format(
         count=count, name=name, half=auc("auc_half"), all=auc("auc"), twice=auc("auc_twice"), verdict=verdict
     )
 

@@ -1,4 +1,4 @@
-"""The augmentation shows the network a class in a form that its images never have.
+"""Augmentation shows the network a class in a form that its images never have.
 
 ## Symptom
 One species is missed in validation, and on its own training images too as soon as they are not augmented, while the
@@ -66,17 +66,17 @@ def check(trace: Trace, stuck: Stuck, *, gain: float = 0.3) -> Iterator[Finding]
     if not nearness:
         return
     text = _(
-        "{name} is known by its augmentation: {changed:.0%} of its validation images are recognised when they are "
-        "changed as in training, {plain:.0%} as they are."
+        "{name} is recognised by its augmentation: recall on its validation images is {changed:.0%} when they are "
+        "augmented as in training, and {plain:.0%} when they are not."
     )
     message = text.format(name=place, changed=changed.last, plain=plain.last)
     alone = {field: trace.last(f"recall_{field}", place) for field in FIELDS if trace.places(f"recall_{field}")}
     most = max(alone, key=lambda field: alone[field], default="")
     if most and alone[most] > plain.last:
-        more = _("{message} Of the changes alone, {change} does most ({share:.0%}).")
+        more = _("{message} Of the single changes, {change} alone does most ({share:.0%}).")
         message = more.format(message=message, change=_words(most), share=alone[most])
     if trace.recipe is not None and place in trace.recipe.augment.per_class:
-        more = _("{message} The recipe has changes of its own for this class.")
+        more = _("{message} The recipe has an augmentation of its own for this class.")
         message = more.format(message=message)
     yield Finding(
         message,
@@ -91,11 +91,11 @@ def check(trace: Trace, stuck: Stuck, *, gain: float = 0.3) -> Iterator[Finding]
 def _words(field: str) -> str:
     """What a change is called."""
     return {
-        "flip": _("mirroring"),
+        "flip": _("flipping"),
         "rotate": _("rotation"),
-        "scale": _("scale"),
+        "scale": _("scaling"),
         "crop": _("shifting"),
         "light": _("light"),
         "colour": _("colour"),
-        "erase": _("blanking"),
+        "erase": _("erasing"),
     }[field]

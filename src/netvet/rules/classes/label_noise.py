@@ -87,13 +87,13 @@ def check(
     if not nearness:
         return
     text = _(
-        "At least {share:.0%} of the labels {name} are likely wrong (of another class {usual:.0%}): these images look "
-        "like other classes as surely as those classes' own do."
+        "At least {share:.0%} of the labels {name} are likely wrong (median of the other classes: {usual:.0%}): these "
+        "images resemble other classes as clearly as those classes' own images do."
     )
     needed = _(
-        "It takes right labels: at least {wrong:.0f} of the {count:.0f} training images called {name} are likely of "
-        "another class, and images of it stand under other names. netvet inspect lists them for a person to look at, "
-        "and data.relabel takes the list."
+        "{name} needs its labels corrected: at least {wrong:.0f} of the {count:.0f} training images labelled {name} "
+        "likely belong to other classes, and images of it carry other labels. netvet inspect lists them for a person "
+        "to check, and data.relabel takes the list."
     )
     count = trace.last("class_images", place)
     yield Finding(

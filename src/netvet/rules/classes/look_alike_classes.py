@@ -1,4 +1,4 @@
-"""Two classes look the same, to the network and to every other measure that was taken.
+"""Two classes look the same, to the network and by every other measure.
 
 ## Symptom
 One species is missed, and nearly always taken for the same other one; the rarer of the two is hardly ever predicted.
@@ -76,9 +76,9 @@ def check(
     if not nearness:
         return
     text = _(
-        "{name} looks like {partner}: {taken:.0%} of its missed validation images are taken for that, and the two are "
-        "told apart with an AUC of only {probe:.2f} by the network's features and {image:.2f} by features of the "
-        "images alone (against all others {rest:.2f})."
+        "{name} looks like {partner}: {taken:.0%} of its missed validation images are predicted as {partner}, and the "
+        "AUC between the two is only {probe:.2f} by the network's features and {image:.2f} by features of the images "
+        "alone ({rest:.2f} against all other classes)."
     )
     numbers = {"taken": stuck.taken, "probe": probe.last, "image": image.last, "rest": rest_auc.last}
     yield Finding(
@@ -95,9 +95,9 @@ def check(
 def _needed(trace: Trace, place: str, partner: str) -> str:
     """Other pictures, or one label."""
     text = _(
-        "It takes other pictures of {name} and {partner}, closer or of the side on which the two differ: the "
-        "{count:.0f} and {others:.0f} training images that there are do not show the difference, and more like them "
-        "would not either. If they are one species, give them one label."
+        "{name} and {partner} need different pictures, closer or of the side on which they differ: the {count:.0f} and "
+        "{others:.0f} training images they have do not show the difference, and more like them would not either. If "
+        "they are one species, give them one label."
     )
     count, others = (trace.last("class_images", name) for name in (place, partner))
     return text.format(name=place, partner=partner, count=count, others=others)
@@ -109,18 +109,17 @@ def _apart(trace: Trace, stuck: Stuck, pair: float, rest: float) -> RuledOut | N
     image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
     if probe.last >= rest:
         text = _(
-            "{name} is taken for {partner}, and its features hold the difference: a balanced linear probe tells "
-            "the two apart with an AUC of {auc:.2f} and recognises {probe:.0%} of {name}, the network's own last "
-            "layer {own:.0%}. It is the last layer that is biased."
+            "{name} is mostly predicted as {partner}, but the network's features separate the two: a balanced "
+            "linear probe has an AUC of {auc:.2f} between them and a recall of {probe:.0%} for {name}, the "
+            "network's own last layer {own:.0%}."
         )
         recall, own = trace.series("probe_recall", place), trace.last("val_recall", place)
         message = text.format(name=place, partner=partner, auc=probe.last, probe=recall.last, own=own)
         return RuledOut(message, (probe, recall), beside=("weak-features",))
     if probe.last < pair and image.last >= rest:
         text = _(
-            "{name} is taken for {partner}, and its images hold the difference: features that have not seen the "
-            "run tell the two apart with an AUC of {image:.2f}, the network's own with {probe:.2f}. It is the "
-            "network that lacks it."
+            "{name} is mostly predicted as {partner}, but their images differ: features independent of the run "
+            "separate the two with an AUC of {image:.2f}, the network's own with {probe:.2f}."
         )
         message = text.format(name=place, partner=partner, image=image.last, probe=probe.last)
         return RuledOut(message, (image, probe), beside=("weak-features",))

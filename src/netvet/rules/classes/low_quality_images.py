@@ -70,16 +70,15 @@ def check(trace: Trace, stuck: Stuck, *, effect: float = 0.8) -> Iterator[Findin
         return
     kinds = [kind for kind in KINDS if near[kind] >= (1 if nearness == 1 else 1e-9)]
     curve, poor = trace.series(f"quality_{kinds[0]}", place), _(" and ").join(map(_words, kinds))
-    text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of all pairs.")
+    text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of pairs.")
     message = text.format(name=place, poor=poor, share=(1 + curve.last) / 2)
     also = [name for name in trace.places(curve.name) if name == stuck.partner]
     also = [name for name in also if trace.last(curve.name, name) >= surely]
     if also:
-        more = _("{message} So are those of {partner}, which it is taken for most.")
+        more = _("{message} So are those of {partner}, the class it is most often confused with.")
         message = more.format(message=message, partner=also[0])
     needed = _(
-        "It takes better pictures of {name}: its {count:.0f} training images are {poor}, and so are those on which it "
-        "is measured."
+        "{name} needs better pictures: its {count:.0f} training images are {poor}, and so are those it is evaluated on."
     )
     yield Finding(
         message,
@@ -94,5 +93,5 @@ def check(trace: Trace, stuck: Stuck, *, effect: float = 0.8) -> Iterator[Findin
 
 def _words(kind: str) -> str:
     """What such images are."""
-    words = {"blur": _("blurred"), "dark": _("dark"), "flat": _("low in contrast"), "glare": _("glaring")}
-    return words.get(kind, _("small"))
+    words = {"blur": _("blurred"), "dark": _("dark"), "flat": _("low in contrast"), "glare": _("overexposed")}
+    return words.get(kind, _("tiny"))

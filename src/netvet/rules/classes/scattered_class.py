@@ -1,4 +1,4 @@
-"""A class is several kinds of image under one name, and each of them has to be learnt from its own few.
+"""A class is several kinds of image under one name, each of which has few images to be learnt from.
 
 ## Symptom
 One species is missed although its labels are right and it has about as many images as others; what it is taken for
@@ -88,13 +88,13 @@ def check(
     if not (nearness and common(trace, place, few) and usual.last >= 0):  # measured at all
         return
     text = _(
-        "{name} is not one kind of image: its images fall into {count:.0f} forms or more, {distance:.1f} times as far "
-        "apart as the class lies from its second neighbour, where the median class has {usual:.1f} (a single cloud "
-        "can be parted as well in {chance:.0%} of all cases). They share {images:.0f} training images."
+        "{name} is not one kind of image: its images fall into {count:.0f} or more clusters, {distance:.1f} times as "
+        "far apart as the class is from its second neighbour, where the median class has {usual:.1f} (a single cluster "
+        "would split as well in {chance:.0%} of cases). They share {images:.0f} training images."
     )
     needed = _(
-        "It takes a label for each form of {name} (they can be counted as one class afterwards), or more images of "
-        "every form: {count:.0f} or more share {images:.0f} training images, some {each:.0f} each."
+        "{name} needs a label for each of its clusters (they can be counted as one class afterwards), or more images "
+        "of each: {count:.0f} or more clusters share {images:.0f} training images, about {each:.0f} each."
     )
     images = trace.last("class_images", place)
     numbers = {"count": count.last, "distance": apart.last, "usual": usual.last, "chance": by_chance.last}

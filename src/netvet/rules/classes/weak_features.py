@@ -1,4 +1,4 @@
-"""The network's features do not hold what tells one class from the others.
+"""The network's features do not separate one class from the others.
 
 ## Symptom
 One species stays behind, although its labels are right and its pictures are as good as the others'; class weights do
@@ -132,8 +132,8 @@ def _resolution(trace: Trace, stuck: Stuck, *, limit: float) -> Finding:
     place, size = stuck.place, 0 if trace.recipe is None else trace.recipe.data.image_size
     double, same = trace.series("detail_double", place), trace.series("detail_same", place)
     text = _(
-        "At {size} px {name} and {partner} cannot be told apart (AUC {same:.2f} by features of the images, {probe:.2f} "
-        "by the network's), at {twice} px they can ({double:.2f}): the detail that matters is lost at this size."
+        "At {size} px {name} and {partner} cannot be separated (AUC {same:.2f} by features of the images, {probe:.2f} "
+        "by the network's); at {twice} px they can ({double:.2f}): the detail that matters is lost at this size."
     )
     probe = trace.series("probe_pair_auc", place)
     message = text.format(
@@ -147,8 +147,8 @@ def _resolution(trace: Trace, stuck: Stuck, *, limit: float) -> Finding:
     )
     finding = _finding(message, stuck, (double, same, probe), limit, 0.85, _first("larger-images"))
     needed = _(
-        "It takes pictures in which {name} and {partner} are larger: the difference shows at {twice} px, and the files "
-        "of {name} have a median side of {side:.0f} px."
+        "{name} and {partner} need pictures in which they are larger: the difference shows at {twice} px, and the "
+        "files of {name} have a median side of {side:.0f} px."
     )
     side = trace.last("stored_side", place)
     if not side < 2 * size:
@@ -162,14 +162,14 @@ def _network(trace: Trace, stuck: Stuck, *, of: str, limit: float) -> Finding:
     names = ("probe_pair_auc", "image_pair_auc") if of else ("probe_auc", "image_auc")
     probe, image = (trace.series(name, place) for name in names)
     text = _(
-        "The network's features do not hold what tells {name} from {other}: a linear probe on them has an AUC of "
-        "{probe:.2f}, on features of the images that have not seen the run {image:.2f}."
+        "The network's features do not separate {name} from {other}: a linear probe on them has an AUC of {probe:.2f}, "
+        "one on features independent of the run {image:.2f}."
     )
     other = stuck.partner if of else _("the other classes")
     message = text.format(name=place, other=other, probe=probe.last, image=image.last)
     field, size = trace.series("receptive_field"), 0 if trace.recipe is None else trace.recipe.data.image_size
     if len(field) and field.last < size / 2:
-        more = _("{message} Its last convolution sees {field:.0f} of {size} px at once.")
+        more = _("{message} The receptive field of its last convolution is {field:.0f} of {size} px.")
         message = more.format(message=message, field=field.last, size=size)
         return _finding(message, stuck, (probe, image, field), limit, 0.7, _first("larger-model"))
     return _finding(message, stuck, (probe, image), limit, 0.7, LACKING)
@@ -180,8 +180,8 @@ def _last_layer(trace: Trace, stuck: Stuck, *, gain: float) -> Finding:
     place = stuck.place
     probe, recall, own = (trace.series(name, place) for name in ("probe_auc", "probe_recall", "val_recall"))
     text = _(
-        "The network's features hold {name} and its last layer passes it over: a balanced linear probe on them has an "
-        "AUC of {auc:.2f} and recognises {probe:.0%} of it, the network itself {own:.0%}."
+        "The network's features separate {name}, but its last layer does not: a balanced linear probe has an AUC of "
+        "{auc:.2f} and a recall of {probe:.0%}, the network itself a recall of {own:.0%}."
     )
     message = text.format(name=place, auc=probe.last, probe=recall.last, own=own.last)
     finding = _finding(message, stuck, (recall, own, probe), own.last + gain, 0.75, BIASED)
@@ -196,7 +196,7 @@ def _first(cure: str) -> tuple[str, ...]:
 def _finding(
     message: str, stuck: Stuck, evidence: tuple[Series, ...], limit: float, confidence: float, cures: tuple[str, ...]
 ) -> Finding:
-    text = _("{message} What may cure it, the likeliest first: {cures}.")
+    text = _("{message} Possible cures, the likeliest first: {cures}.")
     return Finding(
         text.format(message=message, cures=", ".join(cures)),
         where=stuck.place,

@@ -1,4 +1,4 @@
-"""Validation or test images have twins in training, so the measured accuracy is not true.
+"""Validation or test images have twins in training, so the measured accuracy is too high.
 
 ## Symptom
 Validation accuracy is excellent and nearly equal to training accuracy; on new fish the network is far worse.
@@ -8,7 +8,7 @@ Validation accuracy is excellent and nearly equal to training accuracy; on new f
 `leaked_by_group`, or are near-duplicates of one, `leaked_by_look`. Fires when more than `group` of a split is leaked by
 group, or more than `look` by look (the lower end of Wilson's interval). Some fish look alike without being the same: of
 4,179 photographs split by track, 2.5 % of the validation images have a near-duplicate in training, split at random 17
-%; of painted fish at most 3 % where all are different, and 10 to 18 % where 30 % were copied and re-encoded.
+%; of rendered fish at most 3 % where all are different, and 10 to 18 % where 30 % were copied and re-encoded.
 The runs behind these numbers: docs/evidence/split-leakage.md.
 
 ## Example
@@ -55,7 +55,7 @@ def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[
     worst = max(leaked, key=lambda s: trace.last("leaked_share", s))
     by_group = trace.last("leaked_by_group", worst) > group
     text = _("{share:.0%} of the {split} images have a twin in training ({how}), so the measured accuracy is too high")
-    how = _("the same group, such as one fish's video") if by_group else _("nearly the same picture")
+    how = _("the same group, such as one fish's video") if by_group else _("a near-duplicate")
     named = {"val": _("validation"), "test": _("test")}
     pairs = len(trace.meta.get("examples", {}).get("leaked", ()))
     end = _("; the report shows {pairs} pairs.").format(pairs=pairs) if pairs else "."

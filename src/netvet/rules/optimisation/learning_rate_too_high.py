@@ -58,19 +58,21 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
         return
     if found.source == "exam" and math.isfinite(found.reached):
         text = _(
-            "The learning rate peaks at {rate:.2g}, but on this model the loss falls fastest at {best:.2g}: a short "
-            "stretch there ends at {reached:.2f}, at the run's own rate at {own:.3g}."
+            "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
+            "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
         )
         message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
         limit = found.high
     elif found.source == "exam":
-        text = _("The learning rate peaks at {rate:.2g}, but on this model the loss only falls up to about {high:.2g}.")
+        text = _(
+            "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates up to about {high:.2g}."
+        )
         message, limit = text.format(rate=found.rate, high=found.high), found.high
     elif found.source == "loss" and math.isfinite(found.value):
         text = _("At step {step}, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}.")
         message, limit = text.format(step=found.step, rate=found.rate, value=found.value), wild
     elif found.source == "loss":
-        text = _("At step {step}, at a learning rate of {rate:.2g}, the loss stopped being a finite number.")
+        text = _("At step {step}, at a learning rate of {rate:.2g}, the loss was no longer finite.")
         message, limit = text.format(step=found.step, rate=found.rate), wild
     else:
         text = _(

@@ -57,28 +57,35 @@ def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
     found = too_low(trace, slow=slow)
     if found.side == "low" and found.source == "exam" and math.isfinite(found.reached):
         text = _(
-            "The learning rate peaks at {rate:.2g}, but on this model the loss falls fastest at {best:.2g}: a short "
-            "stretch there ends at {reached:.2f}, at the run's own rate at {own:.2f}."
+            "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
+            "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.2f}."
         )
         message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
         yield Finding(message, evidence=found.evidence, limit=found.low, confidence=found.confidence)
     elif found.side == "low" and found.source == "exam":
         text = _(
-            "The learning rate peaks at {rate:.2g}, but on this model the loss only falls from about {low:.2g} on."
+            "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates from about {low:.2g}."
         )
         message = text.format(rate=found.rate, low=found.low)
         yield Finding(message, evidence=found.evidence, limit=found.low, confidence=found.confidence)
     elif found.side == "low":
         text = _(
-            "With a learning rate of {rate:.2g} or less, a step changes the weights of {layer} by {value:.1g} of "
-            "their size: "
-            "hardly at all."
+            "With a learning rate of {rate:.2g} or less, a step changes the weights of {layer} by only {value:.1g} of "
+            "their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
         yield Finding(message, evidence=found.evidence, limit=slow, confidence=found.confidence)
     elif found.side == "right" and found.best == found.best:  # not nan
         text = _(
-            "The learning rate is not too low: it peaks at {rate:.2g}, and the loss falls between {low:.2g} and "
-            "{high:.2g}."
+            "The learning rate is not too low: it peaks at {rate:.2g}, and rates from about {low:.2g} to {high:.2g} "
+            "lower the loss."
         )
-        yield RuledOut(text.format(rate=found.rate, low=found.low, high=found.high), found.evidence)
+        if found.rate < found.low and math.isfinite(found.reached):
+            text = _(
+                "The learning rate is not too low: a short test run ends at a loss of {own:.2f} at its peak "
+                "({rate:.2g}), at {reached:.2f} at the best rate of the range test ({best:.2g}); the whole run ended "
+                "at {end:.2f}."
+            )
+        numbers = {"rate": found.rate, "low": found.low, "high": found.high, "best": found.best}
+        numbers |= {"own": found.own, "reached": found.reached, "end": trace.last("train_loss")}
+        yield RuledOut(text.format(**numbers), found.evidence)

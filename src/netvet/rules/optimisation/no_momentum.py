@@ -8,7 +8,7 @@ Fires on SGD with a momentum below `weak`. With the `momentum-gain` exam: at the
 stretch with a momentum of 0.9 ends lower by at least `gain` times the loss of guessing; if a higher rate alone does as
 well, the cause is ruled out. Without the exam, at low confidence: the training loss ends above `high` times that of
 guessing, although gradients arrive and the steps are neither too short nor too long. Why 0.05: the exam's gain was 0.07
-and 0.08 in plain nets on painted fish, which ended at 0.77 to 0.84 of guessing without momentum and at 0.50 and 0.62
+and 0.08 in plain nets on rendered fish, which ended at 0.77 to 0.84 of guessing without momentum and at 0.50 and 0.62
 with 0.9.
 The runs behind these numbers: docs/evidence/no-momentum.md.
 
@@ -74,14 +74,14 @@ def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 
         values = {"momentum": momentum, "own": own, "best": best, "helped": helped, "rate": rate}
         if gained < gain:
             text = _(
-                "Momentum is not what lacks: a short stretch ends at {own:.2f} with the run's {momentum:g} at its best "
-                "learning rate ({best:.2g}), and at {helped:.2f} with 0.9."
+                "Momentum is not the problem: at its best learning rate ({best:.2g}) a short test run ends at a loss "
+                "of {own:.2f} with the run's own momentum of {momentum:g}, and with 0.9 at {helped:.2f}."
             )
             yield RuledOut(text.format(**values), evidence)
             return
         text = _(
-            "SGD runs with a momentum of {momentum:g}: even at its best learning rate ({best:.2g}) a short stretch "
-            "ends at {own:.2f}, with a momentum of 0.9 ({rate:.2g}) at {helped:.2f}."
+            "SGD runs with a momentum of {momentum:g}: even at its best learning rate ({best:.2g}) a short test run "
+            "ends at a loss of {own:.2f}, with a momentum of 0.9 (at {rate:.2g}) at {helped:.2f}."
         )
         confidence = min(0.95, 0.7 + gained)
         yield Finding(text.format(**values), evidence=evidence, limit=1.0, confidence=confidence)

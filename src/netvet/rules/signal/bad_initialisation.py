@@ -1,4 +1,4 @@
-"""The first weights are too small, too large, or all the same, so that no signal gets through.
+"""The initial weights are too small, too large, or all the same, so that no signal gets through.
 
 ## Symptom
 From the first step on, the loss stays at that of guessing, whatever the learning rate; or it starts ten or a hundred
@@ -40,6 +40,7 @@ Mishkin, Matas 2016, All you need is a good init, https://arxiv.org/abs/1511.064
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from netvet.locale import _, ngettext
@@ -75,17 +76,19 @@ def check(trace: Trace) -> Iterator[Answer]:
         yield _wrong_size(trace, found)
     elif found.cure == "own":
         text = _(
-            "The first weights are not at fault: the signal is multiplied by {forward:.2g} per layer on its way "
+            "The initial weights are not at fault: the signal is multiplied by {forward:.2g} per layer on its way "
             "forward, the gradient by {back:.2g} on its way back."
         )
         forward, back = trace.last("initial_activation_slope", "own"), -trace.last("initial_grad_slope", "own")
+        if not math.isfinite(forward + back):  # too few layers for a slope
+            text = _("The initial weights are not at fault: the signal gets through, forward and back.")
         yield RuledOut(text.format(forward=per_layer(forward, 1), back=per_layer(back, 1)))
 
 
 def _same(trace: Trace, found: Birth) -> Finding:
     layer, more = found.alike[0], len(found.alike) - 1
     text = _("All units of {layer} have the same weights, at the first step and at the last")
-    rest = ngettext("; {n} more layer is like it.", "; {n} more layers are like it.", more) if more else "."
+    rest = ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", more) if more else "."
     spread = trace.series("unit_spread", layer)
     return Finding(
         text.format(layer=layer) + rest.format(n=more), where=layer, evidence=(spread,), limit=0.01, confidence=0.97
@@ -94,25 +97,18 @@ def _same(trace: Trace, found: Birth) -> Finding:
 
 def _wrong_size(trace: Trace, found: Birth) -> Finding:
     layer = found.layers[0]
-    text = _(
-        "The first weights are too small: their gain is {gain:.2g}, where {usual:.2g} keeps the signal, which is "
-        "multiplied by {factor:.2g} in each of {layers} layers."
-    )
+    text = _("The initial weights are too small: their gain is {gain:.2g}, where {usual:.2g} preserves the signal.")
     if found.gain > found.usual:
-        text = _(
-            "The first weights are too large: their gain is {gain:.2g}, where {usual:.2g} keeps the signal, which is "
-            "multiplied by {factor:.2g} in each of {layers} layers; the first loss is {loss:.2g} times that of "
-            "guessing."
-        )
-    message = text.format(
-        gain=found.gain,
-        usual=found.usual,
-        factor=per_layer(found.forward, len(found.layers)),
-        layers=len(found.layers),
-        loss=found.loss,
-    )
+        text = _("The initial weights are too large: their gain is {gain:.2g}, where {usual:.2g} preserves the signal.")
+    message = text.format(gain=found.gain, usual=found.usual)
+    if math.isfinite(found.forward):
+        more = _("In each of {layers} layers the signal is multiplied by {factor:.2g}.")
+        layers = len(found.layers)
+        message += " " + more.format(layers=layers, factor=per_layer(found.forward, layers))
+    if found.gain > found.usual:
+        message += " " + _("The initial loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
     if found.cure == "he":
-        message += " " + _("With He's weights it gets through.")
+        message += " " + _("With He initialisation the signal gets through.")
     curves = (trace.series("weight_gain", layer), *(trace.series("activation_std", x) for x in found.layers[::3][:3]))
     return Finding(
         message,

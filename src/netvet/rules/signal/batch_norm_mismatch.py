@@ -79,13 +79,19 @@ def check(
     if not (wide and evaluated > ratio * batch and batch < learnt * chance_loss(trace)):
         return
     text = _(
-        "The training images cost {evaluated:.2f} in evaluation but {batch:.2f} in the training batches: the running "
-        "mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
+        "In evaluation the loss on the training images is {evaluated:.2f}, in the training batches {batch:.2f}: the "
+        "running mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
     )
+    if trace.recipe is None:  # in a loop of one's own the training loss is that of the batches
+        text = _(
+            "In evaluation the loss on the validation images is {evaluated:.2f}, in the training batches {batch:.2f}: "
+            "the running mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
+        )
+    after = trace.series("val_loss" if trace.recipe is None else "train_loss")
     yield Finding(
         text.format(evaluated=evaluated, batch=batch, layer=gaps[worst].where, gap=sizes[worst]),
         where=gaps[worst].where,
-        evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), trace.series("train_loss")),
+        evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), after),
         limit=max(lag, by_chance(trace)),
         confidence=float(np.clip(0.8 + 0.05 * np.log2(evaluated / max(batch, 1e-9)), 0.8, 0.95)),
     )
@@ -97,8 +103,8 @@ def _by_exam(trace: Trace, gain: float, hint: float) -> Iterator[Answer]:
     numbers = {"running": running.last, "mended": mended.last}
     if mended.last - running.last < hint:
         text = _(
-            "The batch norms agree: {running:.1%} of the validation images are right with the running statistics, and "
-            "{mended:.1%} with recomputed ones."
+            "The batch norms agree: validation accuracy is {running:.1%} with the running statistics, and {mended:.1%} "
+            "with recomputed ones."
         )
         yield RuledOut(text.format(**numbers), (running, mended))
     elif trace.last("norm_gain_low") > gain:
@@ -107,8 +113,7 @@ def _by_exam(trace: Trace, gain: float, hint: float) -> Iterator[Answer]:
             layers, key=lambda x: (trace.last("norm_swap_fall", x), trace.last("norm_swap_gain", x)), default=""
         )
         text = _(
-            "With its running statistics the network is right on {running:.1%} of the validation images, with "
-            "recomputed ones on {mended:.1%}."
+            "Validation accuracy is {running:.1%} with the running statistics, and {mended:.1%} with recomputed ones."
         )
         if where:
             text += " " + _("{layer} does most of the harm.")

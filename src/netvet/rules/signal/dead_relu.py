@@ -67,23 +67,25 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0
     worst = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
     if worst < few:
         text = _(
-            "No layer has dead units to speak of: at most {worst:.0%} of a layer's units are 0 on every image of "
-            "a batch."
+            "No layer has many dead units: at most {worst:.0%} of the units of a layer are 0 on every image of a batch."
         )
         yield RuledOut(text.format(worst=worst), tuple(curves))
     if not dead:
         return
     curve, step = dead[0], _since(dead[0], limit)
     text = _("{share:.0%} of the units in {layer} are 0 on every image of the batch")
-    since = _(", from the first step on")
+    since, rate = _(" (above {limit:.0%} from the first step on)"), _rate(trace, step)
     if step > curve.steps[0]:
-        since = _(", since step {step} at a learning rate of {rate:.2g}").format(step=step, rate=_rate(trace, step))
+        since = _(" (above {limit:.0%} since step {step})")
+        if rate == rate:  # not nan
+            since = _(" (above {limit:.0%} since step {step}, at a learning rate of {rate:.2g})")
+    since = since.format(limit=limit, step=step, rate=rate)
     more = (
-        ngettext("; {n} more layer is like it.", "; {n} more layers are like it.", len(dead) - 1) if dead[1:] else "."
+        ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", len(dead) - 1) if dead[1:] else "."
     )
     message = text.format(share=curve.last, layer=curve.where) + since + more.format(n=len(dead) - 1)
     if birth(trace).cure == "unbiased":
-        message += " " + _("With first biases of 0 the signal would get through.")
+        message += " " + _("With initial biases of 0 the signal would get through.")
     yield Finding(
         message,
         where=curve.where,

@@ -1,4 +1,4 @@
-"""The gradient grows from layer to layer on its way back, and tears the first layers apart.
+"""The gradient grows from layer to layer on its way back, and wrecks the first layers.
 
 ## Symptom
 A deep net without shortcuts stays at the loss of guessing, or its loss jumps; removing layers makes it better.
@@ -70,8 +70,8 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
     if found.grows:
         layer = found.layers[0]
         text = _(
-            "At the first step the gradient grows by {factor:.2g} in each of {layers} layers on its way back: {layer} "
-            "gets {total:.0f} times what the last layers get."
+            "At the first step the gradient grows by {factor:.2g} in each of {layers} layers on its way back: in "
+            "{layer} it is {total:.0f} times that in the last layers."
         )
         message = text.format(
             factor=per_layer(found.back, len(found.layers)),
@@ -79,8 +79,8 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
             layer=layer,
             total=math.exp(min(found.back, 60.0)),
         )
-        if found.cure == "residual":
-            message += " " + _("With shortcuts it would be {factor:.2g} a layer.").format(
+        if found.cure == "residual" and math.isfinite(trace.last("initial_grad_slope", "residual")):
+            message += " " + _("With shortcuts it would grow by {factor:.2g} per layer.").format(
                 factor=math.exp(-trace.last("initial_grad_slope", "residual"))
             )
         curves = tuple(trace.series("grad_rms", place) for place in (layer, found.layers[-1]))
@@ -89,7 +89,7 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
         yield Finding(message, where=layer, evidence=curves, limit=limit, confidence=confidence)
     elif middle > 0 and finite.max() > spike * middle:
         step = int(norm.steps[norm.steps > 5][np.nanargmax(np.where(np.isfinite(late), late, np.nan))])
-        text = _("At step {step} the gradient was {times:.0f} times as large as usual.")
+        text = _("At step {step} the gradient norm was {times:.0f} times its median.")
         message = text.format(step=step, times=finite.max() / middle)
         yield Finding(message, evidence=(norm,), limit=spike * middle, confidence=0.5)
     elif len(found.layers) >= LONG and abs(found.back) < GROWN / 2 and (found.open or found.cure == "own"):

@@ -1,4 +1,4 @@
-"""Bounded activations (sigmoid, tanh) lie at their bounds, where they pass on hardly any gradient.
+"""Bounded activations (sigmoid, tanh) lie at their bounds, where hardly any gradient gets through.
 
 ## Symptom
 The network learns slowly or not at all, though the gradient in its last layer is fine.
@@ -78,21 +78,24 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
     if not full:
         most = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
         if most < limit / 2:
-            text = _("No bounded activation lies at its bounds: in no layer more than {most:.0%} of the outputs do.")
+            text = _(
+                "No layer is saturated: in none are more than {most:.0%} of the outputs at a bound of the activation."
+            )
             yield RuledOut(text.format(most=most), tuple(curves))
         return
     curve, step = full[0], _since(full[0], limit)
     born = step == curve.steps[0]
     if not born and (found.kept_back or found.back < -LOST):
         return  # no gradient came through from the start, and the layers drifted to their bounds: vanishing-gradient
-    text = _("{share:.0%} of the outputs of {layer} lie at a bound of the activation")
-    since = _(", from the first step on") if born else _(", since step {step}").format(step=step)
+    text = _("{share:.0%} of the outputs of {layer} are at a bound of the activation")
+    since = _(" (above {limit:.0%} from the first step on)") if born else _(" (above {limit:.0%} since step {step})")
+    since = since.format(limit=limit, step=step)
     more = len(full) - 1
-    rest = ngettext("; {n} more layer is like it.", "; {n} more layers are like it.", more) if more else "."
+    rest = ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", more) if more else "."
     message = text.format(share=curve.last, layer=curve.where) + since + rest.format(n=more)
     cures = {
         "unbiased": _("With biases of 0 the signal gets through."),
-        "he": _("With He's weights the signal gets through."),
+        "he": _("With He initialisation the signal gets through."),
         "relu": _("With ReLU the signal gets through."),
     }
     if found.filled and found.cure in cures:

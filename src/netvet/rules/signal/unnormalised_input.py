@@ -1,4 +1,4 @@
-"""The images are fed in a range that the first weights are not made for.
+"""The input images are in a range that the initial weights are not made for.
 
 ## Symptom
 The first loss is ten times that of guessing or more, the first steps kill units or saturate bounded activations, and
@@ -7,7 +7,7 @@ then the loss does not fall; or the network does train, but only at a hundredth 
 ## Evidence
 Fires when `input_std`, the spread of the images as the model receives them, exceeds 10 and is felt: at the first step
 the outputs of the first activation spread by more than 5, or more than half of them lie at a bound. Behind a norm after
-the first convolution neither is so. Why 10: painted fish have 1.3 when standardised, 0.16 in 0..1 and 41 in bytes. Why
+the first convolution neither is so. Why 10: rendered fish have 1.3 when standardised, 0.16 in 0..1 and 41 in bytes. Why
 5: healthy nets stay below 1, bytes leave 92. At lower confidence, fires on a mean more than `far` spreads from 0 where
 no norm follows the first convolution; 1.9 does no harm. The `initial-signal` exam, if taken, decides.
 The runs behind these numbers: docs/evidence/unnormalised-input.md.
@@ -72,23 +72,27 @@ def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
     found = birth(trace)
     if found.wide:
         text = _(
-            "The images are fed with a mean of {mean:.3g} and a spread of {std:.3g}; the first weights expect 0 and 1."
+            "The input images have a mean of {mean:.3g} and a standard deviation of {std:.3g}; the initial weights "
+            "expect 0 and 1."
         )
         message = text.format(mean=mean.first, std=std.first)
         if found.cure == "normalised":
             message += " " + _("With standardised images the signal gets through.")
         elif found.loss > 1.5:
-            message += " " + _("The first loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
+            message += " " + _("The initial loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
         confidence = 0.97 if found.cure == "normalised" else 0.9
         yield Finding(message, evidence=(std, mean), limit=WIDE, confidence=confidence)
     elif abs(mean.first) > far * std.first > 0 and not _normed_early(trace):
         text = _(
-            "The images are fed with a mean of {mean:.3g}, which is {far:.1f} times their spread; no norm centres them."
+            "The input images have a mean of {mean:.3g}, which is {far:.1f} times their standard deviation; no norm "
+            "centres them."
         )
         message = text.format(mean=mean.first, far=abs(mean.first) / std.first)
         yield Finding(message, evidence=(mean, std), limit=far * std.first, confidence=0.6)
     elif abs(mean.first) < 2 * std.first < 8:
-        text = _("The input is sane: the images have a mean of {mean:.2g} and a spread of {std:.2g}.")
+        text = _(
+            "The input is well scaled: the images have a mean of {mean:.2g} and a standard deviation of {std:.2g}."
+        )
         yield RuledOut(text.format(mean=mean.first, std=std.first), (mean, std), beside=("bad-initialisation",))
 
 

@@ -1,4 +1,4 @@
-"""The gradient dies on its way back, and the early layers do not learn.
+"""The gradient fades on its way back, and the early layers do not learn.
 
 ## Symptom
 A deep network learns slowly or not at all; removing layers makes it better.
@@ -78,7 +78,7 @@ def check(
     )
     if ratio < limit and (adam or not early - least >= moved * (late - least)):
         yield Finding(
-            _told(trace, sizes[:-1], ratio, layers[0]),
+            _sentence(trace, sizes[:-1], ratio, layers[0]),
             where=layers[0],
             evidence=evidence,
             limit=limit * float(np.median(sizes[-third:])),
@@ -86,30 +86,30 @@ def check(
         )
     elif ratio >= healthy and max(moved * late, moves) <= early < 10:
         text = _(
-            "Early layers learn: the gradient in the first layers is {ratio:.2g} of that in the last ones, "
-            "and the weights of {layer} moved by {moved:.0%}."
+            "Early layers learn: the gradient in the first layers is {ratio:.2g} times that in the last ones, and the "
+            "weights of {layer} moved by {moved:.0%}."
         )
         yield RuledOut(text.format(ratio=ratio, layer=layers[0], moved=distance[0]), evidence)
 
 
-def _told(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], ratio: float, layer: str) -> str:
+def _sentence(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], ratio: float, layer: str) -> str:
     """The finding's sentence, with what the exam adds."""
     cures = {
-        "he": _("With He's weights it would arrive."),
-        "relu": _("He's weights do not help; with ReLU it would arrive."),
-        "residual": _("With shortcuts it would arrive."),
-        "norm": _("With a norm after every convolution it would arrive."),
+        "he": _("With He initialisation the gradient would reach them."),
+        "relu": _("He initialisation does not help; with ReLU the gradient would reach them."),
+        "residual": _("With shortcuts the gradient would reach them."),
+        "norm": _("With a norm after every convolution the gradient would reach them."),
     }
     added = cures.get(birth(trace).cure, "")
     if ratio == 0:
         return " ".join(
-            filter(None, [_("No gradient arrives in the first layers: {layer} does not learn."), added])
+            filter(None, [_("No gradient reaches the first layers, and {layer} does not learn."), added])
         ).format(layer=layer)
     factor = per_layer(-depth_change(sizes), len(sizes))
     if factor != factor:  # nan: too few layers; the middles of the thirds lie two thirds of the net apart
         factor = ratio ** (1.5 / (len(sizes) + 1))
     text = _(
-        "Only {ratio:.0e} of the gradient in the last layers arrives in the first, {factor:.2g} per layer: {layer} "
+        "Only {ratio:.0e} of the gradient in the last layers reaches the first, {factor:.2g} per layer, and {layer} "
         "does not learn."
     ).format(ratio=ratio, factor=factor, layer=layer)
     return f"{text} {added}".rstrip()

@@ -61,8 +61,8 @@ def check(trace: Trace, *, limit: float = 0.4, still: float = 0.05) -> Iterator[
     chance = chance_accuracy(trace)
     yield Finding(
         _(
-            "Accuracy has stopped at {train:.1%} in training and {val:.1%} in validation; "
-            "always naming the largest class would give {chance:.1%}."
+            "Training accuracy has levelled off at {train:.1%}, validation accuracy at {val:.1%}; always predicting "
+            "the largest class would give {chance:.1%}."
         ).format(train=train.last, val=val.last, chance=chance),
         evidence=(train, val),
         limit=chance + limit * (1 - chance),

@@ -54,9 +54,9 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
     broken = np.flatnonzero(~np.isfinite(loss.values))
     if len(broken):
         step, origin = int(loss.steps[broken[0]]), _origin(trace)
-        text = _("The loss is no longer a finite number from step {step} on.")
+        text = _("The loss is not finite from step {step} on.")
         if origin is not None:
-            text = _("The loss is no longer a finite number from step {step} on: {origin}.")
+            text = _("The loss is not finite from step {step} on: {origin}.")
         where = origin[0] if origin is not None else ""
         said = origin[1] if origin is not None else ""
         yield Finding(text.format(step=step, origin=said), where, (loss,), limit=chance, confidence=1.0)
@@ -72,8 +72,8 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
     step = int(loss.steps[np.flatnonzero(loss.values <= limit).max(initial=-1) + 1])
     yield Finding(
         _(
-            "The loss rose for good at step {step} and ends at {last:.3g}; its lowest was {low:.3g}, and "
-            "guessing costs {chance:.2f}."
+            "The loss rose at step {step} without recovering and ends at {last:.3g}; its lowest was {low:.3g}, and "
+            "guessing gives {chance:.2f}."
         ).format(step=step, last=medians[-1], low=medians.min(), chance=chance),
         evidence=(loss,),
         limit=limit,
@@ -89,8 +89,8 @@ def _origin(trace: Trace) -> tuple[str, str] | None:
         return None
     layer, _space, tensor = first.where.rpartition(" ")
     text = {
-        "weight": _("the first to break was the weight of {layer}, before step {step}"),
-        "activation": _("the first to break was the output of {layer}, at step {step}"),
-        "gradient": _("the first to break was the gradient of {layer}, at step {step}"),
+        "weight": _("the first to fail was the weight of {layer}, before step {step}"),
+        "activation": _("the first to fail was the output of {layer}, at step {step}"),
+        "gradient": _("the first to fail was the gradient of {layer}, at step {step}"),
     }[tensor]
     return layer, text.format(layer=layer, step=int(first.steps[0]))

@@ -59,9 +59,8 @@ def check(trace: Trace, *, limit: float = 0.15) -> Iterator[Finding]:
     gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], "0..1")
     yield Finding(
         _(
-            "The network is right on {train:.1%} of its training images but on only {val:.1%} of the validation "
-            "images: "
-            "a gap of {gap:.0f} points, and surely more than {low:.0f}."
+            "Training accuracy is {train:.1%}, validation accuracy only {val:.1%}: a gap of {gap:.0f} points, and "
+            "surely more than {low:.0f}."
         ).format(train=train.last, val=val.last, gap=100 * (train.last - val.last), low=100 * low),
         evidence=(gap, train, val),
         limit=limit,

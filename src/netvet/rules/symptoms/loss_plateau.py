@@ -61,9 +61,8 @@ def check(trace: Trace, *, limit: float = 0.5, target: float = 0.1, patience: fl
         return
     yield Finding(
         _(
-            "After {epochs} epochs the loss on the training images is still {loss:.2f}, where guessing costs "
-            "{chance:.2f}, "
-            "and the second half of the training lowered it by only {fall:.2f}."
+            "After {epochs} epochs the training loss is still {loss:.2f}, where guessing gives {chance:.2f}, and the "
+            "second half of the training lowered it by only {fall:.2f}."
         ).format(epochs=len(loss), loss=loss.last, chance=chance, fall=max(0.0, halfway - loss.last)),
         evidence=(loss,),
         limit=limit * chance,

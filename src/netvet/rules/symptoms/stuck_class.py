@@ -76,32 +76,30 @@ def _favoured(trace: Trace, worst: Stuck) -> str:
     if recipe is None or not count > 0:
         return ""
     even = sum(counts) / (len(counts) * count)
-    told: list[str] = []
+    reported: list[str] = []
     if recipe.loss.class_weights == "balanced":
-        text = _("Class weights are on, which count each of its {count:.0f} training images {times:.2g} times")
-        told.append(text.format(count=count, times=even))
+        text = _("Class weights are on: each of its {count:.0f} training images counts {times:.2g} times")
+        reported.append(text.format(count=count, times=even))
     if recipe.loss.class_weights == "effective":
         text = _(
-            "Class weights by the effective number of images are on, which count each of its {count:.0f} training "
-            "images {times:.2g} times"
+            "Class weights by the effective number of images are on: each of its {count:.0f} training images counts "
+            "{times:.2g} times"
         )
-        told.append(text.format(count=count, times=_effective(count, counts, recipe.loss.beta)))
+        reported.append(text.format(count=count, times=_effective(count, counts, recipe.loss.beta)))
     if recipe.sampler.name == "oversample":
-        text = _("Oversampling is on, which shows each of its {count:.0f} training images {times:.2g} times an epoch")
-        told.append(text.format(count=count, times=even))
+        text = _("Oversampling is on: each of its {count:.0f} training images is shown {times:.2g} times an epoch")
+        reported.append(text.format(count=count, times=even))
     if recipe.loss.name == "focal":
-        told.append(_("Focal loss (gamma {gamma:g}) is on").format(gamma=recipe.loss.gamma))
-    if not told:
+        reported.append(_("Focal loss (gamma {gamma:g}) is on").format(gamma=recipe.loss.gamma))
+    if not reported:
         return ""
     share, plain = (trace.last(name, worst.place) for name in ("gradient_share", "gradient_share_plain"))
     if share == share:  # the exam class-features was taken
-        text = _(
-            "its share of the gradient at the logits is {share:.0%} ({plain:.0%} without), and it is stuck even so."
-        )
+        text = _("its share of the gradient at the logits is {share:.0%} ({plain:.0%} without), and it is still stuck.")
         end = text.format(share=share, plain=plain)
     else:
-        end = _("and it is stuck even so.")
-    return "; ".join([*told, end])
+        end = _("and it is still stuck.")
+    return "; ".join([*reported, end])
 
 
 def _effective(count: float, counts: list[float], beta: float) -> float:
@@ -115,12 +113,15 @@ def _effective(count: float, counts: list[float], beta: float) -> float:
 def _sentence(name: str) -> str:
     if name == "val_auc":
         return _(
-            "{name} is not learnt: its validation AUC stays at {value:.2f}, where the median class has {usual:.2f}."
+            "{name} is not learnt: its validation AUC stays at {value:.2f} over the last third of the run, where the "
+            "median class has {usual:.2f}."
         )
     if name == "val_recall":
         return _(
-            "{name} is missed: {value:.0%} of its validation images are recognised; of the better classes, {usual:.0%}."
+            "{name} is missed: its validation recall stays at {value:.0%} over the last third of the run, where a "
+            "quarter of the classes reach {usual:.0%}."
         )
     return _(
-        "{name} is not learnt: {value:.0%} of its training images are recognised; of the better classes, {usual:.0%}."
+        "{name} is not learnt: its training recall stays at {value:.0%} over the last third of the run, where a "
+        "quarter of the classes reach {usual:.0%}."
     )

@@ -1,5 +1,5 @@
 """Images that a small GAN adds to the training split of a run; see `netvet.training.generate.adding`."""
 
-from netvet.training.generate.adding import RenderedReef, generate_for, telling
+from netvet.training.generate.adding import GeneratedImages, generate_for, telling
 
-__all__ = ["RenderedReef", "generate_for", "telling"]
+__all__ = ["GeneratedImages", "generate_for", "telling"]

@@ -57,9 +57,9 @@ def generate_images(
         seed: of all that is random.
         flip: whether a fish may be shown left to right, as the run itself shows it.
         device: where to train.
-        go_on: asked before every step, which it is told, whether to go on.
+        go_on: asked before every step, with its number, whether to go on.
 
-    Returns class -> (count, side, side, 3) in 0..255; None where it was told to stop.
+    Returns class -> (count, side, side, 3) in 0..255; None where it was asked to stop.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)

@@ -16,7 +16,7 @@ reefs (32 and 64 px) and three in photographs (32 px, groups known), with all th
     training images, shifted and noisy                            0.56 - 0.85
     the mean image, shifted and noisy                0.60 - 0.85
     another class                       0.00 - 0.28
-    noise, painted fish                                           1.50 - 1.95
+    noise, rendered fish                                           1.50 - 1.95
     noise, photographed fish            0.00 - 0.53                            0.00 - 0.75
 
 No planted failure is within all limits: noise on photographs is recognised in at most 10 % where it covers more than
@@ -66,23 +66,23 @@ class Judgement:
     def objection(self) -> str:
         """Why the images are refused, a sentence; "" where they may be used."""
         if not self.spread >= SPREAD:
-            return _("they are all alike: they differ by {share:.0%} of what real ones differ by").format(
+            return _("they are all alike: they differ by only {share:.0%} of what real ones differ by").format(
                 share=self.spread
             )
         if not self.nearness >= COPIED:
             return _(
-                "they are copies: they lie {times:.2f} times as far from a real one as real ones from each other"
+                "they are copies: they lie {times:.2f} times as far from a real one as real ones lie from each other"
             ).format(times=self.nearness)
         if not self.nearness <= FAR:
             return _(
-                "they look like no real one: they lie {times:.1f} times as far from the nearest as real ones do"
+                "they look like no real one: the nearest real one is {times:.1f} times as far away as for real ones"
             ).format(times=self.nearness)
         if not self.recognised >= RECOGNISED:
-            return _("they look like other classes: {share:.0%} are recognised").format(share=self.recognised)
+            return _("they look like other classes: only {share:.0%} are recognised").format(share=self.recognised)
         if not self.covered >= COVERED:
-            return _(
-                "they show only some of what the class looks like: {share:.0%} of the real ones have one that is near"
-            ).format(share=self.covered)
+            return _("they cover only part of the class: {share:.0%} of the real images have one nearby").format(
+                share=self.covered
+            )
         return ""
 
 

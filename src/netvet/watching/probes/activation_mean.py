@@ -1,4 +1,4 @@
-"""Where the outputs of each layer are centred.
+"""The mean of the outputs of each layer.
 
 `activation_mean`: mean over batch, channels and positions of the output of a weight layer or an activation, in the
 output's own unit, any sign.

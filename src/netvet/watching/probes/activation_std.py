@@ -1,4 +1,4 @@
-"""How widely the outputs of each layer spread.
+"""The standard deviation of the outputs of each layer.
 
 `activation_std`: standard deviation over batch, channels and positions of the output of a weight layer or an
 activation, in the output's own unit, from 0.

@@ -1,4 +1,4 @@
-"""How strong the gradient is that each weight layer gets, and the whole model.
+"""The gradient norm of each weight layer, and of the whole model.
 
 `grad_norm`: L2 norm of the gradient of a layer's weight, from 0; place "": of all parameters together. Taken as the
 optimiser sees it: averaged over the batch, summed over accumulated batches, after clipping and unscaling. Layers

@@ -1,4 +1,4 @@
-"""Where the images that the model is fed are centred.
+"""The mean of the images that the model is given.
 
 `input_mean`: mean over all values of the batch as the model takes it in, after normalisation and augmentation; about 0
 for standardised images, about 0.5 for pixels in 0..1, about 100 for bytes. Models that take whole numbers have none.

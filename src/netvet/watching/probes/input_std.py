@@ -1,10 +1,10 @@
-"""How widely the images that the model is fed spread.
+"""The standard deviation of the images that the model is given.
 
 `input_std`: standard deviation over all values of the batch as the model takes it in, after normalisation and
 augmentation, from 0; about 1 for standardised images, 0.16 to 0.3 for pixels in 0..1, 40 to 75 for bytes. Models that
 take whole numbers have none.
 
-It matters because first weights are drawn for inputs of spread 1: where no norm follows, a spread of 60 makes every
+It matters because initial weights are drawn for inputs of spread 1: where no norm follows, a spread of 60 makes every
 activation, the first loss and the gradient of the first layer so many times larger.
 
 ## References

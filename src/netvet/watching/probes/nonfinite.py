@@ -1,4 +1,4 @@
-"""What stopped being a finite number first: the layer, and whether its weight, its activation or its gradient.
+"""What became non-finite first: the layer, and whether its weight, its activation or its gradient.
 
 `nonfinite`: 1 at the place `LAYER weight`, `LAYER activation` or `LAYER gradient`. On a CPU every step looks at the
 logits, and at the gradient of the last weight layer, which is next to the loss; elsewhere only every tenth step does,

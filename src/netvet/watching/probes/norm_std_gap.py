@@ -1,4 +1,4 @@
-"""How far a batch norm's running spread lies from that of the batches that it normalises.
+"""How far a batch norm's running standard deviation lies from that of the batches that it normalises.
 
 `norm_std_gap`: |log(running standard deviation / batch standard deviation)|, mean over channels, from 0; 0.69 is a
 factor of two, either way. The running value is read after this batch went into it; both include the layer's eps, the

@@ -1,4 +1,4 @@
-"""How unlike the units of a layer are.
+"""How different the units of a layer are.
 
 `unit_spread`: how far the units' weight vectors lie from their mean, against their size: L2 norm of (weight - mean over
 the output units) over the L2 norm of the weight, 0..1, before the update of this step. 0: all units are the same; about

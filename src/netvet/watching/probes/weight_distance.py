@@ -1,4 +1,4 @@
-"""How far each layer has moved from where it started.
+"""How far the weights of each layer have moved from where they started.
 
 `weight_distance`: L2 norm of (weight - first weight) over the L2 norm of the first weight, from 0, on at most 4,096
 elements a layer, before the update of this step. The first weight is the one at the run's first step, also after a
