@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from netvet.base.errors import BadInput
+from netvet.base.files import put
+from netvet.base.jsonsafe import jsonsafe
 from netvet.locale import _
 from netvet.recipe import Recipe, parse_assignments
 
@@ -50,7 +52,7 @@ def run(
     folder = out if out is not None else _folder(data)
     suspects.write(found, folder)
     tree = {"schema": 1, "data": data, "folder": str(folder), **found.to_json()}
-    (folder / "inspection.json").write_text(_json.dumps(_finite(tree), indent=1, ensure_ascii=False), encoding="utf-8")
+    put(folder / "inspection.json", _json.dumps(jsonsafe(tree), indent=1, ensure_ascii=False, allow_nan=False))
     written = page.write(found, folder)
     if json:
         showing.json_out(tree)
@@ -112,12 +114,3 @@ def _bar() -> Iterator[OnStep | None]:
             bar.update(tasks[name], completed=done, total=total)
 
         yield step
-
-
-def _finite(value: object) -> object:
-    """Numbers that JSON cannot hold become null."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

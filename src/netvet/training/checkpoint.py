@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from netvet.base.errors import BadInput
+from netvet.base.files import whole
 from netvet.locale import _
 
 LAST = "last.pt"
@@ -17,15 +17,10 @@ BEST = "best.pt"
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically. Raises BadInput where the disk is full or read-only; the earlier one stays."""
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with whole(path, sync=True) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
         raise BadInput(
             _("The checkpoint {path} cannot be written ({error}): free some space, then use --resume.").format(
                 path=path, error=error
