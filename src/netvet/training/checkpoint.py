@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from netvet.base.errors import BadInput
 from netvet.base.files import whole
@@ -38,3 +40,12 @@ def load(path: Path) -> dict[str, Any]:
         sentence = _("The checkpoint {path} is damaged or not netvet's: train again.")
         raise BadInput(sentence.format(path=path)) from None
     return state
+
+
+def put_weights(model: nn.Module, state: Mapping[str, Any], run: Path) -> None:
+    """Give a model the weights of a run's checkpoint. Raises BadInput where they do not fit."""
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError:
+        sentence = _("The weights in {run} do not fit its recipe: another version trained it; train again.")
+        raise BadInput(sentence.format(run=run)) from None
