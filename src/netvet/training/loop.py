@@ -148,6 +148,7 @@ class _Session:
         )
         self.audience = batches.audience(images)
         self.saved_at = time.monotonic()
+        self.diverged = False
 
     def go(
         self,
