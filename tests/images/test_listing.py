@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netvet.base.errors import BadInput
-from netvet.images.sources import list_source, read_paths
+from netvet.images.listing import list_source, read_paths
 
 
 def touch(root: Path, *paths: str) -> Path:

@@ -40,10 +40,8 @@ from netvet.confusion import most_confused_with
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, member, sample
 from netvet.exams._hardest import hardest
-from netvet.images.decode import Undecodable, decode_file, strictly
-from netvet.images.sources import list_source
+from netvet.images.sources import open_source
 from netvet.locale import _
-from netvet.reef import load_reef
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -176,41 +174,22 @@ def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[n
     return auc(np.log(found[:, 1]) - np.log(found[:, 0]), mine)
 
 
-def _files(context: ExamContext, rows: NDArray[np.int64]) -> list[str] | None:
-    """The files of rows; None for a source that has none (the reef), or that is no longer there."""
+def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
+    """The median side of the files of rows, pixels; None where there are none, or one is no longer there."""
+    paths, source = [context.images.paths[row] for row in rows.tolist()], context.recipe.data.source
     try:
-        listing = list_source(context.recipe.data.source)
+        files = open_source(source).files()
     except BadInput:
         return None
-    files = dict(zip(listing.paths, listing.files, strict=True))
-    paths = [context.images.paths[row] for row in rows.tolist()]
-    return [files[path] for path in paths] if all(path in files for path in paths) else None
-
-
-def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
-    """The median side of the files of rows, pixels; None where there are none."""
-    if _files(context, rows) is None:
+    if files is None or not set(paths) <= set(files):
         return None
-    found = headers(context.recipe.data.source, [context.images.paths[row] for row in rows.tolist()])
+    found = headers(source, paths)
     return None if found is None else float(np.median(found.side))
 
 
 def _pixels(context: ExamContext, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8] | None:
-    """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded anew; None where they cannot
-    be.
-    """
-    images, source = context.images, context.recipe.data.source
+    """(rows, size, size, 3): means of blocks of the run's own pixels, or the source's anew; None where it has none."""
+    images = context.images
     if size <= images.images.shape[1]:
         return np.rint(shrink(images.images[rows].astype(np.float32), size)).astype(np.uint8)
-    name, _colon, options = source.partition(":")
-    if name == "reef":
-        numbers = [int(images.paths[row].rpartition("/")[2].removesuffix(".png")) for row in rows.tolist()]
-        return np.asarray(load_reef(options, size)[0][numbers])
-    files = _files(context, rows)
-    if files is None:
-        return None
-    try:
-        with strictly():
-            return np.stack([decode_file(file, size) for file in files])
-    except (Undecodable, OSError):
-        return None
+    return open_source(context.recipe.data.source).pixels([images.paths[row] for row in rows.tolist()], size)
