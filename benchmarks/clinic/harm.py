@@ -7,16 +7,16 @@ without the fault:
 
 - any cause but those below: balanced accuracy on validation at the end lies at least `COST` (15 %) of the control's
   below it; a run whose loss is no longer finite has an accuracy of 0;
-- weak-regularisation, over-capacity, scarce-data: balanced accuracy on training minus validation is at least `GAP` (15
-  points), and at least `WIDER` (10 points) more than the control's;
+- weak-regularisation, over-capacity: balanced accuracy on training minus validation is at least `GAP` (15 points),
+  and at least `WIDER` (10 points) more than the control's;
 - late-stopping: the run ends at least `SPOILT` (5 points) of balanced accuracy on validation below its own best epoch
   or with a validation loss at least `RISEN` (1.3) times its lowest, and with a gap at least `WIDER` more than the
   control's;
 - class-imbalance: classes with at most a quarter of the largest class's training images are recognised on validation
   (mean recall) at least `BEHIND` (20 points) less often than the others, and this difference is at least `WIDER` more
   than the control's for the same classes;
-- split-leakage, duplicate-images: at least `LEAKED` (5 %) of the validation images share a group with training images,
-  or look the same. The leak itself is the illness.
+- split-leakage: at least `LEAKED` (5 %) of the validation images share a group with training images, or look the same.
+  The leak itself is the illness.
 - a cause that is planted in one class on purpose (the runs of `classes`, in which the control is the twin of the same
   seed): at the end, for one class that was aimed at, or for any where none was, AUC on validation (one against the
   rest) lies at least `FELL` (10 points) below the twin's, or recall is at most `LEFT` (half) of the twin's, and of at
@@ -63,7 +63,7 @@ class Harm:
 def harm(rule: str, run: Trace, control: Trace) -> Harm:
     """Whether the fault that `rule` should find did harm to a run. `control`: the run without it."""
     match rule:
-        case "weak-regularisation" | "over-capacity" | "scarce-data":
+        case "weak-regularisation" | "over-capacity":
             mine, theirs = gap(run), gap(control)
             return Harm(mine >= GAP and mine >= theirs + WIDER, f"gap {mine:.2f}, control {theirs:.2f}")
         case "late-stopping":
@@ -71,7 +71,7 @@ def harm(rule: str, run: Trace, control: Trace) -> Harm:
         case "class-imbalance":
             mine, theirs = _behind(run, run), _behind(control, run)
             return Harm(mine >= BEHIND and mine >= theirs + WIDER, f"behind {mine:.2f}, control {theirs:.2f}")
-        case "split-leakage" | "duplicate-images":
+        case "split-leakage":
             leaked = run.last("leaked_share", "val")
             return Harm(leaked >= LEAKED, f"leaked {leaked:.2f}")
         case _:

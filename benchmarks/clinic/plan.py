@@ -30,11 +30,9 @@ ROLES = {
     "no-momentum": "ravine",
     "weak-regularisation": "modest",
     "over-capacity": "modest",
-    "scarce-data": "modest",
     "late-stopping": "mislabelled",
     "class-imbalance": "plenty",
     "split-leakage": "grouped",
-    "duplicate-images": "grouped",
 }
 """Bases on which a cause is planted; `plain` for every other. A gap needs few images, imbalance needs many, momentum
 is missed where plain SGD trains a net without norms."""

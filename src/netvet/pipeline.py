@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from netvet.base.errors import BadInput
 from netvet.exams import ExamContext, exams, run_exam
 from netvet.galleries import clear, missing, save
+from netvet.images.sources import open_source
 from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.report import Report, write
@@ -143,9 +144,11 @@ def run_exam_on(name: str, run: str | Path, images: ImageSet | None = None) -> s
         return run_exam(name, ExamContext(path, trace.recipe, loaded, writer))
 
 
-def new_run(source: str) -> Path:
-    """A folder for a new run of this data: runs/<name>-<date>-<time>, made at once so that two runs never share one."""
-    name = Path(source.partition(":")[0]).resolve().stem if ":" not in source else source.partition(":")[0]
+def new_run(source: str, purpose: str = "") -> Path:
+    """A folder for a new run of this data: runs/<name>[-<purpose>]-<date>-<time>, made at once so that two runs never
+    share one.
+    """
+    name = "-".join(filter(None, [open_source(source).name, purpose]))
     stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     for extra in ("", *(f"-{n}" for n in range(2, 100))):
         path = Path("runs") / f"{name}-{stamp}{extra}"

@@ -16,19 +16,12 @@ from benchmarks.clinic.peers.hooked import Step, Training
 from benchmarks.clinic.peers.words import CRITICAL, INFO, WARNING, Book, Heard, Word, load, save
 from benchmarks.clinic.plan import Run
 from netvet.faults import REEF
+from netvet.rules import rules
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Trace
 from netvet.training import train
 
 SMALL = REEF.change({"data.source": "reef:species=3,n=24", "model.width": 4, "stop.epochs": 2, "batch_size": 16})
-
-NAMES = """
-vanishing-gradient exploding-gradient dead-relu saturated-activation bad-initialisation unnormalised-input
-batch-norm-mismatch learning-rate-too-low learning-rate-too-high no-momentum under-capacity over-capacity
-weak-regularisation scarce-data late-stopping late-pooling class-imbalance look-alike-classes scattered-class
-label-noise low-quality-images harmful-augmentation weak-features split-leakage duplicate-images shifted-split
-corrupt-images generalisation-gap loss-plateau accuracy-plateau stuck-class divergence
-"""
 
 
 def codes(heard: Heard) -> list[str]:
@@ -47,7 +40,7 @@ def test_the_words_are_kept_and_read_back(tmp_path: Path) -> None:
 
 
 def test_the_map_counts_for_names_that_exist() -> None:
-    assert {name for by in meaning.MAP.values() for names in by.values() for name in names} <= set(NAMES.split())
+    assert {name for by in meaning.MAP.values() for names in by.values() for name in names} <= set(rules())
     assert set(meaning.SEVERITY) == set(meaning.MAP) == {*training.PACKAGES, *meaning.PORTS}
     assert set(meaning.MAP["SageMaker Debugger (our port)"]) == set(sagemaker.RULES)
     assert all(f"| {peer} | {code} |" in meaning.table() for peer, by in meaning.MAP.items() for code in by)

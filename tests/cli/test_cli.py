@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from netvet import __version__
+from netvet.base.errors import BadInput
 from netvet.cli.app import main
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Trace, TraceWriter
@@ -259,6 +260,26 @@ def test_a_damaged_run(netvet: Netvet, tmp_path: Path) -> None:
     (run / "trace.sqlite").write_bytes(b"\0" * 4096)
     for command in (["diagnose", run], ["treat", run], ["exam", "lr-range", run]):
         assert "run" in refused(netvet(*command))
+
+
+def test_the_engine_of_treat_is_the_one_that_is_asked_for(
+    netvet: Netvet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def treat(*_: object, engine: str, **__: object) -> None:
+        asked.append(engine)
+        raise BadInput("No more.")
+
+    def silent(*_: object, **__: object) -> None:
+        pass
+
+    for place, stub in (("trials.treat", treat), ("pipeline.examine", silent), ("training.load_images", silent)):
+        monkeypatch.setattr(f"netvet.{place}", stub)
+    run = record(tmp_path / "run", healthy_trace())
+    netvet("treat", run, "--engine", "local")
+    assert asked == ["local"]
+    assert "cluster" in refused(netvet("treat", run, "--engine", "cluster"))
 
 
 def test_inspect(netvet: Netvet, tmp_path: Path) -> None:

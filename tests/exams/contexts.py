@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from netvet.exams import ExamContext
-from netvet.exams._trained import batch_norms
 from netvet.images.dataset import ImageSet
 from netvet.nets.device import choose
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
 from netvet.training import batches, checkpoint
 from netvet.training.loop import build
+from netvet.training.passes import batch_norms
 
 SIZE = 8
 COLOURS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [180, 180, 40]])

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from netvet.exams import run_exam
-from netvet.exams._trained import BATCH, batch_norms, even, load
+from netvet.exams._trained import BATCH, even, load
 from netvet.faults import faults, plant
 from netvet.trace import Trace
+from netvet.training.passes import batch_norms
 from tests.exams.contexts import admit, squares
 from tests.trained import shifted
 

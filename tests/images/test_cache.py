@@ -216,7 +216,7 @@ def test_a_disk_that_fills_while_it_is_written(tmp_path: Path, folder: Path, mon
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("NETVET_CACHE", str(tmp_path / "file"))
-    with pytest.raises(BadInput, match="set NETVET_CACHE to a folder"):
+    with pytest.raises(BadInput, match="set NETVET_CACHE to a writable folder"):
         open_pack("x", render(tmp_path / "data", 1), 8)
 
 

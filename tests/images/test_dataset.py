@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -215,7 +213,7 @@ def test_lists_that_do_not_fit_the_source(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("path,label\nperch/001.png,shark\n")
     assert "'shark'" in complaint(root, image_size=16, relabel=str(tmp_path / "new.csv"))
     (tmp_path / "all.csv").write_text("\n".join(["path", *(f"pike/{i:03d}.png" for i in range(5))]))
-    assert "fewer than two classes" in complaint(root, image_size=16, exclude=str(tmp_path / "all.csv"))
+    assert "Fewer than two classes" in complaint(root, image_size=16, exclude=str(tmp_path / "all.csv"))
     assert "does not exist" in complaint(root, image_size=16, exclude=str(tmp_path / "absent.csv"))
 
 
@@ -284,9 +282,7 @@ def reef(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         split = (np.arange(40) % 5 // 3).astype(np.int8) if options == "split" else None
         return images, np.arange(40) % 2, ("b", "a"), groups, split
 
-    module = ModuleType("netvet.reef")
-    module.load_reef = load_reef  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "netvet.reef", module)
+    monkeypatch.setattr("netvet.images.sources.load_reef", load_reef)
     return asked
 
 

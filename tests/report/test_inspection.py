@@ -10,7 +10,7 @@ import pytest
 
 from netvet.audit import Inspection, inspect
 from netvet.images.dataset import ImageSet
-from netvet.images.reading import Rejected
+from netvet.images.sources import Rejected
 from netvet.reef import Reef, render
 from netvet.report import inspection
 from tests.report.conftest import HOSTILE

@@ -646,3 +646,8 @@ def test_a_remedy_that_helps_is_found_in_most_trials(monkeypatch: pytest.MonkeyP
     assert Counter(_confirmed(trials))["dropout"] / len(trials) > 0.85
     effects = [t.confirmation.effect for t in trials if t.confirmation is not None]
     assert np.mean(effects) == pytest.approx(0.05, abs=0.005)
+
+
+def test_an_engine_is_asked_for_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="There is no engine 'cluster'; there is: local"):
+        treat(tmp_path, budget=60, engine="cluster")

@@ -16,8 +16,8 @@ HIGH = ("learning-rate-too-high", "exploding-gradient", "bad-initialisation", "u
 LOW = ("learning-rate-too-low", "no-momentum", "loss-plateau", "accuracy-plateau")
 FLAT = (*LOW, "under-capacity", "vanishing-gradient", "bad-initialisation", "dead-relu", "saturated-activation")
 FADED = ("vanishing-gradient", "saturated-activation", "bad-initialisation", "dead-relu")
-GAP = ("over-capacity", "weak-regularisation", "scarce-data", "late-stopping", "generalisation-gap")
-LEAK = ("split-leakage", "duplicate-images")
+GAP = ("over-capacity", "weak-regularisation", "late-stopping", "generalisation-gap")
+LEAK = ("split-leakage",)
 LABELS = ("label-noise", "look-alike-classes", "low-quality-images", "scattered-class")
 UNEQUAL = ("class-imbalance", "stuck-class")
 
@@ -65,8 +65,8 @@ MAP: dict[str, dict[str, tuple[str, ...]]] = {
         "update ratio tiny": (*LOW, "vanishing-gradient"),
         "no gradients": ("vanishing-gradient",),
         "dominant class": UNEQUAL,
-        "bad values": ("unnormalised-input", "corrupt-images"),
-        "constant batch": ("corrupt-images", "unnormalised-input"),
+        "bad values": ("unnormalised-input",),
+        "constant batch": ("unnormalised-input",),
         "gradients in conflict": ("bad-initialisation", "learning-rate-too-high", *LABELS),
         "low margins": LABELS,
         "dormant units": ("dead-relu",),
@@ -98,7 +98,7 @@ MAP: dict[str, dict[str, tuple[str, ...]]] = {
         "Gradient-norm explosion": ("exploding-gradient", "learning-rate-too-high"),
         "Gradient clipping likely saturated": ("exploding-gradient",),
         "Throughput regression": (),
-        "Eval metric too noisy to rank checkpoints": ("batch-norm-mismatch", "learning-rate-too-high", "scarce-data"),
+        "Eval metric too noisy to rank checkpoints": ("batch-norm-mismatch", "learning-rate-too-high"),
         "Suspiciously low loss early (heuristic)": LEAK,
     },
     "AutoTrainer (our port)": {
@@ -118,7 +118,7 @@ MAP: dict[str, dict[str, tuple[str, ...]]] = {
         "AllZero": ("dead-relu", "vanishing-gradient", "bad-initialisation"),
         "ClassImbalance": UNEQUAL,
         "LossNotDecreasing": FLAT,
-        "Overfit": (*GAP, "batch-norm-mismatch", "shifted-split"),
+        "Overfit": (*GAP, "batch-norm-mismatch"),
         "Overtraining": ("late-stopping", "over-capacity", "weak-regularisation"),
         "UnchangedTensor": FLAT,
         "CheckInputImages": ("unnormalised-input",),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from netvet.images.decode import FORMATS, strictly
-from netvet.images.sources import list_source
+from netvet.images.sources import open_source
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,9 @@ class Headers:
 
 def headers(source: str, paths: Sequence[str], *, workers: int = 2) -> Headers | None:
     """The headers of the images of a set, in the order of `paths`; None for a source that has no files (the reef)."""
-    if source == "reef" or source.startswith(("reef:", "hf:")):
+    files = open_source(source).files()
+    if files is None:
         return None
-    listing = list_source(source)
-    files = dict(zip(listing.paths, listing.files, strict=True))
 
     def one(path: str) -> tuple[int, int, str, str]:
         try:

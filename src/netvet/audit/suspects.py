@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netvet.audit.inspection import Inspection
+from netvet.base.files import put
 
 SUSPECTS, FIXES, CLASSES = "suspects.csv", "fixes.csv", "doubtful-classes.csv"
 _HEADER = ("path", "reason", "label", "suggested", "score", "other")
@@ -81,6 +82,4 @@ def _put(path: Path, header: Sequence[str], rows: Iterator[Sequence[str]]) -> No
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)
     table.writerows(rows)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text.getvalue(), encoding="utf-8")
-    part.replace(path)
+    put(path, text.getvalue())

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from netvet.base.errors import BadInput
+from netvet.base.files import put
+from netvet.base.jsonsafe import jsonsafe
 from netvet.locale import _
 from netvet.recipe import Recipe, parse_assignments
 
@@ -40,6 +42,7 @@ def run(
     if out is not None:
         _make(out)
     from netvet.audit import inspect, suspects
+    from netvet.pipeline import new_run
     from netvet.report import inspection as page
     from netvet.report.inspection_text import print_inspection
     from netvet.training.loop import load_images
@@ -47,10 +50,10 @@ def run(
     images = load_images(recipe, progress=True)
     with _bar() as on_step:
         found = inspect(images, data, features_from=features, on_step=on_step)
-    folder = out if out is not None else _folder(data)
+    folder = out if out is not None else new_run(data, "inspection")
     suspects.write(found, folder)
     tree = {"schema": 1, "data": data, "folder": str(folder), **found.to_json()}
-    (folder / "inspection.json").write_text(_json.dumps(_finite(tree), indent=1, ensure_ascii=False), encoding="utf-8")
+    put(folder / "inspection.json", _json.dumps(jsonsafe(tree), indent=1, ensure_ascii=False, allow_nan=False))
     written = page.write(found, folder)
     if json:
         showing.json_out(tree)
@@ -61,24 +64,10 @@ def run(
 
 def _size(data: str) -> int:
     """Pixels a side at which a set is measured, by how many images it lists."""
-    from netvet.images.sources import list_source
-    from netvet.reef import parse
-    from netvet.reef.faults import class_sizes
+    from netvet.images.sources import open_source
 
-    if data.startswith("hf:"):
-        return FINE
-    if data == "reef" or data.startswith("reef:"):
-        count = int(class_sizes(parse(data.partition(":")[2])).sum())
-    else:
-        count = len(list_source(data).paths)
-    return FINE if count <= MANY else COARSE
-
-
-def _folder(data: str) -> Path:
-    from netvet.pipeline import new_run
-
-    name = "reef" if data.startswith("reef") else Path(data).resolve().stem
-    return new_run(f"{name}-inspection")
+    count = open_source(data).count()
+    return FINE if count is None or count <= MANY else COARSE
 
 
 def _make(folder: Path) -> None:
@@ -112,12 +101,3 @@ def _bar() -> Iterator[OnStep | None]:
             bar.update(tasks[name], completed=done, total=total)
 
         yield step
-
-
-def _finite(value: object) -> object:
-    """Numbers that JSON cannot hold become null."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,28 +1,12 @@
-"""The commands that look something up: inspect (the data), rules, explain."""
+"""The commands that look something up in the catalogue: rules, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from netvet.base.errors import BadInput
 from netvet.cli import showing
 from netvet.locale import _
-
-
-def inspect(data: str, changes: Sequence[str], json: bool) -> int:
-    """Look at the data alone."""
-    from netvet.cli.running import recipe_of
-    from netvet.images.survey import survey
-    from netvet.report.listing import print_survey
-    from netvet.training import load_images
-
-    found = survey(load_images(recipe_of(data, None, changes), progress=True))
-    if json:
-        showing.json_out({"schema": 1, "data": data, **found.to_json()})
-    else:
-        print_survey(showing.out(), found)
-    return 0
 
 
 def rules(json: bool) -> int:

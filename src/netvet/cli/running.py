@@ -142,7 +142,7 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
     return 0
 
 
-def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: str, json: bool) -> int:  # noqa: ARG001
+def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: str, json: bool) -> int:
     """Try remedies against a control."""
     from netvet.pipeline import examine
     from netvet.remedies import remedies as known
@@ -168,7 +168,9 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
     images = load_images(recipe, progress=True)
     examine(run, images=images)
     with showing.arms() as show:
-        trial = try_remedies(run, budget=time, names=remedies, seeds=seeds, images=images, on_update=show)
+        trial = try_remedies(
+            run, budget=time, names=remedies, seeds=seeds, engine=engine, images=images, on_update=show
+        )
     if not json:
         print_trial(showing.out(), trial)
     report = Report.open(run)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
+from netvet.base.jsonsafe import jsonsafe
 from netvet.locale import _, ngettext
 from netvet.recipe import Recipe
 
@@ -39,17 +40,7 @@ def err() -> Console:
 
 def json_out(tree: object) -> None:
     """Print a tree of plain values as JSON; numbers that it cannot hold become null."""
-
-    def finite(value: object) -> object:
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-            return None
-        if isinstance(value, dict):
-            return {k: finite(v) for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [finite(v) for v in value]
-        return value
-
-    sys.stdout.write(json.dumps(finite(tree), indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(jsonsafe(tree), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def report_line(page: Path) -> None:

@@ -6,7 +6,7 @@ Nothing here touches the run's own files, and random numbers come from a fork of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
 from netvet.exams import ExamContext
-from netvet.nets.device import choose
+from netvet.images.dataset import ImageSet
+from netvet.nets.device import Machine, choose
 from netvet.recipe import Optimizer, Recipe
 from netvet.training import batches, checkpoint, losses, optimizers
 from netvet.training.loop import build
@@ -31,37 +32,37 @@ WARMUP = 5  # steps over which a stretch's learning rate rises: without it the f
 class ScratchModel:
     """A network in training mode, with what its loop needs.
 
-    `guess`: what the recipe's loss is for answering with the class shares, in the loss' own unit.
+    `guess`: what the recipe's loss is for answering with the class shares, in the loss' own unit. `criterion`: that
+    loss, of logits (batch, classes) and labels (batch,).
     """
 
     recipe: Recipe
     model: nn.Module
     guess: float
-    _patient: ExamContext
-    _statistics: object
-    _machine: object
-    _criterion: object
+    images: ImageSet
+    statistics: batches.PixelStats
+    machine: Machine
+    criterion: Callable[[Tensor, Tensor], Tensor]
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Normalised images (batch, 3, h, w) and labels (batch,) of a step, in the run's order; not augmented."""
-        epoch, index = divmod(step, batches.steps_per_epoch(self.recipe, self._patient.images))
-        rows = batches.order(self.recipe, self._patient.images, epoch)
+        epoch, index = divmod(step, batches.steps_per_epoch(self.recipe, self.images))
+        rows = batches.order(self.recipe, self.images, epoch)
         return self.pictures(rows[index * self.recipe.batch_size : (index + 1) * self.recipe.batch_size])
 
     def pictures(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Normalised images and labels of some rows of the image set."""
-        images = self._patient.images
-        device = self._machine.device  # type: ignore[attr-defined]
-        pixels = self._statistics.normalise(batches.pixels(images, rows, device))  # type: ignore[attr-defined]
-        return pixels, torch.from_numpy(images.labels[rows]).to(device)
+        device = self.machine.device
+        pixels = self.statistics.normalise(batches.pixels(self.images, rows, device))
+        return pixels, torch.from_numpy(self.images.labels[rows]).to(device)
 
     def loss(self, images: Tensor, labels: Tensor, *, exact: bool = False) -> Tensor:
         """The recipe's loss of a batch, 0-dim; `exact`: in float32 whatever the recipe's precision."""
         if exact:
-            return self._criterion(self.model(images).float(), labels)  # type: ignore[no-any-return, operator]
-        with self._machine.autocast():  # type: ignore[attr-defined]
+            return self.criterion(self.model(images).float(), labels)
+        with self.machine.autocast():
             logits = self.model(images)
-        return self._criterion(logits.float(), labels)  # type: ignore[no-any-return, operator]
+        return self.criterion(logits.float(), labels)
 
     def optimizer(self, settings: Optimizer | None = None) -> torch.optim.Optimizer:
         """A fresh optimiser over the network: the recipe's own, or another."""
@@ -123,7 +124,7 @@ def scratch_model(
         guess = float(criterion(log_share.expand(len(labels), -1), labels))
         if weights == "first" or _put(model, context, checkpoint.LAST):
             batches.seed_noise(batches.stream(chosen.seed, batches.DROPOUT, 0))
-            made = ScratchModel(chosen, model.train(), guess, context, statistics, machine, criterion)
+            made = ScratchModel(chosen, model.train(), guess, images, statistics, machine, criterion)
         yield made
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from netvet.base.errors import BadInput
 from netvet.exams import ExamContext
 from netvet.nets.device import choose
 from netvet.training import batches, checkpoint
-from netvet.training.loop import build, predict
+from netvet.training.loop import build
+from netvet.training.passes import batch_norms, predict, recalibrate
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
@@ -95,25 +94,10 @@ class Trained:
             norm.eval()
         return judged(torch.cat(logits), torch.from_numpy(self.images.labels[rows]))
 
-    @torch.no_grad()
     def recalibrated(self, model: nn.Module, rows: NDArray[np.int64], only: Collection[str] | None = None) -> nn.Module:
-        """A copy whose batch norms (`only` those, or all) have statistics recomputed over these clean images.
-
-        As `torch.optim.swa_utils.update_bn` does, the mean over batches; but dropout is off, as it is in use.
-        """
+        """A copy whose batch norms (`only` those, or all) have statistics recomputed over these clean images."""
         mended = copy.deepcopy(model)
-        chosen = [norm for name, norm in batch_norms(mended).items() if only is None or name in only]
-        kept = [norm.momentum for norm in chosen]
-        for norm in chosen:
-            norm.reset_running_stats()
-            norm.momentum = None
-            norm.train()
-        for part in even(rows, BATCH) if chosen else ():
-            with self.machine.autocast():
-                mended(self.pixels(part))
-        for norm, momentum in zip(chosen, kept, strict=True):
-            norm.momentum = momentum
-            norm.eval()
+        recalibrate(mended, map(self.pixels, even(rows, BATCH)), self.machine.autocast(), only=only)
         return mended
 
 
@@ -124,23 +108,9 @@ def load(context: ExamContext) -> Trained:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         first, _measured = build(context.recipe, context.images, machine)
     last = copy.deepcopy(first)
-    try:
-        last.load_state_dict(state["model"])
-    except RuntimeError:
-        raise BadInput(
-            f"The weights in {context.run} do not fit its recipe: another version trained it; train again."
-        ) from None
+    checkpoint.put_weights(last, state, context.run)
     statistics = batches.PixelStats(tuple(state["mean"]), tuple(state["std"]))
     return Trained(first.eval(), last.eval(), statistics, machine, context.images)
-
-
-def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:
-    """The batch norms with running statistics, by path, in the order in which the model holds them."""
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, _BatchNorm) and module.running_mean is not None
-    }
 
 
 def even(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

@@ -68,9 +68,10 @@ FEWEST = 96  # of each split, however many layers there are
 def run_exam(context: ExamContext) -> str:
     """Compare running with batch and recomputed statistics on a context."""
     from netvet.exams import _trained
+    from netvet.training.passes import batch_norms
 
     subject = _trained.load(context)
-    if not _trained.batch_norms(subject.last):
+    if not batch_norms(subject.last):
         return _("This network has no batch norm with running statistics, so there is nothing to check.")
     val, train = subject.rows("val", IMAGES), subject.rows("train", IMAGES)
     running = subject.score(subject.last, val)
@@ -125,7 +126,7 @@ def _write(record: TraceWriter, kind: str, score: Score, where: str = "") -> Non
 
 def _search(subject: Trained, mended: nn.Module, record: TraceWriter) -> str:
     """Swap one layer's statistics at a time; the layer whose own cost most in a mended net."""
-    from netvet.exams._trained import batch_norms
+    from netvet.training.passes import batch_norms
 
     names = list(batch_norms(subject.last))
     count = int(np.clip(WORK // (4 * len(names)), FEWEST, IMAGES))

@@ -1,4 +1,4 @@
-"""How large is the detail that separates two confused classes, and how large is the receptive field?
+"""How large is the detail that tells a class from the one it is taken for, and how much does the network see at once?
 
 ## What it does
 Takes the classes that are stuck, at most `CLASSES` (where none is, the one of the lowest AUC), each with the class that
@@ -14,7 +14,7 @@ each size; `stored_side`, the median side of its files in pixels (the root of wi
 pixels of the input; where it is larger than a canvas of 256 pixels (of the image, for a network of a fixed size), that.
 
 ## What it decides
-Whether two classes look the same, or only at this resolution. Where twice the size separates them and this one does
+Whether two classes look the same, or only at this resolution. Where twice the size tells them apart and this one does
 not, what matters is in the files and is lost when they are made smaller.
 
 The features look at no more than 128 pixels a side (64, where no pretrained weights are installed): what is finer than
@@ -40,10 +40,8 @@ from netvet.confusion import most_confused_with
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, member, sample
 from netvet.exams._hardest import hardest
-from netvet.images.decode import Undecodable, decode_file, strictly
-from netvet.images.sources import list_source
+from netvet.images.sources import open_source
 from netvet.locale import _
-from netvet.reef import load_reef
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def run_exam(context: ExamContext) -> str:
     record.unit("detail_class", "index of the class")
     field = receptive_field(_trained.load(context).last, own)
     record.add(0, "receptive_field", float(field))
-    partner, measured = most_confused_with(trace.array("val_confusion")), ""
+    partner, told = most_confused_with(trace.array("val_confusion")), ""
     for name in hardest(trace, CLASSES):
         k = context.images.classes.index(name)
         if k not in partner:
@@ -88,12 +86,12 @@ def run_exam(context: ExamContext) -> str:
                 continue
             found[size] = _apart(pixels, context.images.labels[rows] == k, member(context.images, rows))
             record.add(0, f"detail_{kind}", found[size], name)
-        text = _("Features of the images separate {name} from {partner} with an AUC of {aucs}.")
+        text = _("{name} and {partner} are told apart by features of the images with an AUC of {aucs}.")
         aucs = ", ".join(_("{auc:.2f} at {size} px").format(auc=auc, size=size) for size, auc in found.items())
-        measured = measured or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
-    measured = measured or _("No class is confused with another one.")
-    text = _("{measured} The receptive field of the last convolution is {field} pixels, of the {size} of an image.")
-    return text.format(measured=measured, field=field, size=own)
+        told = told or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
+    told = told or _("No class is confused with another one.")
+    text = _("{told} A unit of the last convolution sees {field} pixels, and an image has {size}.")
+    return text.format(told=told, field=field, size=own)
 
 
 def receptive_field(net: nn.Module, size: int) -> int:
@@ -176,41 +174,22 @@ def _apart(pixels: NDArray[np.uint8], mine: NDArray[np.bool_], member: NDArray[n
     return auc(np.log(found[:, 1]) - np.log(found[:, 0]), mine)
 
 
-def _files(context: ExamContext, rows: NDArray[np.int64]) -> list[str] | None:
-    """The files of rows; None for a source that has none (the reef), or that is no longer there."""
+def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
+    """The median side of the files of rows, pixels; None where there are none, or one is no longer there."""
+    paths, source = [context.images.paths[row] for row in rows.tolist()], context.recipe.data.source
     try:
-        listing = list_source(context.recipe.data.source)
+        files = open_source(source).files()
     except BadInput:
         return None
-    files = dict(zip(listing.paths, listing.files, strict=True))
-    paths = [context.images.paths[row] for row in rows.tolist()]
-    return [files[path] for path in paths] if all(path in files for path in paths) else None
-
-
-def _stored(context: ExamContext, rows: NDArray[np.int64]) -> float | None:
-    """The median side of the files of rows, pixels; None where there are none."""
-    if _files(context, rows) is None:
+    if files is None or not set(paths) <= set(files):
         return None
-    found = headers(context.recipe.data.source, [context.images.paths[row] for row in rows.tolist()])
+    found = headers(source, paths)
     return None if found is None else float(np.median(found.side))
 
 
 def _pixels(context: ExamContext, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8] | None:
-    """(rows, size, size, 3): means of blocks of the run's own pixels, or the files decoded again; None where they
-    cannot be.
-    """
-    images, source = context.images, context.recipe.data.source
+    """(rows, size, size, 3): means of blocks of the run's own pixels, or the source's anew; None where it has none."""
+    images = context.images
     if size <= images.images.shape[1]:
         return np.rint(shrink(images.images[rows].astype(np.float32), size)).astype(np.uint8)
-    name, _colon, options = source.partition(":")
-    if name == "reef":
-        numbers = [int(images.paths[row].rpartition("/")[2].removesuffix(".png")) for row in rows.tolist()]
-        return np.asarray(load_reef(options, size)[0][numbers])
-    files = _files(context, rows)
-    if files is None:
-        return None
-    try:
-        with strictly():
-            return np.stack([decode_file(file, size) for file in files])
-    except (Undecodable, OSError):
-        return None
+    return open_source(context.recipe.data.source).pixels([images.paths[row] for row in rows.tolist()], size)

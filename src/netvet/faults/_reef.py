@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netvet.images.sources import Rendered, open_source
 from netvet.recipe import Recipe
 
 
@@ -11,10 +12,5 @@ def rendered(recipe: Recipe, **options: float) -> Recipe | None:
     >>> rendered(Recipe().change({"data.source": "reef:species=6,n=90"}), n=120, mix=0.5).data.source
     'reef:species=6,n=120,mix=0.5'
     """
-    name, _colon, text = recipe.data.source.partition(":")
-    if name != "reef":
-        return None
-    known = dict(part.split("=", 1) for part in text.split(",")) if text else {}
-    known |= {option: f"{value:g}" for option, value in options.items()}
-    source = "reef:" + ",".join(f"{option}={value}" for option, value in known.items())
-    return recipe.change({"data.source": source})
+    source = open_source(recipe.data.source)
+    return recipe.change({"data.source": source.changed(**options)}) if isinstance(source, Rendered) else None

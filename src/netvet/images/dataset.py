@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
-from netvet.images import cache, sources, splits
+from netvet.images import cache, listing, splits
 from netvet.images.decode import VERSION
-from netvet.images.reading import Raw, Rejected, read_source
+from netvet.images.sources import Raw, Rejected, open_source
 from netvet.locale import _
 
 __all__ = ["ImageSet", "Rejected", "load"]
@@ -90,7 +90,7 @@ def load(
                 "val {val} and test {test} are shares of the images: each must be at least 0, and their sum below 1."
             ).format(val=val, test=test)
         )
-    raw = read_source(source, image_size, progress)
+    raw = open_source(source).read(image_size, progress=progress)
     names = np.array(raw.labels, dtype=np.str_)
     known = _known_groups(source, raw, group)
     groups = None if group == "none" else known
@@ -193,13 +193,13 @@ def _split(
 
 def _kept(exclude: str, raw: Raw) -> NDArray[np.int64]:
     """Positions of the images that a CSV does not exclude."""
-    out = sources.read_paths(exclude)
+    out = listing.read_paths(exclude)
     _check_known(exclude, out, raw)
     return np.array([i for i, path in enumerate(raw.paths) if path not in out], dtype=np.int64)
 
 
 def _relabelled(relabel: str, names: NDArray[np.str_], raw: Raw) -> NDArray[np.str_]:
-    new = sources.read_paths(relabel, label=True)
+    new = listing.read_paths(relabel, label=True)
     _check_known(relabel, new, raw)
     known = set(names.tolist())
     for path, label in new.items():

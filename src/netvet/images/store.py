@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
+from netvet.base.files import put
 from netvet.images.decode import VERSION
 from netvet.locale import _
 
@@ -155,12 +156,7 @@ class Store:
 
     def _replace(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-        try:
-            temporary.write_text(text)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        put(path, text, part=path.with_name(f".{uuid.uuid4().hex}.tmp"))
 
     @contextmanager
     def _complaining(self, needed: int) -> Iterator[None]:

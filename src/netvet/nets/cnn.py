@@ -13,10 +13,10 @@ from typing import cast
 from torch import Tensor, nn
 
 from netvet import recipe
+from netvet.nets.first_weights import draw
 
 SMALLEST_MAP = 4  # pixels a side: a smaller map has little left for a 3x3 convolution to look at
 MOST_GROWTH = 8  # times the first width
-HEAD = 0.1  # gain of the last layer
 GROUPS = 32  # of group norm, the default of Wu & He 2018 (https://arxiv.org/abs/1803.08494)
 LEAK = 0.01  # slope of leaky ReLU below 0 (Maas et al. 2013)
 
@@ -237,27 +237,10 @@ def initialise(net: nn.Module, model: recipe.Model) -> None:
     for module in net.modules():
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
-        weight, fan = module.weight, module.weight[0].numel()
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-        head = isinstance(module, nn.Linear)
-        first = HEAD if head else 1.0 if weight.shape[-1] == 1 else gain  # 1x1: nothing is activated after a shortcut
-        he = first / math.sqrt(fan)
-        match model.init:
-            case "small":
-                nn.init.normal_(weight, 0.0, 0.1 * he)
-            case "large":
-                nn.init.normal_(weight, 0.0, 3 * he)
-            case "constant":
-                nn.init.constant_(weight, 1 / fan)
-            case "xavier" if not head:
-                nn.init.xavier_normal_(weight)
-            case "orthogonal" if not head:
-                nn.init.orthogonal_(weight, gain)
-            case "default" if not head:
-                nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
-            case _:
-                nn.init.normal_(weight, 0.0, he)
+        projects = module.weight.shape[-1] == 1  # 1x1: nothing is activated after a shortcut
+        draw(module.weight, model.init, gain, last=isinstance(module, nn.Linear), linear=projects)
     for module in net.modules():
         own = module._parameters.get("bias")
         if model.bias and own is not None and not isinstance(module, nn.Linear):

@@ -22,7 +22,7 @@ from .faults import class_sizes, plan, reencode
 from .options import Reef, parse
 from .renderer import render_chunk
 
-__all__ = ["Reef", "RenderedReef", "load_reef", "parse", "render"]
+__all__ = ["Reef", "RenderedReef", "class_sizes", "load_reef", "parse", "render"]
 
 _CHUNK_PIXELS = 2**16
 _SIZES = (16, 1024)

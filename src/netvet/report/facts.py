@@ -163,12 +163,6 @@ def leaked(trace: Trace) -> dict[str, float]:
     return {split: share for split, share in shares.items() if math.isfinite(share) and share > 0}
 
 
-def seconds(trace: Trace) -> float:
-    """Wall time of all epochs; nan where it was not measured."""
-    series = finite(trace.series("epoch_seconds"))
-    return float(series.values.sum()) if len(series) else math.nan
-
-
 def stopped_early(report: Report) -> bool:
     """Whether the run was broken off."""
     return report.trace.meta.get("finished") is False

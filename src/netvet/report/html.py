@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from netvet import __version__
 from netvet.base import words
+from netvet.base.files import put
 from netvet.locale import _, language
 from netvet.observations import quantity, telling
 from netvet.remedies import prescribe, remedies
 from netvet.report import facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
-from netvet.report.files import put
 from netvet.report.generated import paintings
 from netvet.report.model import Report
 from netvet.report.pages import page_html

@@ -13,9 +13,9 @@ import numpy as np
 from netvet import __version__
 from netvet.audit.notices import words as quality_words
 from netvet.base import words
+from netvet.base.files import put
 from netvet.locale import _, language, ngettext
 from netvet.report import html
-from netvet.report.files import put
 from netvet.report.html import Tile
 from netvet.report.pictures import Picture, ShownGallery, _uri
 

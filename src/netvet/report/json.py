@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from netvet.base.files import put
+from netvet.base.jsonsafe import jsonsafe
 from netvet.report.facts import data, epochs_done, key_numbers
-from netvet.report.files import put
 from netvet.report.model import Report
 from netvet.rules import headline, reason
 
@@ -31,21 +31,10 @@ def render(report: Report) -> dict[str, Any]:
         "recipe": report.recipe.model_dump(mode="json") if report.recipe else None,
         "environment": trace.meta.get("environment", {}),
     }
-    plain = _plain(tree)
-    assert isinstance(plain, dict)
+    plain: dict[str, Any] = jsonsafe(tree)
     return plain
 
 
 def write(report: Report) -> Path:
     """Write `report.json` into the run's folder, atomically."""
     return put(report.run / FILE, json.dumps(render(report), indent=1, ensure_ascii=True, allow_nan=False))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value if isinstance(value, str | int | None) else str(value)

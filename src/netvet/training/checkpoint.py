@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from netvet.base.errors import BadInput
+from netvet.base.files import whole
 from netvet.locale import _
 
 LAST = "last.pt"
@@ -17,15 +19,10 @@ BEST = "best.pt"
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically. Raises BadInput where the disk is full or read-only; the earlier one stays."""
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with whole(path, sync=True) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
         raise BadInput(
             _("The checkpoint {path} cannot be written ({error}): free some space, then use --resume.").format(
                 path=path, error=error
@@ -43,3 +40,12 @@ def load(path: Path) -> dict[str, Any]:
         sentence = _("The checkpoint {path} is damaged or not netvet's: train again.")
         raise BadInput(sentence.format(path=path)) from None
     return state
+
+
+def put_weights(model: nn.Module, state: Mapping[str, Any], run: Path) -> None:
+    """Give a model the weights of a run's checkpoint. Raises BadInput where they do not fit."""
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError:
+        sentence = _("The weights in {run} do not fit its recipe: another version trained it; train again.")
+        raise BadInput(sentence.format(run=run)) from None

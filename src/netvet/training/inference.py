@@ -86,12 +86,7 @@ def _load(run: Path) -> _Trained:
     machine = choose(recipe)
     model = models.build(recipe.model, len(state["classes"]), recipe.data.image_size)
     model = models.patched(model, recipe.surgery, recipe.data.image_size)
-    try:
-        model.load_state_dict(state["model"])
-    except RuntimeError:
-        raise BadInput(
-            f"The weights in {run} do not fit its recipe: another version trained it; train again."
-        ) from None
+    checkpoint.put_weights(model, state, run)
     model.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     statistics = PixelStats(tuple(state["mean"]), tuple(state["std"]))
     return _Trained(model, statistics, tuple(state["classes"]), recipe, machine)

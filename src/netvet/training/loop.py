@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
+from netvet.base.files import put
 from netvet.images.augment import augment
 from netvet.images.dataset import ImageSet
 from netvet.locale import _
@@ -147,6 +148,7 @@ class _Session:
         )
         self.audience = batches.audience(images)
         self.saved_at = time.monotonic()
+        self.diverged = False
 
     def go(
         self,
@@ -161,7 +163,7 @@ class _Session:
         if self.watcher is not None:
             self.watcher.at = self.at.step
         if self.at.step == 0:
-            (self.run / "recipe.yaml").write_text(self.recipe.to_yaml(), encoding="utf-8")
+            put(self.run / "recipe.yaml", self.recipe.to_yaml())
             recording.setup(
                 self.writer, self.recipe, self.images, self.model, environment(self.machine), self.steps_per_epoch
             )

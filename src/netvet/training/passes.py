@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -40,19 +40,35 @@ def predict(
     return torch.cat(logits), torch.cat(labels)
 
 
+def batch_norms(model: nn.Module) -> dict[str, _BatchNorm]:
+    """The batch norms with running statistics, by path, in the order in which the model holds them."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm) and module.running_mean is not None
+    }
+
+
 @torch.no_grad()
-def recalibrate(model: nn.Module, inputs: Iterable[Tensor], context: AbstractContextManager[Any] | None = None) -> None:
-    """Compute the running statistics of all batch norms anew, as the plain means over batches of training inputs.
+def recalibrate(
+    model: nn.Module,
+    inputs: Iterable[Tensor],
+    context: AbstractContextManager[Any] | None = None,
+    *,
+    only: Collection[str] | None = None,
+) -> None:
+    """Compute the running statistics of batch norms anew, as the plain means over batches of training inputs.
 
     `inputs`: batches as the model is given them, (batch, ...); shuffled, of at least 100 images or so, since the
     variance within a batch is what is averaged. About 1,000 images are enough (Wu & Johnson 2021, "Rethinking batch in
-    BatchNorm", https://arxiv.org/abs/2105.07576). `context`: entered around the passes, such as autocast.
+    BatchNorm", https://arxiv.org/abs/2105.07576). `context`: entered around the passes, such as autocast. `only`: paths
+    of the norms that are meant, by default all.
 
     As `torch.optim.swa_utils.update_bn`, but with everything else in eval mode: no dropout, which would make the
     statistics those of a noisy model, and no random number drawn. Every layer's mode and momentum is put back.
     """
     modes = {module: module.training for module in model.modules()}
-    norms = [m for m in modes if isinstance(m, _BatchNorm) and m.running_mean is not None]
+    norms = [norm for name, norm in batch_norms(model).items() if only is None or name in only]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netvet.base.errors import BadInput
+from netvet.base.files import put
+from netvet.base.jsonsafe import jsonsafe
 from netvet.locale import _
 
 if TYPE_CHECKING:
@@ -143,9 +145,7 @@ class Trial:
 
     def save(self, run: Path) -> None:
         """Write `trial.json` into the run's folder, atomically. Numbers that are not finite are written as null."""
-        part = run / (FILE + ".part")
-        part.write_text(json.dumps(_finite(asdict(self)), indent=1, allow_nan=False), encoding="utf-8")
-        part.replace(run / FILE)
+        put(run / FILE, json.dumps(jsonsafe(asdict(self)), indent=1, allow_nan=False))
 
     @classmethod
     def open(cls, run: Path) -> Trial | None:
@@ -193,15 +193,6 @@ class Progress:
     budget: float
     doing: str
     share: float = 0.0
-
-
-def _finite(value: Any) -> Any:
-    """The same tree with None for numbers that JSON cannot hold."""
-    if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _verdict(tree: dict[str, Any]) -> Verdict:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.trials._model import FOLDER, Progress, Trial
-from netvet.trials.engine import LocalEngine
+from netvet.trials.engine import LOCAL, LocalEngine
 from netvet.trials.protocol import draw_up
 from netvet.trials.race import Race
 from netvet.trials.summary import summarise
@@ -26,7 +26,7 @@ def treat(
     *,
     budget: float,
     names: Sequence[str] = (),
-    engine: Engine | None = None,
+    engine: Engine | str = LOCAL,
     images: ImageSet | None = None,
     seeds: int = 3,
     least: int = 3,
@@ -44,19 +44,22 @@ def treat(
             of the same recipe is used again.
         budget: seconds, test evaluation included. Runs are shortened to fit, remedies and seeds left out.
         names: remedies to try; by default those of the findings, filled up from a general list to `least`.
-        engine: where the runs are made; by default this process.
+        engine: where the runs are made: `local`, this process, or an engine of your own.
         images: those of the run, if they are loaded already.
         seeds: of every remedy that stays in the race, at least 2; with time left the best get up to 8.
         least: remedies to try at least, where the time allows.
         on_update: called at every change.
 
     Raises:
-        BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget.
+        BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget, an
+            engine that does not exist.
     """
+    if isinstance(engine, str) and engine != LOCAL:
+        raise BadInput(_("There is no engine {name!r}; there is: {known}.").format(name=engine, known=LOCAL))
     path = Path(run)
     protocol = draw_up(path, names=names, seeds=seeds, least=least)
     protocol.plan(budget, protocol.pace)  # a budget that is too small is reported before anything is loaded
-    if engine is None:
+    if isinstance(engine, str):
         if images is None:
             from netvet.training import load_images
 

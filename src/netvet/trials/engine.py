@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
     from netvet.metrics import Summary
 
+LOCAL = "local"
+"""The name of `LocalEngine`."""
 SPLITTING = ("source", "val", "test", "group", "exclude", "relabel", "split_seed")
 """Fields of `data` that decide which images are in which split, and what they are called."""
 

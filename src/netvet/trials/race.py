@@ -23,6 +23,7 @@ from time import monotonic
 
 from netvet import __version__
 from netvet.base.errors import BadInput
+from netvet.base.files import put
 from netvet.locale import _
 from netvet.trials import CONTROL, ArmProgress, ArmRun, Progress
 from netvet.trials.budget import FIRST, MARGIN, Plan, shortened
@@ -280,9 +281,7 @@ def _record(run: ArmRun, job: Job, digest: str) -> None:
         "run": {**asdict(run), "metrics": dict(run.metrics)},
     }
     job.folder.mkdir(parents=True, exist_ok=True)
-    part = job.folder / (RECORD + ".part")
-    part.write_text(json.dumps(tree, indent=1), encoding="utf-8")
-    part.replace(job.folder / RECORD)
+    put(job.folder / RECORD, json.dumps(tree, indent=1))
 
 
 def _recorded(job: Job, digest: str) -> ArmRun | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from netvet.base.words import listed, metric, percent, points
 from netvet.locale import _, ngettext
 from netvet.rules import Diagnosis
 from netvet.trials import ClassEffect, Trial, Verdict
@@ -29,7 +30,7 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
 
 def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
     """The one sentence that answers: did anything help?"""
-    names, n, test = _listed([v.remedy for v in compared]), len(compared), trial.confirmation
+    names, n, test = listed([v.remedy for v in compared]), len(compared), trial.confirmation
     if test is not None and test.helped:
         return ngettext(
             "{remedy}, the only remedy tried, helped: {metric} on the untouched test images rose by {gain} points "
@@ -39,9 +40,9 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
             n,
         ).format(
             n=n,
-            gain=_points(test.effect).removeprefix("+"),
-            control=_percent(test.control),
-            treated=_percent(test.treated),
+            gain=points(test.effect).removeprefix("+"),
+            control=percent(test.control),
+            treated=percent(test.treated),
             **_numbers(test, trial),
         )
     if trial.chosen is None:
@@ -62,7 +63,7 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
         return _(
             "Nothing is proven to help: {remedy} gained {gain} points of {metric} on validation, but the test images "
             "do not confirm it ({effect} points, {interval}); tried: {names}."
-        ).format(gain=_points(chosen.effect).removeprefix("+"), names=names, **_numbers(test, trial))
+        ).format(gain=points(chosen.effect).removeprefix("+"), names=names, **_numbers(test, trial))
     return ngettext(
         "Nothing helped: {remedy} changed {metric} on the test images by {effect} points, which may be chance "
         "({interval}).",
@@ -75,7 +76,7 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
 def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> list[str]:
     """Cured and better are two things: say which remedies took away what ailed the run."""
     root = diagnosis.root
-    ailment = root.rule if root is not None else _listed([s.rule for s in diagnosis.symptoms])
+    ailment = root.rule if root is not None else listed([s.rule for s in diagnosis.symptoms])
     judged = [v for v in compared if v.cured is not None]
     if not judged or not ailment:
         return []
@@ -90,7 +91,7 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
         "{names} cured {ailment}, which does not mean that accuracy rose.",
         len(gone),
     )
-    return [sentence.format(names=_listed(gone), ailment=ailment)]
+    return [sentence.format(names=listed(gone), ailment=ailment)]
 
 
 def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
@@ -166,7 +167,7 @@ def _of_the_others(stuck: ClassEffect) -> list[str]:
 
 def _mended(verdict: Verdict, trial: Trial) -> str:
     """What a remedy of the measurement did: no effect is claimed, since the images before and after are others."""
-    numbers = {"remedy": verdict.remedy, "metric": _metric(trial), "honest": _percent(verdict.treated)}
+    numbers = {"remedy": verdict.remedy, "metric": metric(trial.metric), "honest": percent(verdict.treated)}
     seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
     if verdict.cured is False:
         return _(
@@ -177,7 +178,7 @@ def _mended(verdict: Verdict, trial: Trial) -> str:
     return _(
         "{remedy} fixed the split: the honest {metric} is {honest} ({seeds}), where the leaking split showed "
         "{flattering}; these are different images, so the difference is not a loss."
-    ).format(seeds=seeds, flattering=_percent(verdict.control), **numbers)
+    ).format(seeds=seeds, flattering=percent(verdict.control), **numbers)
 
 
 def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
@@ -196,7 +197,7 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     if trial.interrupted:
         said.append(_("The trial was interrupted; the result rests on the finished runs."))
     if trial.left_out:
-        said.append(_("There was no time for {names}.").format(names=_listed(trial.left_out)))
+        said.append(_("There was no time for {names}.").format(names=listed(trial.left_out)))
     for name, reason in trial.refused.items():
         said.append(_("{remedy} could not be tried: {reason}").format(remedy=name, reason=reason))
     if trial.reused:
@@ -213,13 +214,13 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
 def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
     low, high = verdict.interval
     seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
-    interval = _("95% interval {low} to {high}, {seeds}").format(low=_points(low), high=_points(high), seeds=seeds)
+    interval = _("95% interval {low} to {high}, {seeds}").format(low=points(low), high=points(high), seeds=seeds)
     if math.isinf(high):
         interval = _("{seeds}: too few for an interval").format(seeds=seeds)
     return {
         "remedy": verdict.remedy,
-        "metric": _metric(trial),
-        "effect": _points(verdict.effect),
+        "metric": metric(trial.metric),
+        "effect": points(verdict.effect),
         "interval": interval,
     }
 
@@ -233,21 +234,3 @@ def _auc_interval(interval: tuple[float, float]) -> str:
     if not math.isfinite(high):
         return _("too few seeds for an interval")
     return _("95% interval {low} to {high}").format(low=_auc(low), high=_auc(high))
-
-
-def _metric(trial: Trial) -> str:
-    return _("accuracy") if trial.metric == "accuracy" else _("balanced accuracy")
-
-
-def _points(effect: float) -> str:
-    return f"{100 * effect:+.1f}".replace("-", "−")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return _("{most} and {last}").format(most=", ".join(names[:-1]), last=names[-1])

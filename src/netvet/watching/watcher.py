@@ -84,7 +84,8 @@ class Watcher:
         self._again: Again | None = None
         self._measured = self._closed = self._reported = self._validates = False
         self._stepped = 0
-        self.at = step
+        self._at = self._first = step
+        self._asking.plan(step)
         self._handles = [module.register_forward_hook(Hook(self._layer_hook(name))) for name, module in layers(model)]
         self._handles += [
             model.register_forward_pre_hook(Hook(self._enter), with_kwargs=True),

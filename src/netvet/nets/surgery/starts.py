@@ -8,7 +8,7 @@ from collections import Counter
 from torch import Tensor, nn
 
 from netvet.locale import _
-from netvet.nets import cnn
+from netvet.nets.first_weights import draw
 from netvet.nets.surgery.flow import Flow
 from netvet.nets.surgery.replacing import paths, refuse
 
@@ -38,33 +38,13 @@ def redraw(model: nn.Module, kind: str, flow: Flow | None) -> nn.Module:
         assert isinstance(module.weight, Tensor)
         if module.weight.requires_grad and module.weight not in drawn:
             drawn.add(module.weight)
-            _draw(module.weight, kind, gain, last=module is found[-1])
+            draw(module.weight, kind, gain, last=module is found[-1])
         if module.bias is not None and module.bias.requires_grad:
             nn.init.zeros_(module.bias)
     for module in model.modules():
         if isinstance(module, NORMS) and all(p.requires_grad for p in module.parameters(recurse=False)):
             module.reset_parameters()
     return model
-
-
-def _draw(weight: Tensor, kind: str, gain: float, *, last: bool) -> None:
-    fan = weight[0].numel()
-    he = (cnn.HEAD if last else gain) / math.sqrt(fan)
-    match kind:
-        case "small":
-            nn.init.normal_(weight, 0.0, 0.1 * he)
-        case "large":
-            nn.init.normal_(weight, 0.0, 3 * he)
-        case "constant":
-            nn.init.constant_(weight, 1 / fan)
-        case "xavier" if not last:
-            nn.init.xavier_normal_(weight)
-        case "orthogonal" if not last:
-            nn.init.orthogonal_(weight, gain)
-        case "default" if not last:
-            nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
-        case _:
-            nn.init.normal_(weight, 0.0, he)
 
 
 def _gain(model: nn.Module) -> float:

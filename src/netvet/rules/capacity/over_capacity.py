@@ -50,7 +50,7 @@ from netvet.trace import Trace
 @rule(
     "over-capacity",
     needs=["parameters", "train_images", "train_accuracy", "val_accuracy"],
-    explains=["generalisation-gap"],
+    explains=["generalisation-gap", "under-performance"],
     remedies=["smaller-model", "dropout", "weight-decay", "augment"],
 )
 def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.15) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ from netvet.trace import Trace
     "under-capacity",
     needs=["parameters", "train_accuracy"],
     exams=["overfit-batch"],
-    explains=["loss-plateau", "accuracy-plateau"],
+    explains=["loss-plateau", "accuracy-plateau", "under-performance"],
     remedies=["larger-model"],
 )
 def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Answer]:

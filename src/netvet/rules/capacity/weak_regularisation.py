@@ -50,7 +50,7 @@ from netvet.trace import Trace
 @rule(
     "weak-regularisation",
     needs=["recipe", "train_accuracy", "val_accuracy"],
-    explains=["generalisation-gap"],
+    explains=["generalisation-gap", "under-performance"],
     remedies=["augment", "dropout", "weight-decay"],
 )
 def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ from netvet.trace import Trace
     "learning-rate-too-high",
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
-    explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient"],
+    explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient", "under-performance"],
     remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
 )
 def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:

@@ -48,7 +48,7 @@ from netvet.trace import Trace
     "learning-rate-too-low",
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
-    explains=["loss-plateau", "accuracy-plateau"],
+    explains=["loss-plateau", "accuracy-plateau", "under-performance"],
     remedies=["raise-learning-rate", "one-cycle"],
     yields_to=["learning-rate-too-high"],
 )

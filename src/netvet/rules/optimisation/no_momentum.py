@@ -54,7 +54,7 @@ from netvet.trace import Trace
     "no-momentum",
     needs=["recipe", "learning_rate", "loss", "train_loss"],
     exams=["momentum-gain"],
-    explains=["loss-plateau", "accuracy-plateau", "learning-rate-too-low"],
+    explains=["loss-plateau", "accuracy-plateau", "learning-rate-too-low", "under-performance"],
     remedies=["momentum"],
     may_yield_to=["learning-rate-too-low", "learning-rate-too-high"],
 )

@@ -63,6 +63,7 @@ from netvet.trace import Trace
         "exploding-gradient",
         "learning-rate-too-high",
         "learning-rate-too-low",
+        "under-performance",
     ],
     remedies=["he-init", "early-batch-norm", "layer-norm", "group-norm", "residual"],
     may_yield_to=["unnormalised-input", "saturated-activation"],

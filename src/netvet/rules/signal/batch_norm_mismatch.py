@@ -61,7 +61,7 @@ from netvet.trace import Trace
     needs=["norm_mean_gap"],
     applies_if_recorded="activation_std",
     exams=["batch-norm-agreement"],
-    explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "stuck-class"],
+    explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "stuck-class", "under-performance"],
     remedies=["recalibrate-batch-norm", "group-norm", "larger-batch", "layer-norm", "drop-deep-batch-norm"],
 )
 def check(

@@ -56,7 +56,7 @@ from netvet.trace import Series, Trace
     needs=["dead_fraction"],
     applies_if_recorded="activation_std",
     exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient"],
+    explains=["loss-plateau", "accuracy-plateau", "vanishing-gradient", "under-performance"],
     remedies=["leaky-relu", "he-init", "early-batch-norm", "elu", "lower-learning-rate"],
 )
 def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0.1) -> Iterator[Answer]:

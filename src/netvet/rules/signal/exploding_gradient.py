@@ -57,7 +57,7 @@ from netvet.trace import Trace
     "exploding-gradient",
     needs=["grad_rms", "grad_norm"],
     exams=["initial-signal"],
-    explains=["divergence", "loss-plateau", "accuracy-plateau"],
+    explains=["divergence", "loss-plateau", "accuracy-plateau", "under-performance"],
     remedies=["residual", "pre-activation", "clip-gradients", "group-norm", "lower-learning-rate"],
     yields_to=["bad-initialisation", "unnormalised-input", "saturated-activation"],
 )

@@ -62,6 +62,7 @@ from netvet.trace import Series, Trace
         "vanishing-gradient",
         "exploding-gradient",
         "learning-rate-too-low",
+        "under-performance",
     ],
     remedies=["he-init", "early-batch-norm", "leaky-relu", "layer-norm", "group-norm", "lower-learning-rate"],
 )

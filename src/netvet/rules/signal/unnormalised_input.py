@@ -62,6 +62,7 @@ from netvet.trace import Trace
         "exploding-gradient",
         "learning-rate-too-high",
         "learning-rate-too-low",
+        "under-performance",
     ],
     remedies=["normalise-input", "early-batch-norm", "lower-learning-rate"],
     yields_to=["bad-initialisation"],

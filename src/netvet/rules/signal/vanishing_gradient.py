@@ -55,7 +55,7 @@ from netvet.trace import Trace
     "vanishing-gradient",
     needs=["grad_rms"],
     exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau", "stuck-class"],
+    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
     remedies=["early-batch-norm", "leaky-relu", "he-init", "residual", "elu"],
 )
 def check(

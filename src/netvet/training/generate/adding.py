@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
+from netvet.base.files import whole
 from netvet.images.dataset import ImageSet
 from netvet.locale import _
 from netvet.nets.device import choose
@@ -181,6 +182,5 @@ def _sheet(trace: Trace, run: Path) -> None:
                 row[: len(found)] = found[:SHOWN]
                 rows.append(np.concatenate(list(row), axis=1))
     if rows:
-        part = run / (SHEET + ".part")
-        Image.fromarray(np.concatenate(rows)).save(part, "PNG")
-        part.replace(run / SHEET)
+        with whole(run / SHEET) as file:
+            Image.fromarray(np.concatenate(rows)).save(file, "PNG")

@@ -1,14 +1,4 @@
-"""Tests for rules, your own included: assertions, synthetic traces, and faults to plant in a recipe.
-
-A rule is tested on traces that show its illness, on healthy ones, and on near misses:
-
->>> assert_silent("dead-relu", healthy_trace())
->>> sick = altered(healthy_trace(), {"dead_fraction@features.2.act": 0.8})
->>> assert_fires("dead-relu", sick).where
-'features.2.act'
-
-and once in a real training, with `plant`.
-"""
+"""Assertions on what a rule answers, and synthetic traces for it."""
 
 from __future__ import annotations
 
@@ -18,25 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.faults import Fault, fault, faults, plant
 from netvet.recipe import Recipe
 from netvet.rules import Finding, RuledOut, answered, rules
 from netvet.trace import Observation, Trace
-
-__all__ = [
-    "Fault",
-    "altered",
-    "assert_fires",
-    "assert_rules_out",
-    "assert_silent",
-    "assert_suspects",
-    "fault",
-    "faults",
-    "findings",
-    "healthy_trace",
-    "plant",
-    "stuck_trace",
-]
 
 Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
 
