@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from netvet.recipe import Recipe
 from netvet.rules import Diagnosis, Rule, diagnose, rules, stuck
 from netvet.rules._order import before, with_order
 from netvet.rules._rule import _RULES
-from netvet.testing import Curve, stuck_trace
+from netvet.testing import Curve, altered, healthy_trace, stuck_trace
 from netvet.trace import Trace
 from tests.rules.classes._traces import WORST, sick
 
@@ -154,6 +155,39 @@ def test_a_class_does_not_fall_between_two_rules_where_one_is_stricter() -> None
     trace = sick({**known, **{f"{name}@{WORST}": value for name, value in NOISY.items()}})
     assert causes(diagnose(trace)) == ["harmful-augmentation"]
     assert causes(diagnose(trace, limits={"harmful-augmentation": {"gain": 0.7}})) == ["label-noise"]
+
+
+def test_the_guess_at_missing_momentum_yields_to_a_rate_that_is_wrong() -> None:
+    plain = healthy_trace(recipe=Recipe().change({"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}))
+    stalled = altered(plain, {"train_loss": 1.9})
+    assert causes(diagnose(stalled)) == ["no-momentum"]
+    assert causes(diagnose(altered(stalled, {"update_ratio@*": 2e-5}))) == ["learning-rate-too-low"]
+    assert causes(diagnose(altered(stalled, {"update_ratio@*": 0.4}))) == ["learning-rate-too-high"]
+
+
+LARGE: dict[str, Curve] = {
+    **{f"weight_gain@features.{layer}.conv": 4.0 for layer in range(6)},
+    "loss": [30.0, 2.07, 2.07],
+    "train_loss": 2.07,
+    "activation_std@head": 1.0,
+}
+WIDE: dict[str, Curve] = {"input_mean": 100.0, "input_std": 60.0, "activation_std@features.0.act": 90.0}
+SAME: dict[str, Curve] = {"unit_spread@features.1.conv": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("faults", "named", "sentence"),
+    [
+        (LARGE, "bad-initialisation", "The first weights are too large"),
+        (LARGE | WIDE, "unnormalised-input", "The images are fed with a mean of 100"),
+        (LARGE | WIDE | SAME, "bad-initialisation", "All units of features.1.conv have the same weights"),
+    ],
+)
+def test_of_two_faults_at_the_first_weights_one_stands(faults: dict[str, Curve], named: str, sentence: str) -> None:
+    found = diagnose(altered(healthy_trace(), faults)).findings
+    (fault,) = [f for f in found if f.rule in ("unnormalised-input", "bad-initialisation")]
+    assert fault.rule == named
+    assert fault.message.startswith(sentence)
 
 
 def test_causes_that_yield_to_each_other_do_not_both_vanish(house: dict[str, Rule], tmp_path: Path) -> None:
