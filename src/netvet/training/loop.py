@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,8 @@ from torch import Tensor, nn
 from netvet.base.errors import BadInput
 from netvet.images.augment import augment
 from netvet.images.dataset import ImageSet
+from netvet.listener import EpochReport as EpochReport
+from netvet.listener import TrainingListener
 from netvet.locale import _
 from netvet.metrics import Summary, summarise
 from netvet.nets.device import choose, environment
@@ -35,21 +36,6 @@ from netvet.watching import watch
 CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
 STATE_FORMAT = 1
 HELD: tuple[Literal["train", "val"], ...] = ("train", "val")
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of
-    the run.
-    """
-
-    epoch: int
-    epochs: int
-    train: Summary
-    val: Summary
-    seconds: float
-    left: float
-    best: bool
 
 
 @dataclass(frozen=True)
@@ -84,19 +70,17 @@ def train(
     images: ImageSet | None = None,
     resume: bool = False,
     watched: bool = True,
-    on_epoch: Callable[[EpochReport], None] | None = None,
-    on_step: Callable[[int, int], None] | None = None,
+    listener: TrainingListener | None = None,
 ) -> Outcome:
     """Train a recipe in the folder `out`, watch it, and record everything in its trace.
 
     `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same
-    final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)`
-    and `on_epoch` are told of progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not
-    finished.
+    final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `listener`: is
+    told of every step and epoch. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not finished.
 
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
     """
-    run = Path(out)
+    run, listener = Path(out), listener or TrainingListener()
     with run_lock(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), interruptible() as stop:
         if resume:
             recipe = recorded(run, recipe)
@@ -106,12 +90,12 @@ def train(
         loaded = images if images is not None else load_images(recipe, progress=False)
         painted = None
         if recipe.augment.generated.images:
-            painted = generate.generate_for(recipe, loaded, run, generate.telling(stop, on_step))
+            painted = generate.generate_for(recipe, loaded, run, generate.telling(stop, listener))
             if painted is None:
                 return Outcome(run, 0, 0, 0, 0.0, finished=False)
-        session = _Session(recipe, run, loaded, painted, watched=watched)
+        session = _Session(recipe, run, loaded, painted, listener, watched=watched)
         try:
-            return session.go(resume, stop, on_epoch, on_step)
+            return session.go(resume, stop)
         finally:
             session.close()
 
@@ -120,13 +104,21 @@ class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
     def __init__(
-        self, recipe: Recipe, run: Path, images: ImageSet, painted: generate.RenderedReef | None, *, watched: bool
+        self,
+        recipe: Recipe,
+        run: Path,
+        images: ImageSet,
+        painted: generate.RenderedReef | None,
+        listener: TrainingListener,
+        *,
+        watched: bool,
     ) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
                 sentence = _("{source} has fewer than 2 {split} images: add images, or change data.val.")
                 raise BadInput(sentence.format(source=recipe.data.source, split=split))
         self.recipe, self.run, self.images, self.painted = recipe, run, images, painted
+        self.listener = listener
         self.pool = Pool(images, painted.added if painted is not None else None)
         self.machine = choose(recipe)
         self.steps_per_epoch = self.pool.steps_per_epoch(recipe)
@@ -148,13 +140,7 @@ class _Session:
         self.audience = batches.audience(images)
         self.saved_at = time.monotonic()
 
-    def go(
-        self,
-        resume: bool,
-        stop: threading.Event,
-        on_epoch: Callable[[EpochReport], None] | None,
-        on_step: Callable[[int, int], None] | None,
-    ) -> Outcome:
+    def go(self, resume: bool, stop: threading.Event) -> Outcome:
         if resume and (self.run / checkpoint.LAST).exists():
             self._restore(checkpoint.load(self.run / checkpoint.LAST))
         self.writer.forget_after(self.at.step)
@@ -169,7 +155,7 @@ class _Session:
                 recording.generated(self.writer, self.painted.counts, self.painted.told)
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
-            if not self._epoch(stop, on_epoch, on_step):
+            if not self._epoch(stop):
                 self._save()
                 return self._outcome(finished=False)
             if self._over():
@@ -178,12 +164,7 @@ class _Session:
             self._finish()
         return self._outcome(finished=True)
 
-    def _epoch(
-        self,
-        stop: threading.Event,
-        on_epoch: Callable[[EpochReport], None] | None,
-        on_step: Callable[[int, int], None] | None,
-    ) -> bool:
+    def _epoch(self, stop: threading.Event) -> bool:
         """One epoch, or the rest of one. False when asked to stop in the middle."""
         began, first = time.monotonic(), self.at.batch
         if self.recipe.model.frozen:
@@ -193,8 +174,7 @@ class _Session:
         for batch in range(first, self.steps_per_epoch):
             self._step(rows[batch * size : (batch + 1) * size], batch)
             self.at.batch, self.at.step = batch + 1, self.at.step + 1
-            if on_step is not None:
-                on_step(self.at.step, self.steps)
+            self.listener.on_step(self.at.step, self.steps)
             if stop.is_set() and self.at.batch < self.steps_per_epoch:
                 self.at.seconds += time.monotonic() - began
                 return False
@@ -215,16 +195,9 @@ class _Session:
             checkpoint.save(self.run / checkpoint.BEST, self._weights())
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self._save()
-        if on_epoch is not None:
-            left = (
-                (self.recipe.stop.epochs - self.at.epoch)
-                * seconds
-                * self.steps_per_epoch
-                / (self.steps_per_epoch - first)
-            )
-            on_epoch(
-                EpochReport(self.at.epoch, self.recipe.stop.epochs, train_summary, val_summary, seconds, left, best)
-            )
+        epochs, whole = self.recipe.stop.epochs, seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
+        left = (epochs - self.at.epoch) * whole
+        self.listener.on_epoch(EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best))
         return not stop.is_set()
 
     def _step(self, rows: Any, batch: int) -> None:
