@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import netvet
 from netvet.exams import exams
 from netvet.faults import faults
 from netvet.galleries import Gallery, galleries
+from netvet.metrics import RECORDED
 from netvet.remedies import remedies
 from netvet.rules import Rule, rules
 from netvet.watching import all_probes
@@ -24,14 +25,7 @@ HOUSE = Path(netvet.__file__).parent
 HEADINGS = ["Symptom", "Evidence", "Example", "Why it happens", "Not to be confused with", "Remedies", "References"]
 SYMPTOMS = {"generalisation-gap", "loss-plateau", "accuracy-plateau", "stuck-class", "divergence"}
 
-# What the loop and `watch` record beside the probes.
-SPLIT_METRICS = ("loss", "accuracy", "balanced_accuracy", "calibration_error", "entropy", "auc", "recall")
-RECORDED = {
-    *(f"{split}_{metric}" for split in ("train", "val") for metric in SPLIT_METRICS),
-    *("val_auc_low", "val_auc_high", "loss", "learning_rate", "epoch", "epoch_seconds", "class_images", "val_images"),
-    *("test_images", "train_images", "parameters", "leaked_share", "leaked_by_group", "leaked_by_look"),
-    *("train_confusion", "val_confusion"),
-}
+CONFUSION = {"train_confusion", "val_confusion"}  # arrays that the loop records
 
 EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
 LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
@@ -54,7 +48,13 @@ each_source = pytest.mark.parametrize(
 
 
 def _observable() -> set[str]:
-    return RECORDED | set(all_probes()) | {name for exam in exams().values() for name in exam.gives} | {"recipe"}
+    return (
+        set(RECORDED)
+        | CONFUSION
+        | set(all_probes())
+        | {name for exam in exams().values() for name in exam.gives}
+        | {"recipe"}
+    )
 
 
 @each_rule
@@ -82,6 +82,22 @@ def test_a_rule_is_a_symptom_or_explains_one(rule: Rule) -> None:
     else:
         assert rule.invalidates or set(rule.explains) & SYMPTOMS
         assert rule.remedies
+
+
+def test_what_is_declared_is_declared_once() -> None:
+    """No two of the loop, the probes and the exams say what an observation is."""
+    parts: list[Iterable[str]] = [RECORDED, all_probes(), *(exam.gives for exam in exams().values())]
+    names = [name for part in parts for name in part]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_share_is_called_so() -> None:
+    """What is named as a share is printed as per cent, unless it says that it runs from -1."""
+    declared = {**RECORDED, **{name: each.observed for name, each in all_probes().items()}}
+    declared |= {name: observed for exam in exams().values() for name, observed in exam.gives.items()}
+    named = [name for name in declared if name.endswith(("accuracy", "recall", "share", "fraction", "chance"))]
+    assert named
+    assert {declared[name].kind for name in named} == {"share"}
 
 
 def test_every_symptom_exists_and_can_be_explained() -> None:

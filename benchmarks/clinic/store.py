@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.observed import Observed
 from netvet.recipe import Recipe, parse
 from netvet.trace import Observation, Trace
 
@@ -79,7 +80,7 @@ def read(name: str, folder: Path | None = None) -> Kept:
             for i, (array, where) in enumerate(head["arrays"])
             if array in KEPT
         },
-        units=head["units"],
+        declared={series: Observed(unit=unit) for series, unit in head["units"].items()},
         meta=head["meta"],
     )
     return Kept(head["name"], recipe, trace, head["seconds"], head["failed"])

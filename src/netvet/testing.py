@@ -197,7 +197,7 @@ def altered(trace: Trace, changes: Mapping[str, Curve], *, recipe: Recipe | None
         for (name, where), (steps, curve_values) in values.items()
         for step, value in zip(steps, curve_values, strict=True)
     )
-    return Trace(observations, recipe=recipe or trace.recipe, meta=trace.meta)
+    return Trace(observations, recipe=recipe or trace.recipe, declared=trace.declared, meta=trace.meta)
 
 
 def stuck_trace(place: str = "species 3", *, taken: float = 0.5, **measured: float) -> Trace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class ClassRow:
 def finite(series: Series) -> Series:
     """The series without what is not a number, and without what no axis can hold."""
     keep = np.abs(series.values) < OFF_THE_SCALE  # False for nan too
-    return Series(series.name, series.where, series.steps[keep], series.values[keep], series.unit)
+    return replace(series, steps=series.steps[keep], values=series.values[keep])
 
 
 def final_epoch(trace: Trace) -> int | None:

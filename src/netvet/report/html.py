@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from netvet import __version__
 from netvet.base import words
 from netvet.locale import _, language
-from netvet.observations import quantity, telling
 from netvet.remedies import prescribe, remedies
 from netvet.report import facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
@@ -207,19 +206,20 @@ def _warnings(report: Report) -> list[str]:
 
 def _finding(finding: Finding, trace: Trace) -> Fact:
     numbers = [
-        f"{quantity(s.name)} {words.number(telling(s), s.name)}"
+        f"{s.title} {words.number(s.telling, s.observed.kind)}"
         for s in finding.evidence[:2]
-        if math.isfinite(telling(s))
+        if math.isfinite(s.telling)
     ]
     if finding.limit is not None and numbers:
-        numbers.append(_("limit {value}").format(value=words.number(finding.limit, finding.evidence[0].name)))
-    kind = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
+        kind = finding.evidence[0].observed.kind
+        numbers.append(_("limit {value}").format(value=words.number(finding.limit, kind)))
+    what = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
     if finding.suspected:
-        kind = _("suspected, not proven")
+        what = _("suspected, not proven")
     elif finding.severity == "note":
-        kind = _("note")
+        what = _("note")
     shown = pictures.of_finding(trace, finding)
-    return Fact(f"{finding.rule} · {kind}", finding.message, "; ".join(numbers), shown)
+    return Fact(f"{finding.rule} · {what}", finding.message, "; ".join(numbers), shown)
 
 
 def _rule_page(name: str) -> str:
