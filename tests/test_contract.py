@@ -16,7 +16,7 @@ import netvet
 from netvet.exams import exams
 from netvet.faults import faults
 from netvet.galleries import Gallery, galleries
-from netvet.metrics import RECORDED
+from netvet.metrics import RECORDED, SPLITS
 from netvet.remedies import remedies
 from netvet.rules import Rule, rules
 from netvet.watching import all_probes
@@ -29,6 +29,12 @@ CONFUSION = {"train_confusion", "val_confusion"}  # arrays that the loop records
 
 EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
 LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
+DECORATORS = ("_diagnosis", "_probe", "_rule", "_exam", "_remedy", "_fault", "_gallery")  # trunk, in leaves' folders
+_RECIPE = (HOUSE / "recipe.py").read_text(encoding="utf-8")
+WORDS = {  # of the recipe, and metrics
+    *(found for pair in re.findall(r'"([\w-]+)"|^    (\w+):', _RECIPE, re.MULTILINE) for found in pair),
+    *(metric for metrics in SPLITS.values() for metric in metrics),
+}
 LEAVES = ("rules", "watching.probes", "exams", "remedies", "faults", "galleries")
 TORCH_FREE = [
     "netvet",
@@ -179,6 +185,28 @@ def test_leaves_do_not_import_leaves(source: Path) -> None:
         return
     leaves = [m for m in _imports(source) if m.removeprefix("netvet.").startswith(tuple(f"{x}." for x in LEAVES))]
     assert [m for m in leaves if not m.rpartition(".")[2].startswith("_")] == []
+
+
+@each_source
+def test_the_trunk_names_no_leaf(source: Path) -> None:
+    """Outside the leaves' folders a leaf is named in a list at the top of its module alone, which says why it is there.
+
+    Words of the recipe (an activation, a schedule) and metrics are no names of leaves, though some remedies and a probe
+    are called after them.
+    """
+    inside = ".".join(source.relative_to(HOUSE).parent.parts)
+    if inside.startswith(LEAVES) and source.stem not in DECORATORS:
+        return
+    leaves = {*rules(), *exams(), *remedies(), *all_probes()} - WORDS
+    assert [name for name in _strings_in_functions(source) if name in leaves] == []
+
+
+def _strings_in_functions(source: Path) -> Iterator[str]:
+    """Whatever a file says beside the constants at its top."""
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+            yield from (value for value in constants if isinstance(value, str))
 
 
 def test_torch_is_not_imported_early() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.report.model import Report
+from netvet.rules import Finding, rules
 from netvet.trace import Series, Trace
 
 OFF_THE_SCALE = 1e30
@@ -43,6 +44,12 @@ class ClassRow:
     low: float
     high: float
     recall: float
+
+
+def invalidates(finding: Finding) -> bool:
+    """Whether a finding makes the measurement itself untrue: the accuracy of held-out images is doubtful."""
+    known = rules().get(finding.rule)
+    return known is not None and known.invalidates
 
 
 def finite(series: Series) -> Series:

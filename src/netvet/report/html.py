@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 FILE = "report.html"
 MOST_REJECTED = 20
-LEAKAGE = "split-leakage"  # the rule whose finding makes the accuracy of held-out images doubtful
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def _page(report: Report) -> dict[str, Any]:
         "wrong": pictures.wrong(trace),
         "leaked": pictures.leaked(trace),
         "paintings": paintings(trace),
-        "doubtful": any(f.rule == LEAKAGE for f in diagnosis.findings),
+        "doubtful": any(map(facts.invalidates, diagnosis.findings)),
         "data_lines": tables.data_lines(report),
         "class_table": tables.class_table(report),
         "rejected": facts.data(trace).get("rejected", [])[:MOST_REJECTED],
@@ -175,7 +174,7 @@ def _tiles(report: Report) -> list[Tile]:
         "val_accuracy": _("validation accuracy"),
         "val_balanced_accuracy": _("balanced, validation"),
     }
-    doubtful = any(f.rule == LEAKAGE for f in report.diagnosis.findings)
+    doubtful = any(map(facts.invalidates, report.diagnosis.findings))
     tiles = [
         Tile(words.percent(numbers[name]), label, "warn" if doubtful and name.startswith("val") else "")
         for name, label in labels.items()
@@ -200,7 +199,7 @@ def _warnings(report: Report) -> list[str]:
                 done=facts.epochs_done(trace), planned=planned if planned is not None else "?"
             )
         )
-    lines += [f.message for f in report.diagnosis.findings if f.rule == LEAKAGE and f is not report.diagnosis.root]
+    lines += [f.message for f in report.diagnosis.findings if facts.invalidates(f) and f is not report.diagnosis.root]
     return lines
 
 
