@@ -52,7 +52,7 @@ from netvet.nets import models
 from netvet.nets.device import choose
 from netvet.recipe import NO_AUGMENT, Recipe
 from netvet.trace import Trace
-from netvet.training import EpochReport, load_images, optimizers, train
+from netvet.training import EpochReport, TrainingListener, load_images, optimizers, train
 
 EPOCHS = 5
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -197,18 +197,19 @@ def one_round(case: Case, source: Path) -> tuple[int, dict[str, Clock]]:
         step = bare(recipe, files, len(images.classes), clocks["bare"])
         plain: list[float] = []
 
-        def after_step(_step: int, _steps: int) -> None:
-            began = time.perf_counter()
-            step()
-            plain.append(time.perf_counter() - began)
+        class InTurn(TrainingListener):
+            def on_step(self, _step: int, _steps: int) -> None:
+                began = time.perf_counter()
+                step()
+                plain.append(time.perf_counter() - began)
 
-        def after_epoch(_report: EpochReport) -> None:
-            clocks["bare"].epochs.append(sum(plain))
-            plain.clear()
-            epoch()
+            def on_epoch(self, _report: EpochReport) -> None:
+                clocks["bare"].epochs.append(sum(plain))
+                plain.clear()
+                epoch()
 
         run = Path(folder) / "run"
-        train(recipe, out=run, images=images, on_step=after_step, on_epoch=after_epoch)
+        train(recipe, out=run, images=images, listener=InTurn())
         both = Trace.open(run).series("training_seconds").values.tolist()
         clocks["netvet"].epochs = [a - b for a, b in zip(both, clocks["bare"].epochs, strict=True)]
     return len(rows), clocks

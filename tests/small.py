@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import torch
 
+from netvet.training import TrainingListener
 from netvet.training.checkpoint import LAST
 
 SMALL = {
@@ -17,6 +19,17 @@ SMALL = {
     "stop.epochs": 3,
     "batch_size": 16,
 }
+
+
+class Interrupt(TrainingListener):
+    """Interrupts a training once so many steps are done, as Ctrl-C does."""
+
+    def __init__(self, step: int, sent: signal.Signals = signal.SIGINT) -> None:
+        self._step, self._sent = step, sent
+
+    def on_step(self, step: int, steps: int) -> None:
+        if step == self._step:
+            signal.raise_signal(self._sent)
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,26 @@ import netvet
 from netvet.exams import exams
 from netvet.faults import faults
 from netvet.galleries import Gallery, galleries
+from netvet.metrics import RECORDED, SPLITS
 from netvet.remedies import remedies
 from netvet.rules import Rule, rules
 from netvet.rules._order import before
-from netvet.testing import RECORDED, check_probe, check_remedy, check_rule
-from netvet.watching import all_probes
+from netvet.testing import check_probe, check_remedy, check_rule
+from netvet.watching import all_observers, all_probes
 
 HOUSE = Path(netvet.__file__).parent
 SYMPTOMS = {"under-performance", "generalisation-gap", "loss-plateau", "accuracy-plateau", "stuck-class", "divergence"}
 
+CONFUSION = {"train_confusion", "val_confusion"}  # arrays that the loop records
+
 EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
 LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
+DECORATORS = ("_diagnosis", "_probe", "_rule", "_exam", "_remedy", "_fault", "_gallery")  # trunk, in leaves' folders
+_RECIPE = (HOUSE / "recipe.py").read_text(encoding="utf-8")
+WORDS = {  # of the recipe, and metrics
+    *(found for pair in re.findall(r'"([\w-]+)"|^    (\w+):', _RECIPE, re.MULTILINE) for found in pair),
+    *(metric for metrics in SPLITS.values() for metric in metrics),
+}
 LEAVES = ("rules", "watching.probes", "exams", "remedies", "faults", "galleries")
 TORCH_FREE = [
     "netvet",
@@ -46,7 +55,9 @@ each_source = pytest.mark.parametrize(
 
 
 def _observable() -> frozenset[str]:
-    return RECORDED | set(all_probes()) | {name for exam in exams().values() for name in exam.gives}
+    given = {name for exam in exams().values() for name in exam.gives}
+    observed = {name for leaf in all_observers().values() for name in leaf.gives}
+    return frozenset(RECORDED) | CONFUSION | set(all_probes()) | given | observed | {"recipe"}
 
 
 @pytest.mark.parametrize("name", rules())
@@ -96,6 +107,22 @@ def test_a_rule_is_a_symptom_or_explains_one(rule: Rule) -> None:
     else:
         assert rule.invalidates or set(rule.explains) & SYMPTOMS
         assert rule.remedies
+
+
+def test_what_is_declared_is_declared_once() -> None:
+    """No two of the loop, the probes and the exams say what an observation is."""
+    parts: list[Iterable[str]] = [RECORDED, all_probes(), *(exam.gives for exam in exams().values())]
+    names = [name for part in parts for name in part]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_share_is_called_so() -> None:
+    """What is named as a share is printed as per cent, unless it says that it runs from -1."""
+    declared = {**RECORDED, **{name: each.observed for name, each in all_probes().items()}}
+    declared |= {name: observed for exam in exams().values() for name, observed in exam.gives.items()}
+    named = [name for name in declared if name.endswith(("accuracy", "recall", "share", "fraction", "chance"))]
+    assert named
+    assert {declared[name].kind for name in named} == {"share"}
 
 
 def test_every_symptom_exists_and_can_be_explained() -> None:
@@ -157,6 +184,28 @@ def test_leaves_do_not_import_leaves(source: Path) -> None:
         return
     leaves = [m for m in _imports(source) if m.removeprefix("netvet.").startswith(tuple(f"{x}." for x in LEAVES))]
     assert [m for m in leaves if not m.rpartition(".")[2].startswith("_")] == []
+
+
+@each_source
+def test_the_trunk_names_no_leaf(source: Path) -> None:
+    """Outside the leaves' folders a leaf is named in a list at the top of its module alone, which says why it is there.
+
+    Words of the recipe (an activation, a schedule) and metrics are no names of leaves, though some remedies and a probe
+    are called after them.
+    """
+    inside = ".".join(source.relative_to(HOUSE).parent.parts)
+    if inside.startswith(LEAVES) and source.stem not in DECORATORS:
+        return
+    leaves = {*rules(), *exams(), *remedies(), *all_probes()} - WORDS
+    assert [name for name in _strings_in_functions(source) if name in leaves] == []
+
+
+def _strings_in_functions(source: Path) -> Iterator[str]:
+    """Whatever a file says beside the constants at its top."""
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+            yield from (value for value in constants if isinstance(value, str))
 
 
 def test_torch_is_not_imported_early() -> None:

@@ -6,15 +6,19 @@ import os
 import re
 import runpy
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from netvet.base.pages import Paged
+from netvet.exams import exams
 from netvet.recipe import parse
 from netvet.remedies import remedies
 from netvet.rules import rules
+from netvet.watching import all_probes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,11 +58,16 @@ def test_the_readmes_recipe_is_the_default() -> None:
     assert list(tree) == list(default.model_dump())
 
 
-def test_what_the_readme_lists_is_there_and_called_so() -> None:
-    listed = dict(re.findall(r"^- `([a-z-]+)`: (.+)$", README, re.MULTILINE))
-    titles = {name: leaf.title for leaves in (rules(), remedies()) for name, leaf in leaves.items()}
-    assert len(listed) > 20
-    assert listed == titles
+def test_what_is_listed_is_there_and_called_so() -> None:
+    """A new leaf is in `netvet rules` at once, and here when `scripts/lists` is next run."""
+    listed = re.findall(
+        r"^- `([\w-]+)`: (.+)$", (ROOT / "docs" / "leaves.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    kinds: list[Mapping[str, Paged]] = [rules(), remedies(), exams(), all_probes()]
+    titles = {(name, leaf.title) for leaves in kinds for name, leaf in leaves.items()}
+    assert len(listed) > 90
+    assert set(listed) <= titles
+    assert "- `" not in README.split("## What it can find")[1].split("\n## ")[0]
 
 
 def test_the_commands_of_the_papers_are_there() -> None:

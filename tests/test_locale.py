@@ -20,7 +20,7 @@ from netvet.base.words import metric
 from netvet.cli.app import _main
 
 ROOT = Path(__file__).parent.parent
-LEAF_FOLDERS = ("rules", "watching/probes", "exams", "remedies")
+LEAF_FOLDERS = ("rules", "watching/probes", "exams", "remedies", "galleries", "faults")
 UPDATE = "Run .venv/bin/python scripts/locale and commit what it writes; that needs no Indonesian."
 
 

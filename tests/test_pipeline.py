@@ -9,14 +9,45 @@ from pathlib import Path
 
 import pytest
 
+import netvet
 from netvet import pipeline
 from netvet.base.errors import BadInput
 from netvet.cli import reading
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
-from netvet.rules import diagnose
+from netvet.rules import Diagnosis, diagnose
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Trace, TraceWriter
+from netvet.training import EpochReport, Outcome
+from netvet.trials import Progress, Trial
+
+
+class Heard(netvet.Listener):
+    """Writes down what it was told, in the order in which it was."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_step(self, step: int, steps: int) -> None:
+        self.told.append("step")
+
+    def on_epoch(self, report: EpochReport) -> None:
+        self.told.append("epoch")
+
+    def on_trained(self, outcome: Outcome) -> None:
+        self.told.append("trained")
+
+    def on_exam(self, name: str) -> None:
+        self.told.append("exam")
+
+    def on_diagnosis(self, found: Diagnosis) -> None:
+        self.told.append("diagnosis")
+
+    def on_update(self, progress: Progress) -> None:
+        self.told.append("update")
+
+    def on_trial(self, trial: Trial) -> None:
+        self.told.append("trial")
 
 
 def ill(run: Path, *, recipe: Recipe | None) -> Path:
@@ -37,11 +68,11 @@ def ill(run: Path, *, recipe: Recipe | None) -> Path:
 
 def test_a_watched_loop_is_diagnosed_without_exams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ill(tmp_path, recipe=None)
-    asked: list[str] = []
-    found = pipeline.examine(run, on_exam=asked.append)
+    heard = Heard()
+    found = pipeline.examine(run, listener=heard)
     assert found.verdict in ("sick", "undecided")
     assert found.exams
-    assert asked == []
+    assert heard.told == []
     with pytest.raises(BadInput, match="in your own training loop"):
         pipeline.run_exam_on("lr-range", run)
     assert reading.diagnose(run, exams=True, fail_on=None, limit=[], json=True) == 0
@@ -83,27 +114,15 @@ def test_an_answer_that_cannot_be_written(
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
     monkeypatch.setattr(pipeline, "TraceWriter", locked)
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(BadInput, match="not writable"):
         pipeline.run_exam_on("lr-range", run, images)
     assert pipeline.examine(run, images=images).exams
 
 
 def test_what_is_told_of_a_checkup(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
-    told: list[str] = []
-    report = pipeline.checkup(
-        recipe.change({"stop.epochs": 1}),
-        out=tmp_path,
-        budget=0,
-        images=images,
-        on_step=lambda step, steps: told.append("step"),
-        on_epoch=lambda report: told.append("epoch"),
-        on_trained=lambda outcome: told.append("trained"),
-        on_exam=lambda name: told.append("exam"),
-        on_diagnosis=lambda found: told.append("diagnosis"),
-        on_update=lambda progress: told.append("update"),
-        on_trial=lambda trial: told.append("trial"),
-    )
-    assert list(dict.fromkeys(told)) in (
+    heard, short = Heard(), recipe.change({"stop.epochs": 1})
+    report = pipeline.checkup(short, out=tmp_path, budget=0, images=images, listener=heard)
+    assert list(dict.fromkeys(heard.told)) in (
         ["step", "epoch", "trained", "diagnosis"],
         ["step", "epoch", "trained", "exam", "diagnosis"],
     )
@@ -112,12 +131,13 @@ def test_what_is_told_of_a_checkup(tmp_path: Path, recipe: Recipe, images: Image
 
 
 def test_a_checkup_that_is_stopped_says_how_far_it_came(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
-    def stop(step: int, _steps: int) -> None:
-        if step == 2:
-            signal.raise_signal(signal.SIGINT)
+    class Stops(netvet.Listener):
+        def on_step(self, step: int, steps: int) -> None:
+            if step == 2:
+                signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(pipeline.Stopped) as stopped:
-        pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, on_step=stop)
+        pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, listener=Stops())
     assert isinstance(stopped.value, KeyboardInterrupt)
     assert (stopped.value.outcome.steps, stopped.value.outcome.finished) == (2, False)
     assert pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, resume=True).recipe == recipe

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from netvet.base.observed import Observed
 from netvet.recipe import Recipe
 from netvet.remedies import Remedy, _remedy
 from netvet.rules import Finding, Rule, _rule
@@ -162,7 +163,7 @@ def _answers_a_map(layer: Layer) -> torch.Tensor:
 def test_a_probe(
     text: str, measure: Callable[[Layer], Any], unit: str, said: str, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    probe = Probe("heat", measure, "forward", 10, unit, page(text))
+    probe = Probe("heat", measure, "forward", 10, Observed(unit=unit), page(text))
     monkeypatch.setattr(_probe._PROBES, "leaves", {**_probe.all_probes(), "heat": probe})
     _holds(check_probe, "heat", said)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from netvet.base.errors import BadInput
+from netvet.base.observed import Observed, Telling
 from netvet.recipe import Recipe
 from netvet.trace import FILE, Observation, Trace, TraceWriter
 
@@ -39,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "a" / "b") as writer:
         writer.recipe(recipe)
         writer.meta("classes", ["A", "ikan \N{FISH}"])
-        writer.unit("loss", "nats")
+        writer.declare({"loss": Observed("How wrong", "nats", "nats", "lowest")})
         for step in (2, 0, 1):
             writer.add(step, "loss", 2.0 - step)
         writer.add(0, "grad_norm", 1.0, "features.0")
@@ -50,6 +53,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     loss = trace.series("loss")
     assert (loss.steps.tolist(), loss.values.tolist(), loss.unit) == ([0, 1, 2], [2.0, 1.0, 0.0], "nats")
     assert (loss.first, loss.last, len(loss)) == (2.0, 0.0, 3)
+    assert (loss.title, loss.observed.kind, loss.telling) == ("How wrong", "nats", 0.0)
     assert trace.places("grad_norm") == ["features.0", "classifier"]  # as first measured
     confusion = trace.array("confusion")
     assert confusion is not None
@@ -207,8 +211,32 @@ def test_meta_is_there_at_once_and_can_be_replaced(tmp_path: Path) -> None:
     assert Trace.open(tmp_path).meta == {"finished": True}
 
 
+def test_a_trace_of_before_labels_were_kept_has_its_printed_names(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path) as writer:
+        writer.declare({"dead_fraction": Observed(unit="share of units")})
+        writer.add(0, "dead_fraction", 0.5, "features.0")
+        writer.add(0, "of_my_own", 0.5)
+    with closing(sqlite3.connect(tmp_path / FILE)) as base:
+        base.execute("DROP TABLE observed")
+        base.commit()
+    trace = Trace.open(tmp_path)
+    dead = trace.series("dead_fraction", "features.0")
+    assert (dead.title, dead.unit, dead.observed.kind) == ("Dead units", "share of units", "share")
+    assert trace.series("of_my_own").title == "Of my own"
+    with TraceWriter(tmp_path) as writer:  # an exam is taken on it
+        writer.declare({"of_my_own": Observed("Mine")})
+    assert Trace.open(tmp_path).series("of_my_own").title == "Mine"
+
+
+@pytest.mark.parametrize(("telling", "value"), [("last", 2.0), ("highest", 3.0), ("lowest", 1.0)])
+def test_the_value_that_stands_for_a_curve(telling: Telling, value: float) -> None:
+    curve = [Observation(step, "x", value) for step, value in enumerate((1.0, 3.0, 2.0, float("nan")))]
+    assert Trace(curve, declared={"x": Observed(telling=telling)}).series("x").telling == value
+    assert np.isnan(Trace(declared={"x": Observed(telling=telling)}).series("x").telling)
+
+
 def test_a_trace_in_memory() -> None:
-    trace = Trace([Observation(5, "loss", 1.0), Observation(3, "loss", 2.0)], units={"loss": "nats"})
+    trace = Trace([Observation(5, "loss", 1.0), Observation(3, "loss", 2.0)], declared={"loss": Observed(unit="nats")})
     assert trace.series("loss").steps.tolist() == [3, 5]
     assert trace.series("loss").unit == "nats"
 
@@ -223,7 +251,6 @@ def test_what_is_no_run(tmp_path: Path) -> None:
 
 
 def test_another_programs_data_base(tmp_path: Path) -> None:
-    import sqlite3
 
     base = sqlite3.connect(tmp_path / FILE)
     base.execute("CREATE TABLE other (a)")

@@ -136,7 +136,6 @@ def truncated(trace: Trace, share: float) -> Trace:
     epochs = math.ceil(share * int(trace.meta["epochs"]) - 1e-9)
     last = int(ends[min(epochs, len(ends)) - 1]) if len(ends) else 0
     whole = epochs >= len(ends)
-    units = {name: series.unit for name in trace.names() if (series := trace.series(name, trace.places(name)[0])).unit}
     rows = (
         Observation(int(step), name, float(value), where)
         for name in trace.names()
@@ -148,7 +147,7 @@ def truncated(trace: Trace, share: float) -> Trace:
     )
     meta = {**trace.meta, "finished": whole and bool(trace.meta.get("finished")), "exams": {}}
     arrays = {(name, ""): found for name in store.KEPT if whole and (found := trace.array(name)) is not None}
-    return Trace(rows, recipe=trace.recipe, units=units, meta=meta, arrays=arrays)
+    return Trace(rows, recipe=trace.recipe, declared=trace.declared, meta=meta, arrays=arrays)
 
 
 def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:

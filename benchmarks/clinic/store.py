@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.observed import Observed
 from netvet.recipe import Recipe, parse
 from netvet.trace import Observation, Trace
 
@@ -80,7 +81,7 @@ def read(name: str, folder: Path | None = None) -> Kept:
         _observations(head, stored),
         recipe=recipe,
         arrays={(array, where): _wide(stored[f"array {i}"]) for i, (array, where) in enumerate(head["arrays"])},
-        units=head["units"],
+        declared={series: Observed(unit=unit) for series, unit in head["units"].items()},
         meta=head["meta"],
     )
     return Kept(head["name"], recipe, trace, head["seconds"], head["failed"])

@@ -44,8 +44,7 @@ class Case:
 def curves(trace: Trace) -> Trace:
     """A trace with nothing but its curves."""
     rows = [each for each in trace.observations() if each.name in CURVES and not each.where]
-    units = {name: trace.series(name).unit for name in CURVES}
-    return Trace(rows, units=units, meta={key: trace.meta[key] for key in META if key in trace.meta})
+    return Trace(rows, meta={key: trace.meta[key] for key in META if key in trace.meta})
 
 
 def cases(chosen: Iterable[Run]) -> list[Case]:

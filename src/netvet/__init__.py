@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from netvet.pipeline import Listener as Listener
     from netvet.pipeline import checkup as checkup
     from netvet.recipe import Recipe as Recipe
     from netvet.report import Report as Report
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from netvet.watching import watch as watch
 
 _HOMES = {
+    "Listener": "netvet.pipeline",
     "Recipe": "netvet.recipe",
     "Report": "netvet.report",
     "Trace": "netvet.trace",
@@ -26,7 +28,7 @@ _HOMES = {
     "treat": "netvet.trials",
     "watch": "netvet.watching",
 }
-__all__ = ["Recipe", "Report", "Trace", "checkup", "diagnose", "train", "treat", "watch"]
+__all__ = ["Listener", "Recipe", "Report", "Trace", "checkup", "diagnose", "train", "treat", "watch"]
 
 
 def __getattr__(name: str) -> Any:  # the public names, each imported when it is first used

@@ -11,19 +11,52 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from netvet.base.observed import Observed
+from netvet.locale import later
 from netvet.trace import TraceWriter
 
-UNITS = {
-    "loss": "nats",
-    "accuracy": "0..1",
-    "balanced_accuracy": "0..1",
-    "calibration_error": "0..1",
-    "entropy": "of ln(classes), 0..1",
-    "auc": "one against the rest, 0..1",
-    "auc_low": "95 % interval, 0..1",
-    "auc_high": "95 % interval, 0..1",
-    "recall": "0..1",
+SPLITS = {
+    "train": {
+        "loss": Observed(later("Training loss"), "nats", "nats"),
+        "accuracy": Observed(later("Training accuracy"), "0..1", "share"),
+        "balanced_accuracy": Observed(later("Balanced accuracy, training"), "0..1", "share"),
+        "calibration_error": Observed("", "0..1", "share"),
+        "entropy": Observed("", "of ln(classes), 0..1", "share"),
+        "auc": Observed(later("AUC on training images"), "one against the rest, 0..1", "auc"),
+        "recall": Observed(later("Recall on training images"), "0..1", "share"),
+    },
+    "val": {
+        "loss": Observed(later("Validation loss"), "nats", "nats"),
+        "accuracy": Observed(later("Validation accuracy"), "0..1", "share"),
+        "balanced_accuracy": Observed(later("Balanced accuracy, validation"), "0..1", "share"),
+        "calibration_error": Observed("", "0..1", "share"),
+        "entropy": Observed("", "of ln(classes), 0..1", "share"),
+        "auc": Observed(later("AUC on validation images"), "one against the rest, 0..1", "auc"),
+        "auc_low": Observed("", "95 % interval, 0..1", "auc"),
+        "auc_high": Observed("", "95 % interval, 0..1", "auc"),
+        "recall": Observed(later("Recall on validation images"), "0..1", "share"),
+    },
 }
+"""What `record` writes of a split, by metric; in the trace the split's name stands before it, as in `val_auc`."""
+
+RECORDED = {
+    **{f"{split}_{name}": observed for split, metrics in SPLITS.items() for name, observed in metrics.items()},
+    "loss": Observed(later("Batch loss"), kind="nats"),
+    "learning_rate": Observed(later("Highest learning rate"), telling="highest"),
+    "epoch": Observed(kind="count"),
+    "epoch_seconds": Observed(unit="s", kind="seconds"),
+    "training_seconds": Observed(kind="seconds"),
+    "class_images": Observed(later("Training images"), "images", "count"),
+    "val_images": Observed("", "images", "count"),
+    "test_images": Observed("", "images", "count"),
+    "train_images": Observed(kind="count"),
+    "generated_images": Observed("", "images", "count"),
+    "parameters": Observed(later("Trainable parameters"), "trainable numbers", "count"),
+    "leaked_share": Observed(later("Leaked images"), "share of the split, 0..1", "share"),
+    "leaked_by_group": Observed(later("Leaked by group"), "share of the split, 0..1", "share"),
+    "leaked_by_look": Observed(later("Leaked by look"), "share of the split, 0..1", "share"),
+}
+"""What the loop and `watch` record beside the probes."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +115,18 @@ def summarise(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Summary
 
 def record(summary: Summary, writer: TraceWriter, step: int, split: str) -> None:
     """Write a summary into a trace, as `val_accuracy`, `val_auc` by class, and so on."""
+    writer.declare({f"{split}_{name}": observed for name, observed in SPLITS[split].items()})
     for name, value in summary.numbers.items():
-        writer.unit(f"{split}_{name}", UNITS[name])
         writer.add(step, f"{split}_{name}", value)
     for name, values in summary.per_class.items():
-        if split == "train" and name in ("auc_low", "auc_high"):
-            continue
-        writer.unit(f"{split}_{name}", UNITS[name])
-        for where, value in values.items():
+        for where, value in values.items() if name in SPLITS[split] else ():
             writer.add(step, f"{split}_{name}", value, where)
     writer.add_array(step, f"{split}_confusion", summary.confusion)
+
+
+def declare(writer: TraceWriter, *names: str) -> None:
+    """State in a trace what these observations are."""
+    writer.declare({name: RECORDED[name] for name in names})
 
 
 def one_vs_rest_auc(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:

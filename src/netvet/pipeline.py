@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +15,19 @@ from netvet.base.errors import BadInput
 from netvet.exams import ExamContext, exams, run_exam
 from netvet.galleries import clear, missing, save
 from netvet.images.sources import open_source
+from netvet.listener import TrainingListener
 from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.report import Report, write
 from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Trace, TraceWriter
-from netvet.trials import treat
+from netvet.trials import TrialListener, treat
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
     from netvet.report import Report
-    from netvet.training import EpochReport, Outcome
-    from netvet.trials import Progress, Trial
+    from netvet.training import Outcome
+    from netvet.trials import Trial
 
 BUDGET = 600.0  # seconds of trials, where nothing else is said
 
@@ -39,6 +40,26 @@ class Stopped(KeyboardInterrupt):
         self.outcome = outcome
 
 
+class Listener(TrainingListener, TrialListener):
+    """Is told of a checkup as it goes; override what you want to hear, the rest does nothing.
+
+    In this order: `on_step` and `on_epoch` while it trains, `on_trained`, `on_exam`, `on_diagnosis`, `on_update` on
+    every change in the trial, `on_trial`.
+    """
+
+    def on_trained(self, outcome: Outcome) -> None:
+        """The training is over."""
+
+    def on_exam(self, name: str) -> None:
+        """An exam begins."""
+
+    def on_diagnosis(self, found: Diagnosis) -> None:
+        """The diagnosis stands."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """The trial is over."""
+
+
 def checkup(
     recipe: Recipe,
     *,
@@ -46,38 +67,27 @@ def checkup(
     budget: float = BUDGET,
     images: ImageSet | None = None,
     resume: bool = False,
-    on_step: Callable[[int, int], None] | None = None,
-    on_epoch: Callable[[EpochReport], None] | None = None,
-    on_trained: Callable[[Outcome], None] | None = None,
-    on_exam: Callable[[str], None] | None = None,
-    on_diagnosis: Callable[[Diagnosis], None] | None = None,
-    on_update: Callable[[Progress], None] | None = None,
-    on_trial: Callable[[Trial], None] | None = None,
+    listener: Listener | None = None,
 ) -> Report:
     """Train a recipe, diagnose it, try remedies for `budget` seconds against an untouched control, and write the
     report.
 
-    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. What is reported, in this order:
-    `on_step(step, steps)` and `on_epoch` while it trains, `on_trained`, `on_exam` before each exam (its name),
-    `on_diagnosis`, `on_update` on every change in the trial, `on_trial`. Raises BadInput, what was trained before
-    stays; and Stopped after Ctrl-C in the training.
+    The folder `out` then holds the run, `trial.json`, `report.json` and `report.html`. `listener`: is told of it as it
+    goes. Raises BadInput, what was trained before stays; and Stopped after Ctrl-C in the training.
     """
     from netvet.training import load_images, train
 
+    heard = listener or Listener()
     loaded = images if images is not None else load_images(recipe, progress=False)
-    outcome = train(recipe, out=out, images=loaded, resume=resume, on_epoch=on_epoch, on_step=on_step)
+    outcome = train(recipe, out=out, images=loaded, resume=resume, listener=heard)
     if not outcome.finished:
         raise Stopped(outcome)
-    if on_trained is not None:
-        on_trained(outcome)
-    found = examine(outcome.run, images=loaded, on_exam=on_exam)
-    if on_diagnosis is not None:
-        on_diagnosis(found)
+    heard.on_trained(outcome)
+    found = examine(outcome.run, images=loaded, listener=heard)
+    heard.on_diagnosis(found)
     write(Report.open(outcome.run))  # so that a trial that is cut short leaves a report too
     if budget > 0:
-        trial = treat(outcome.run, budget=budget, images=loaded, on_update=on_update)
-        if on_trial is not None:
-            on_trial(trial)
+        heard.on_trial(treat(outcome.run, budget=budget, images=loaded, listener=heard))
     report = Report.open(outcome.run)
     write(report)
     return report
@@ -87,14 +97,14 @@ def examine(
     run: str | Path,
     *,
     images: ImageSet | None = None,
-    on_exam: Callable[[str], None] | None = None,
+    listener: Listener | None = None,
     limits: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Diagnosis:
     """The diagnosis of a recorded run, after the exams that its symptoms call for; images that show what it found are
     kept in the trace.
 
     Exams need the run's images; where these cannot be had (a watched loop, data that has moved) the diagnosis rests
-    on the trace alone and says which exams would tell more. `on_exam` hears the name of each exam before it is
+    on the trace alone and says which exams would tell more. `listener`: is told of each exam before it is
     taken. `limits`: of rules, see `diagnose`.
     """
     path = Path(run)
@@ -107,8 +117,8 @@ def examine(
     except BadInput:
         return found
     for name in found.exams:
-        if on_exam is not None:
-            on_exam(name)
+        if listener is not None:
+            listener.on_exam(name)
         with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
             run_exam_on(name, path, loaded)
     trace = Trace.open(path)

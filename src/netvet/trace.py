@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
+from netvet.base.observed import Observed, unlabelled
 from netvet.locale import _
 from netvet.recipe import Recipe, parse
 
@@ -29,8 +30,13 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS observation (step INTEGER NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, value REAL);
 CREATE TABLE IF NOT EXISTS array (step INTEGER NOT NULL, name TEXT NOT NULL, place TEXT NOT NULL, npy BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS unit (name TEXT PRIMARY KEY, unit TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS observed (name TEXT PRIMARY KEY, label TEXT NOT NULL, kind TEXT NOT NULL, telling TEXT);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, json TEXT NOT NULL);
 """
+
+
+PLAIN = Observed()
+"""Of an observation that says nothing of itself."""
 
 
 class Observation(NamedTuple):
@@ -44,13 +50,16 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One quantity at one place over the run: `steps` (n,) int64 ascending and `values` (n,) float64."""
+    """One quantity at one place over the run: `steps` (n,) int64 ascending and `values` (n,) float64.
+
+    `observed`: its printed name, unit and kind, as it was declared when it was recorded.
+    """
 
     name: str
     where: str
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
-    unit: str = ""
+    observed: Observed = PLAIN
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,6 +73,27 @@ class Series:
     def first(self) -> float:
         """The oldest value; nan where there is none."""
         return float(self.values[0]) if len(self) else float("nan")
+
+    @property
+    def unit(self) -> str:
+        """Its unit, in words; "" where none was declared."""
+        return self.observed.unit
+
+    @property
+    def title(self) -> str:
+        """What it is called in print."""
+        return self.observed.title(self.name)
+
+    @property
+    def telling(self) -> float:
+        """The value that stands for the curve: of those that are finite the newest, or the highest or lowest where it
+        was declared so; nan where there is none.
+        """
+        values = self.values[np.isfinite(self.values)]
+        if not len(values):
+            return float("nan")
+        chosen = {"highest": values.max(), "lowest": values.min(), "last": values[-1]}
+        return float(chosen[self.observed.telling])
 
 
 class Trace:
@@ -82,19 +112,19 @@ class Trace:
         *,
         recipe: Recipe | None = None,
         arrays: Mapping[tuple[str, str], NDArray[Any]] | None = None,
-        units: Mapping[str, str] | None = None,
+        declared: Mapping[str, Observed] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
         rows: dict[tuple[str, str], list[tuple[int, float]]] = {}
         for step, name, value, where in observations:
             rows.setdefault((name, where), []).append((step, value))
-        self._units = dict(units or {})
+        self.declared: dict[str, Observed] = dict(declared or {})
         self._series: dict[str, dict[str, Series]] = {}
         for (name, where), points in rows.items():
             points.sort(key=lambda point: point[0])
             steps = np.array([p[0] for p in points], dtype=np.int64)
             values = np.array([p[1] for p in points], dtype=np.float64)
-            self._series.setdefault(name, {})[where] = Series(name, where, steps, values, self._units.get(name, ""))
+            self._series.setdefault(name, {})[where] = Series(name, where, steps, values, self._observed(name))
         self._arrays = dict(arrays or {})
         self.meta: dict[str, Any] = dict(meta or {})
         self.recipe = recipe
@@ -120,20 +150,26 @@ class Trace:
                     (name, place): np.load(io.BytesIO(npy), allow_pickle=False)
                     for name, place, npy in base.execute("SELECT name, place, npy FROM array ORDER BY step, rowid")
                 }
-                units = dict(base.execute("SELECT name, unit FROM unit"))
+                declared = _declared(base)
                 meta = {key: json.loads(text) for key, text in base.execute("SELECT key, json FROM meta")}
         except (sqlite3.DatabaseError, ValueError):
             sentence = _("{path} is not a trace written by netvet, or it is damaged: train again.")
             raise BadInput(sentence.format(path=path)) from None
         recipe = parse(meta.pop("recipe")) if "recipe" in meta else None
-        return cls(observations, recipe=recipe, arrays=arrays, units=units, meta=meta)
+        return cls(observations, recipe=recipe, arrays=arrays, declared=declared, meta=meta)
 
     def series(self, name: str, where: str = "") -> Series:
         """What was measured under this name at this place; empty where nothing was."""
         found = self._series.get(name, {}).get(where)
         if found is not None:
             return found
-        return Series(name, where, np.empty(0, np.int64), np.empty(0, np.float64), self._units.get(name, ""))
+        return Series(name, where, np.empty(0, np.int64), np.empty(0, np.float64), self._observed(name))
+
+    def _observed(self, name: str) -> Observed:
+        """What is known of it: as declared; where that is a unit at most, as before traces kept labels."""
+        said = self.declared.get(name, PLAIN)
+        known = unlabelled().get(name)
+        return said if known is None or said != Observed(unit=said.unit) else replace(known, unit=said.unit)
 
     def places(self, name: str) -> list[str]:
         """Where this was measured, in the order of first measurement (for layers: the order of the forward pass)."""
@@ -171,7 +207,7 @@ class TraceWriter:
         self.path = run / FILE
         self._rows: list[Observation] = []
         self._arrays: list[tuple[int, str, str, bytes]] = []
-        self._units: dict[str, str] = {}
+        self._declared: dict[str, Observed] = {}
         self._base = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         self._base.execute("PRAGMA journal_mode=WAL")
         self._base.execute("PRAGMA synchronous=NORMAL")
@@ -187,9 +223,9 @@ class TraceWriter:
         np.save(buffer, values, allow_pickle=False)
         self._arrays.append((step, name, where, buffer.getvalue()))
 
-    def unit(self, name: str, unit: str) -> None:
-        """State the unit of a name."""
-        self._units[name] = unit
+    def declare(self, observed: Mapping[str, Observed]) -> None:
+        """State what observations of these names are: printed name, unit and kind."""
+        self._declared |= observed
 
     def meta(self, key: str, value: object) -> None:
         """Keep a plain value (anything JSON holds) for the whole run, at once."""
@@ -206,13 +242,16 @@ class TraceWriter:
 
     def flush(self) -> None:
         """Write what was remembered, in one transaction."""
-        if not (self._rows or self._arrays or self._units):
+        if not (self._rows or self._arrays or self._declared):
             return
         self._base.execute("BEGIN")
         try:
             self._base.executemany("INSERT INTO observation (step, name, value, place) VALUES (?, ?, ?, ?)", self._rows)
             self._base.executemany("INSERT INTO array VALUES (?, ?, ?, ?)", self._arrays)
-            self._base.executemany("INSERT OR REPLACE INTO unit VALUES (?, ?)", self._units.items())
+            units = [(name, each.unit) for name, each in self._declared.items() if each.unit]
+            said = [(name, each.label, each.kind, each.telling) for name, each in self._declared.items()]
+            self._base.executemany("INSERT OR REPLACE INTO unit VALUES (?, ?)", units)
+            self._base.executemany("INSERT OR REPLACE INTO observed VALUES (?, ?, ?, ?)", said)
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
             if self._base.in_transaction:
@@ -222,7 +261,7 @@ class TraceWriter:
                     path=self.path, error=error
                 )
             ) from None
-        self._rows, self._arrays, self._units = [], [], {}
+        self._rows, self._arrays, self._declared = [], [], {}
 
     def forget_after(self, step: int) -> None:
         """Drop what was measured at `step` and later: a resumed run measures it again."""
@@ -250,6 +289,17 @@ class TraceWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _declared(base: sqlite3.Connection) -> dict[str, Observed]:
+    """What the trace says of its observations; one of before labels were kept has their units."""
+    units = dict(base.execute("SELECT name, unit FROM unit"))
+    known = {name: Observed(unit=unit) for name, unit in units.items()}
+    if base.execute("SELECT 1 FROM sqlite_master WHERE name = 'observed'").fetchone() is None:
+        return known
+    for name, label, kind, telling in base.execute("SELECT name, label, kind, telling FROM observed"):
+        known[name] = Observed(label, units.get(name, ""), kind, telling)
+    return known
 
 
 @contextmanager

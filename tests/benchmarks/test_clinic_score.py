@@ -11,6 +11,7 @@ from benchmarks.clinic import class_score, plan, score, store, table, train
 from benchmarks.clinic.bases import START
 from benchmarks.clinic.peers.words import INFO, WARNING, Heard, Word
 from benchmarks.clinic.score import Case
+from netvet.base.observed import Observed
 from netvet.rules import Diagnosis, Finding, diagnose
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Observation, Trace
@@ -40,7 +41,7 @@ def test_a_kept_trace_is_rebuilt(tmp_path: Path) -> None:
             ("val_probabilities", ""): probabilities,
             ("examples", "wrong"): confusion,
         },
-        units={"loss": "nats"},
+        declared={"loss": Observed(unit="nats")},
         meta={**trace.meta, "examples": {"wrong": [{"path": "secret"}]}},
     )
     file = store.write(store.Kept("x", START, trace, {"training": 1.5}, {"sharpness": "no"}), tmp_path)
@@ -93,7 +94,7 @@ def test_long_series_are_rounded_and_take_less_room(tmp_path: Path, monkeypatch:
 def test_truncation_keeps_what_was_known_by_then() -> None:
     from netvet.exams import exams
 
-    given = next(iter(exams().values())).gives[0]
+    given = next(iter(next(iter(exams().values())).gives))
     trace = Trace([*healthy_trace(epochs=8, steps_per_epoch=10).observations(), Observation(0, given, 1.0)])
     trace.meta = {"epochs": 8, "finished": True}
     half = score.truncated(trace, 0.5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +23,7 @@ from netvet.nets.surgery.shortcuts import Shortcut
 from netvet.recipe import Recipe
 from netvet.training import evaluate, load_images, recalibrate, train
 from netvet.training.checkpoint import LAST
+from tests.small import Interrupt
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 TIMM = ("resnet10t", "mobilenetv3_small_050", "tf_efficientnet_lite0")
@@ -589,11 +588,7 @@ def test_a_run_with_surgery_resumes_exactly_and_its_weights_fit(tmp_path: Path, 
     images = load_images(chosen, progress=False)
     train(chosen, out=tmp_path / "whole", images=images)
 
-    def interrupt(step: int, _steps: int) -> None:
-        if step == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    assert not train(chosen, out=tmp_path / "cut", images=images, on_step=interrupt).finished
+    assert not train(chosen, out=tmp_path / "cut", images=images, listener=Interrupt(6)).finished
     assert train(chosen, out=tmp_path / "cut", images=images, resume=True).finished
     one, other = (torch.load(tmp_path / name / LAST, weights_only=True)["model"] for name in ("whole", "cut"))
     assert one.keys() == other.keys()

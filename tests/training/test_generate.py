@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from netvet.training.generate.gan import enlarged, generate_images, seen
 from netvet.training.generate.networks import LATENT, Discriminator, Generator
 from netvet.training.generate.quality import FEWEST, judge
 from netvet.training.pool import Added, Pool
-from tests.small import same
+from tests.small import Interrupt, same
 from tests.trained import shifted
 
 CPU = torch.device("cpu")
@@ -172,11 +170,7 @@ def test_a_run_goes_on_with_the_same_pictures(
     chosen = asking(recipe, images)
     train(chosen, out=tmp_path / "whole", images=images, watched=False)
 
-    def interrupt(step: int, steps: int) -> None:
-        if step == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    train(chosen, out=tmp_path / "cut", images=images, watched=False, on_step=interrupt)
+    train(chosen, out=tmp_path / "cut", images=images, watched=False, listener=Interrupt(6))
 
     def again(*_given: object, **_more: object) -> None:
         raise AssertionError("painted a second time")
@@ -193,11 +187,7 @@ def test_a_run_that_is_cut_off_while_painting_begins_that_anew(
     chosen = asking(recipe, images, steps=4)
     train(chosen, out=tmp_path / "whole", images=images, watched=False)
 
-    def interrupt(step: int, steps: int) -> None:
-        if step == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    stopped = train(chosen, out=tmp_path / "cut", images=images, watched=False, on_step=interrupt)
+    stopped = train(chosen, out=tmp_path / "cut", images=images, watched=False, listener=Interrupt(0))
     assert (stopped.finished, stopped.steps) == (False, 0)
     assert META not in Trace.open(tmp_path / "cut").meta
     assert train(chosen, out=tmp_path / "cut", images=images, watched=False, resume=True).finished

@@ -19,7 +19,7 @@ from netvet.recipe import Recipe
 from netvet.trace import FILE, Trace
 from netvet.training import batches, evaluate, load_images, predict, train
 from netvet.training.checkpoint import BEST, LAST
-from tests.small import SMALL, same, weights
+from tests.small import SMALL, Interrupt, same, weights
 
 
 def test_same_recipe_same_weights_watched_or_not(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
@@ -54,11 +54,7 @@ def test_interrupted_in_the_middle_of_an_epoch_it_goes_on_exactly(
 ) -> None:
     train(recipe, out=tmp_path / "whole", images=images)
 
-    def interrupt(step: int, steps: int) -> None:
-        if step == 6:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    stopped = train(recipe, out=tmp_path / "cut", images=images, on_step=interrupt)
+    stopped = train(recipe, out=tmp_path / "cut", images=images, listener=Interrupt(6))
     assert not stopped.finished
     assert stopped.steps == 6
     resumed = train(recipe, out=tmp_path / "cut", images=images, resume=True)
@@ -90,11 +86,7 @@ def test_every_schedule_resumes_exactly(
     )
     train(chosen, out=tmp_path / "whole", images=images, watched=False)
 
-    def interrupt(step: int, steps: int) -> None:
-        if step == 7:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    train(chosen, out=tmp_path / "cut", images=images, watched=False, on_step=interrupt)
+    train(chosen, out=tmp_path / "cut", images=images, watched=False, listener=Interrupt(7, signal.SIGTERM))
     train(chosen, out=tmp_path / "cut", images=images, watched=False, resume=True)
     assert same(tmp_path / "whole", tmp_path / "cut")
 
@@ -214,9 +206,4 @@ def test_a_run_that_stopped_in_a_frozen_epoch_goes_on_exactly(tmp_path: Path, re
 
 def _stop_after(steps: int, run: Path, recipe: Recipe, images: ImageSet) -> None:
     """Train so many steps of a run, and interrupt it."""
-
-    def interrupt(step: int, _steps: int) -> None:
-        if step == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    assert not train(recipe, out=run, images=images, on_step=interrupt).finished
+    assert not train(recipe, out=run, images=images, listener=Interrupt(steps)).finished

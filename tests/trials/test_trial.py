@@ -18,7 +18,7 @@ from netvet.base.errors import BadInput
 from netvet.recipe import Recipe
 from netvet.rules import Diagnosis, Finding
 from netvet.trace import TraceWriter
-from netvet.trials import AUC_OF, CONTROL, Progress, Trial, Verdict, protocol, race, treat
+from netvet.trials import AUC_OF, CONTROL, Progress, Trial, TrialListener, Verdict, protocol, race, treat
 from netvet.trials import budget as budgets
 from tests.trials.fakes import HEALTHY, ILL, LEAK, LEAKING, ONE_STUCK, SICK, STUCK, SYMPTOM, FakeEngine, record_run
 
@@ -356,8 +356,13 @@ class TestTheRace:
 
     def test_progress_tells_of_every_arm(self, trying: Treat) -> None:
         seen: list[Progress] = []
+
+        class Watches(TrialListener):
+            def on_update(self, progress: Progress) -> None:
+                seen.append(progress)
+
         engine = FakeEngine(effects={"augment": 0.05, "dropout": -0.4}, scatter={"": 0.003})
-        trial = trying(engine, on_update=seen.append)
+        trial = trying(engine, listener=Watches())
         assert {p.doing for p in seen} >= {"control, seed 0", "augment, seed 1", "augment on the test images"}
         assert all(a.spent <= b.spent for a, b in pairwise(seen))
         last = {arm.arm: arm for arm in seen[-1].arms}

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netvet import watching as probe_module
+from netvet.base.observed import Observed
 from netvet.trace import Trace
 from netvet.watching import Moment, Probe, _probe, all_probes, watch
 from tests.watching.loops import batches, net, run, sgd
@@ -34,7 +35,7 @@ def test_every_probe_has_a_page_and_a_unit() -> None:
     }
     for name, each in known.items():
         assert each.module == f"netvet.watching.probes.{name}"
-        assert each.unit
+        assert each.observed.unit
         assert each.title.endswith(".")
         assert f"`{name}`" in each.page
         assert "It matters because" in each.page
@@ -53,7 +54,7 @@ def extra(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, Callable[..., 
     monkeypatch.setattr(_probe._PROBES, "leaves", known)
 
     def add(name: str, at: Any, measure: Callable[..., Any]) -> None:
-        known[name] = Probe(name, measure, at, 10, "", __name__)
+        known[name] = Probe(name, measure, at, 10, Observed(), __name__)
 
     return add
 

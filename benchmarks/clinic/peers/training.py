@@ -19,7 +19,7 @@ from benchmarks.clinic.peers.logged import TrainingDoctor, Trainspotter
 from benchmarks.clinic.peers.words import Heard
 from netvet.images.dataset import ImageSet
 from netvet.recipe import Recipe
-from netvet.training import batches, loop, losses
+from netvet.training import EpochReport, TrainingListener, batches, loop, losses
 
 PACKAGES: dict[str, Callable[[Training], Peer]] = {
     "torchmortem": Torchmortem,
@@ -49,14 +49,13 @@ def attend(recipe: Recipe, *, out: Path, images: ImageSet | None = None) -> dict
         company.append(Company(recipe, images, model, optimizer))
         return company[0]
 
+    class Tells(TrainingListener):
+        def on_epoch(self, report: EpochReport) -> None:
+            company[0].epoch(report.val.numbers["loss"])
+
     with mock.patch.object(loop, "watch", watch), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the packages, about their hooks
-        loop.train(
-            recipe,
-            out=out,
-            images=images,
-            on_epoch=lambda report: company[0].epoch(report.val.numbers["loss"]),
-        )
+        loop.train(recipe, out=out, images=images, listener=Tells())
     return company[0].heard()
 
 

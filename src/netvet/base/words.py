@@ -9,23 +9,6 @@ from typing import Any
 
 from netvet.locale import _
 
-SHARES = (
-    "accuracy",
-    "recall",
-    "recall_plain",
-    "recall_augmented",
-    "chance",
-    "auc",
-    "auc_low",
-    "auc_high",
-    "calibration_error",
-    "entropy",
-    "fraction",
-    "share",
-    "leaked_by_group",
-    "leaked_by_look",
-)
-
 
 def clean(text: object) -> str:
     """Text that can stand in any document: no control characters, no lone surrogates, nothing that turns the line."""
@@ -76,13 +59,13 @@ def interval(low: float, high: float) -> str:
     return _("{low} to {high}").format(low=points(low), high=points(high))
 
 
-def number(value: float, name: str = "") -> str:
-    """A measured value to three figures; shares as per cent."""
+def number(value: float, kind: str = "") -> str:
+    """A measured value to three figures; one of the kind "share" as per cent."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if is_share(name) and -1 <= value <= 1:
+    if kind == "share" and -1 <= value <= 1:
         return percent(value)
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}".replace("-", "−")
@@ -92,11 +75,6 @@ def number(value: float, name: str = "") -> str:
         return f"{value:,.0f}".replace("-", "−")
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits.removesuffix('.0')}×10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
-
-
-def is_share(name: str) -> bool:
-    """Whether a quantity is a share, 0..1, and reads best as per cent."""
-    return name.endswith(SHARES) and not name.endswith(("auc", "auc_low", "auc_high"))
 
 
 def duration(seconds: float) -> str:

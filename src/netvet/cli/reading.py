@@ -14,6 +14,7 @@ from netvet.locale import _
 
 def diagnose(run: Path, exams: bool, fail_on: str | None, limit: Sequence[str], json: bool) -> int:
     """Say what ails a recorded run."""
+    from netvet.cli.following import SaysExams
     from netvet.pipeline import examine
     from netvet.rules import diagnose as read
     from netvet.rules import print_diagnosis, read_limits
@@ -22,7 +23,7 @@ def diagnose(run: Path, exams: bool, fail_on: str | None, limit: Sequence[str], 
     limits = read_limits(limit)
     if exams:
         with showing.status(_("Diagnosing")) as say:
-            found = examine(run, on_exam=lambda name: say(showing.exam_line(name)), limits=limits)
+            found = examine(run, listener=SaysExams(say), limits=limits)
     else:
         found = read(Trace.open(run), run=str(run), limits=limits)
     page = _write_report(run, limits)

@@ -75,23 +75,11 @@ def checkup(
 def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool) -> int:
     recipe, run, images = _prepare(recipe, out, resume=resume)
     from netvet import pipeline
+    from netvet.cli.following import Shown
 
-    with showing.Visit(recipe, trials=budget > 0, quiet=json) as shown:
+    with Shown(recipe, trials=budget > 0, quiet=json) as shown:
         try:
-            report = pipeline.checkup(
-                recipe,
-                out=run,
-                budget=budget,
-                images=images,
-                resume=resume,
-                on_step=shown.on_step,
-                on_epoch=shown.on_epoch,
-                on_trained=shown.on_trained,
-                on_exam=shown.on_exam,
-                on_diagnosis=shown.on_diagnosis,
-                on_update=shown.on_update,
-                on_trial=shown.on_trial,
-            )
+            report = pipeline.checkup(recipe, out=run, budget=budget, images=images, resume=resume, listener=shown)
         except pipeline.Stopped as stopped:
             outcome = stopped.outcome
         else:
@@ -106,8 +94,8 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
     from netvet.trace import Trace
     from netvet.training import train as train_it
 
-    with showing.training(chosen) as (on_step, on_epoch):
-        outcome = train_it(chosen, out=run, images=images, resume=resume, on_step=on_step, on_epoch=on_epoch)
+    with showing.training(chosen) as shown:
+        outcome = train_it(chosen, out=run, images=images, resume=resume, listener=shown)
     if not outcome.finished:
         return _stopped(outcome, "train", chosen)
     trace = Trace.open(outcome.run)
@@ -167,9 +155,9 @@ def treat(run: Path, budget: str, remedies: Sequence[str], seeds: int, engine: s
         )
     images = load_images(recipe, progress=True)
     examine(run, images=images)
-    with showing.arms() as show:
+    with showing.arms() as shown:
         trial = try_remedies(
-            run, budget=time, names=remedies, seeds=seeds, engine=engine, images=images, on_update=show
+            run, budget=time, names=remedies, seeds=seeds, engine=engine, images=images, listener=shown
         )
     if not json:
         print_trial(showing.out(), trial)

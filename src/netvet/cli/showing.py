@@ -5,27 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.markup import escape
 
 from netvet.base.jsonsafe import jsonsafe
+from netvet.listener import TrainingListener
 from netvet.locale import _, ngettext
 from netvet.recipe import Recipe
+from netvet.trials import TrialListener
 
 if TYPE_CHECKING:
-    from netvet.images.dataset import ImageSet
-    from netvet.rules import Diagnosis
-    from netvet.training import EpochReport, Outcome
-    from netvet.trials import Progress, Trial
+    from rich.live import Live
+    from rich.progress import Progress as Bar
 
-OnStep = Callable[[int, int], None]
-OnEpoch = Callable[["EpochReport"], None]
-T = TypeVar("T")
+    from netvet.images.dataset import ImageSet
+    from netvet.listener import EpochReport
+    from netvet.trials import Progress
 
 
 def out() -> Console:
@@ -68,38 +67,47 @@ def report_images(images: ImageSet) -> None:
         err().print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
 
 
+class _Lines(TrainingListener):
+    """In a pipe: a line now and then."""
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self._console, self._every = console, max(1, epochs // 8)
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """A line for every eighth of the epochs, and the last one."""
+        if report.epoch % self._every == 0 or report.epoch == report.epochs:
+            self._console.print(_epoch_line(report), soft_wrap=True)
+
+
+class _Bar(TrainingListener):
+    """On a terminal: a bar with the time left."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar, self._task = bar, bar.add_task(_("Training"), total=None, numbers="")
+
+    def on_step(self, step: int, steps: int) -> None:
+        """The bar moves."""
+        self._bar.update(self._task, completed=step, total=steps)
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """The numbers beside it change."""
+        self._bar.update(self._task, numbers=_epoch_line(report))
+
+
 @contextmanager
-def training(recipe: Recipe) -> Iterator[tuple[OnStep | None, OnEpoch]]:
-    """Callbacks for the loop: a bar with the time left on a terminal; in a pipe, a line now and then."""
+def training(recipe: Recipe) -> Iterator[TrainingListener]:
+    """Shows how the loop goes: a bar with the time left on a terminal; in a pipe, a line now and then."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = err()
     if not console.is_terminal:
-        every = max(1, recipe.stop.epochs // 8)
-
-        def line(report: EpochReport) -> None:
-            if report.epoch % every == 0 or report.epoch == report.epochs:
-                console.print(_epoch_line(report), soft_wrap=True)
-
-        yield None, line
+        yield _Lines(console, recipe.stop.epochs)
         return
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        console=console,
-    )
-    with bar:
-        task = bar.add_task(_("Training"), total=None, numbers="")
-
-        def step(done: int, steps: int) -> None:
-            bar.update(task, completed=done, total=steps)
-
-        def epoch(report: EpochReport) -> None:
-            bar.update(task, numbers=_epoch_line(report))
-
-        yield step, epoch
+    numbers = TextColumn("{task.fields[numbers]}")
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), numbers, console=console
+    ) as bar:
+        yield _Bar(bar)
 
 
 def _epoch_line(report: EpochReport) -> str:
@@ -112,27 +120,43 @@ def _epoch_line(report: EpochReport) -> str:
     )
 
 
-@contextmanager
-def arms() -> Iterator[Callable[[Progress], None]]:
-    """A live table of the trial's arms on a terminal; in a pipe, a line a finished run."""
-    from rich.live import Live
+class _ArmLines(TrialListener):
+    """In a pipe: a line for each run."""
 
-    from netvet.report.text import arms_table
+    def __init__(self, console: Console) -> None:
+        self._console, self._said = console, ""
+
+    def on_update(self, progress: Progress) -> None:
+        """A line where another run is under way."""
+        if progress.doing != self._said:
+            self._said = progress.doing
+            self._console.print(escape(self._said), soft_wrap=True)
+
+
+class _ArmTable(TrialListener):
+    """On a terminal: a live table."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def on_update(self, progress: Progress) -> None:
+        """The table is drawn again."""
+        from netvet.report.text import arms_table
+
+        self._live.update(arms_table(progress))
+
+
+@contextmanager
+def arms() -> Iterator[TrialListener]:
+    """Shows how the trial goes: a live table of its arms on a terminal; in a pipe, a line for each run."""
+    from rich.live import Live
 
     console = err()
     if not console.is_terminal:
-        said = ""
-
-        def line(progress: Progress) -> None:
-            nonlocal said
-            if progress.doing != said:
-                said = progress.doing
-                console.print(escape(said), soft_wrap=True)
-
-        yield line
+        yield _ArmLines(console)
         return
     with Live(console=console, refresh_per_second=4) as live:
-        yield lambda progress: live.update(arms_table(progress))
+        yield _ArmTable(live)
 
 
 @contextmanager
@@ -149,56 +173,3 @@ def status(text: str) -> Iterator[Callable[[str], None]]:
 def exam_line(name: str) -> str:
     """Which exam is being taken."""
     return _("Exam: {name}").format(name=name)
-
-
-class Visit:
-    """What is shown of a checkup while it goes on, stage after stage; a context manager. `quiet`: no results."""
-
-    def __init__(self, recipe: Recipe, *, trials: bool, quiet: bool) -> None:
-        self._trials, self._quiet = trials, quiet
-        self._stage = ExitStack()
-        self.on_step, self.on_epoch = self._show(training(recipe))
-        self._say: Callable[[str], None] | None = None
-        self._update: Callable[[Progress], None] | None = None
-
-    def on_trained(self, _outcome: Outcome) -> None:
-        """The training is over; the diagnosis begins."""
-        self._say = self._show(status(_("Diagnosing")))
-
-    def on_exam(self, name: str) -> None:
-        """An exam begins."""
-        if self._say is not None:
-            self._say(exam_line(name))
-
-    def on_diagnosis(self, found: Diagnosis) -> None:
-        """The diagnosis stands; trials may begin."""
-        from netvet.rules import print_diagnosis
-
-        self._stage.close()
-        if not self._quiet:
-            print_diagnosis(out(), found)
-        if self._trials:
-            self._update = self._show(arms())
-
-    def on_update(self, progress: Progress) -> None:
-        """Something changed in the trial."""
-        if self._update is not None:
-            self._update(progress)
-
-    def on_trial(self, trial: Trial) -> None:
-        """The trial is over."""
-        from netvet.report.text import print_trial
-
-        self._stage.close()
-        if not self._quiet:
-            print_trial(out(), trial)
-
-    def _show(self, stage: AbstractContextManager[T]) -> T:
-        self._stage.close()
-        return self._stage.enter_context(stage)
-
-    def __enter__(self) -> Visit:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stage.__exit__(kind, error, at)

@@ -4,11 +4,12 @@ something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netvet.base.observed import Observed
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.recipe import Recipe
@@ -37,7 +38,7 @@ class Exam(Paged):
 
     name: str
     run: Run
-    gives: tuple[str, ...]
+    gives: Mapping[str, Observed]
     cost: str
     module: str
 
@@ -45,16 +46,18 @@ class Exam(Paged):
 _EXAMS = Registry[Exam]("netvet.exams")
 
 
-def exam(name: str, *, gives: Sequence[str], cost: str) -> Callable[[Run], Run]:
+def exam(name: str, *, gives: Mapping[str, Observed] | Sequence[str], cost: str) -> Callable[[Run], Run]:
     """Register an exam.
 
-    `gives`: the observations it may record. `cost`: what it costs, in passes. The function makes the experiment,
+    `gives`: the observations and arrays it may record; a mapping says of each what it is (see `Observed`), and the
+    trace keeps that. `cost`: what it costs, in passes. The function makes the experiment,
     records what it measured, and returns one sentence that says what it decided. It must not change the run's own
     files.
     """
+    observed = gives if isinstance(gives, Mapping) else {each: Observed() for each in gives}
 
     def register(run: Run) -> Run:
-        _EXAMS.add(name, Exam(name, run, tuple(gives), cost, run.__module__))
+        _EXAMS.add(name, Exam(name, run, observed, cost, run.__module__))
         return run
 
     return register
@@ -70,6 +73,7 @@ def run_exam(name: str, context: ExamContext) -> str:
     chosen = exams()[name]
     for given in chosen.gives:
         context.record.forget(given)
+    context.record.declare(chosen.gives)
     answer = chosen.run(context)
     context.record.flush()
     answers = {**Trace.open(context.run).meta.get("exams", {}), name: answer}

@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.galleries import small
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.recipe import NO_AUGMENT
 
 if TYPE_CHECKING:
@@ -48,10 +49,14 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 
 @exam(
     "augmentation-effect",
-    gives=[
-        *("recall_plain", "recall_augmented", *(f"recall_{field}" for field in FIELDS), "augmented_class"),
-        *("augmented_rows", "augmented_images"),
-    ],
+    gives={
+        "recall_plain": Observed(later("Recall on images as they are"), "0..1", "share"),
+        "recall_augmented": Observed(later("Recall on images changed as in training"), "0..1", "share"),
+        **{f"recall_{field}": Observed("", "0..1", "share") for field in FIELDS},
+        "augmented_class": Observed("", "index of the class", "index"),
+        "augmented_rows": Observed(kind="index"),
+        "augmented_images": Observed(),
+    },
     cost="three forward passes over at most 1,024 validation images for each transform that is on",
 )
 def run_exam(context: ExamContext) -> str:
@@ -71,9 +76,6 @@ def run_exam(context: ExamContext) -> str:
         for field in FIELDS
         if any(getattr(each, field) for each in (settings, *settings.per_class.values()))
     }
-    for name in ("recall_plain", "recall_augmented", *(f"recall_{field}" for field in alone)):
-        record.unit(name, "0..1")
-    record.unit("augmented_class", "index of the class")
     worst, gap, numbers = "", -1.0, (0.0, 0.0)
     gaining: dict[str, NDArray[np.int64]] = {}
     for k, name in enumerate(classes):

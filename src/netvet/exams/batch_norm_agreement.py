@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.trace import TraceWriter
@@ -48,20 +49,17 @@ WORK = 10_000  # images that the search for the layer may cost in all
 FEWEST = 96  # of each split, however many layers there are
 
 
+KINDS = ("running", "batch", "recalibrated")
+DIFFERENCES = ("norm_gain_low", "norm_swap_gain", "norm_swap_batch_gain", "norm_swap_fall")
+
+
 @exam(
     "batch-norm-agreement",
-    gives=[
-        "norm_running_accuracy",
-        "norm_running_loss",
-        "norm_batch_accuracy",
-        "norm_batch_loss",
-        "norm_recalibrated_accuracy",
-        "norm_recalibrated_loss",
-        "norm_gain_low",
-        "norm_swap_gain",
-        "norm_swap_batch_gain",
-        "norm_swap_fall",
-    ],
+    gives={
+        **{f"norm_{kind}_accuracy": Observed("", "0..1", "share") for kind in KINDS},
+        **{f"norm_{kind}_loss": Observed("", "nats", "nats") for kind in KINDS},
+        **dict.fromkeys(DIFFERENCES, Observed("", "accuracy, -1..1")),
+    },
     cost="5 forward passes over at most 1,024 validation images and 1 over as many training images; where they "
     "disagree, 3 and 1 more for each batch norm, over fewer images",
 )
@@ -88,7 +86,6 @@ def run_exam(context: ExamContext) -> str:
         _write(record, "batch", score, f"batch {size}")
     best = max(by_batch, key=lambda size: by_batch[size].accuracy)
     surely = _trained.gained(recomputed.right, running.right)
-    record.unit("norm_gain_low", "accuracy, -1..1")
     record.add(0, "norm_gain_low", surely)
     numbers = {
         "running": running.accuracy,
@@ -118,8 +115,6 @@ def run_exam(context: ExamContext) -> str:
 
 
 def _write(record: TraceWriter, kind: str, score: Score, where: str = "") -> None:
-    record.unit(f"norm_{kind}_accuracy", "0..1")
-    record.unit(f"norm_{kind}_loss", "nats")
     record.add(0, f"norm_{kind}_accuracy", score.accuracy, where)
     record.add(0, f"norm_{kind}_loss", score.loss, where)
 
@@ -132,8 +127,6 @@ def _search(subject: Trained, mended: nn.Module, record: TraceWriter) -> str:
     count = int(np.clip(WORK // (4 * len(names)), FEWEST, IMAGES))
     val, train = subject.rows("val", count), subject.rows("train", count)
     base, best = subject.score(subject.last, val), subject.score(mended, val)
-    for name in ("norm_swap_gain", "norm_swap_batch_gain", "norm_swap_fall"):
-        record.unit(name, "accuracy, -1..1")
     harm: dict[str, tuple[float, float]] = {}
     for name in names:
         alone = subject.score(subject.recalibrated(subject.last, train, only=[name]), val)

@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvet.base.observed import Observed
 from netvet.confusion import most_confused_with
 from netvet.exams import ExamContext, exam
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -40,15 +41,20 @@ if TYPE_CHECKING:
     from netvet.recipe import Loss
 
 IMAGES, PAIRS = 2048, 6
-GIVES = (
-    *("probe_auc", "probe_recall", "probe_pair_auc", "head_pair_auc", "partner_class"),
-    *("gradient_share", "gradient_share_plain"),
-)
 
 
 @exam(
     "class-features",
-    gives=[*GIVES, "nearest_pairs"],
+    gives={
+        "probe_auc": Observed(later("AUC of a probe on the network's features"), "0..1", "auc"),
+        "probe_recall": Observed(later("Recall of a probe on the network's features"), "0..1", "share"),
+        "probe_pair_auc": Observed(later("AUC of a probe, against the class it is taken for"), "0..1", "auc"),
+        "head_pair_auc": Observed("", "0..1", "auc"),
+        "partner_class": Observed("", "index of the class", "index"),
+        "gradient_share": Observed("", "0..1", "share"),
+        "gradient_share_plain": Observed("", "0..1", "share"),
+        "nearest_pairs": Observed(kind="index"),
+    },
     cost="a forward pass over at most 2,048 images of either split, and a logistic regression",
 )
 def run_exam(context: ExamContext) -> str:
@@ -74,8 +80,6 @@ def run_exam(context: ExamContext) -> str:
         np.add.at(confusion, (truth, logits.argmax(axis=1)), 1)
     partner, recalls = most_confused_with(confusion), dict[str, tuple[float, float]]()
     spread = np.maximum(asked.std(axis=0), 1e-9)
-    for name in GIVES:
-        record.unit(name, "index of the class" if name == "partner_class" else "0..1")
     for k, name in enumerate(classes):
         record.add(0, "gradient_share", shares[k], name)
         record.add(0, "gradient_share_plain", plain[k], name)

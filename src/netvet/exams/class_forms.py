@@ -35,10 +35,11 @@ import numpy as np
 from netvet.audit import features
 from netvet.audit.clusters import clusters
 from netvet.audit.features import weights_there
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, described, member, sample
 from netvet.exams._hardest import hardest
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ CLASSES, IMAGES = 3, 300
 
 @exam(
     "class-forms",
-    gives=["form_count", "form_silhouette", "form_chance", "form_distance", "form_usual", "form_rows"],
+    gives={
+        "form_count": Observed("", "forms", "count"),
+        "form_silhouette": Observed(later("Silhouette of its forms"), "-1..1"),
+        "form_chance": Observed(later("Chance of such a parting in a single cloud"), "0..1", "share"),
+        "form_distance": Observed(later("Distance between its forms"), "times"),
+        "form_usual": Observed(later("Distance between the forms of the median class"), "times"),
+        "form_rows": Observed(kind="index"),
+    },
     cost="features of at most 300 images of each class, and k-means on those of the stuck ones",
 )
 def run_exam(context: ExamContext) -> str:
@@ -62,9 +70,6 @@ def run_exam(context: ExamContext) -> str:
     known = np.unique(images.labels).tolist()
     rows = sample(images.labels, known, IMAGES)
     values, labels, groups = _values(images, rows), images.labels[rows], member(images, rows)
-    units = ("forms", "-1..1", "0..1", "times", "times")
-    for name, unit in zip(("count", "silhouette", "chance", "distance", "usual"), units, strict=True):
-        record.unit(f"form_{name}", unit)
     parted = {k: each for k in known if (each := clusters(values, labels, groups, k, draws=0)) is not None}
     for name in hardest(Trace.open(context.run), CLASSES):
         k = images.classes.index(name)

@@ -38,9 +38,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.arrays import Floats, Ints
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import described
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -94,7 +95,14 @@ class Curve:
 
 @exam(
     "class-learning-curve",
-    gives=["curve_auc_half", "curve_auc", "curve_auc_twice", "curve_gain_low", "curve_gain_high", "class_curve"],
+    gives={
+        "curve_auc_half": Observed(later("AUC with half of its images"), "AUC", "auc"),
+        "curve_auc": Observed(later("AUC with all of its images"), "AUC", "auc"),
+        "curve_auc_twice": Observed(later("AUC expected of twice its images"), "AUC", "auc"),
+        "curve_gain_low": Observed("", "AUC", "auc"),
+        "curve_gain_high": Observed("", "AUC", "auc"),
+        "class_curve": Observed(),
+    },
     cost="features of every image, and about a hundred logistic regressions on them",
 )
 def run_exam(context: ExamContext) -> str:
@@ -104,8 +112,6 @@ def run_exam(context: ExamContext) -> str:
     if not chosen:
         return _("No class that is rare or stays behind has enough images for a learning curve.")
     values, reported = described(images).astype(np.float64), list[str]()
-    for name in ("curve_auc_half", "curve_auc", "curve_auc_twice", "curve_gain_low", "curve_gain_high"):
-        record.unit(name, "AUC")
     for k in chosen:
         curve = measure(values, images, k)
         if curve is None:

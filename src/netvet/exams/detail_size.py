@@ -36,12 +36,13 @@ from netvet.audit import labels
 from netvet.audit.files import headers
 from netvet.audit.image_stats import shrink
 from netvet.base.errors import BadInput
+from netvet.base.observed import Observed
 from netvet.confusion import most_confused_with
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import describe, member, sample
 from netvet.exams._hardest import hardest
 from netvet.images.sources import open_source
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -55,7 +56,14 @@ CANVAS = 256
 
 @exam(
     "detail-size",
-    gives=["detail_half", "detail_same", "detail_double", "detail_class", "stored_side", "receptive_field"],
+    gives={
+        "detail_half": Observed("", "0..1", "auc"),
+        "detail_same": Observed(later("AUC of the images at this size"), "0..1", "auc"),
+        "detail_double": Observed(later("AUC of the images at twice the size"), "0..1", "auc"),
+        "detail_class": Observed("", "index of the class", "index"),
+        "stored_side": Observed("", "pixels", "px"),
+        "receptive_field": Observed(later("Receptive field"), "pixels", "px"),
+    },
     cost="features of at most 600 images of each stuck class and its partner, in three sizes",
 )
 def run_exam(context: ExamContext) -> str:
@@ -63,11 +71,6 @@ def run_exam(context: ExamContext) -> str:
     from netvet.exams import _trained
 
     trace, record, own = Trace.open(context.run), context.record, context.recipe.data.image_size
-    for name in ("detail_half", "detail_same", "detail_double"):
-        record.unit(name, "0..1")
-    for name in ("receptive_field", "stored_side"):
-        record.unit(name, "pixels")
-    record.unit("detail_class", "index of the class")
     field = receptive_field(_trained.load(context).last, own)
     record.add(0, "receptive_field", float(field))
     partner, told = most_confused_with(trace.array("val_confusion")), ""

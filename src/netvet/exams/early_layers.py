@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.locale import _, ngettext
 
@@ -50,7 +51,12 @@ FEWEST = 96  # of each split, however many layers there are
 
 @exam(
     "early-layers",
-    gives=["early_probe_trained", "early_probe_initial", "reinitialised_fall", "reinitialised_together_fall"],
+    gives={
+        "early_probe_trained": Observed("", "0..1", "share"),
+        "early_probe_initial": Observed("", "0..1", "share"),
+        "reinitialised_fall": Observed("", "accuracy, -1..1"),
+        "reinitialised_together_fall": Observed("", "accuracy, -1..1"),
+    },
     cost="6 forward passes over at most 1,024 images of either split, a logistic regression twice, and 4 passes "
     "for each layer of the first third",
 )
@@ -75,8 +81,6 @@ def run_exam(context: ExamContext) -> str:
     }
     trained, initial = float(right["trained"].mean()), float(right["initial"].mean())
     record = context.record
-    for name in ("early_probe_trained", "early_probe_initial"):
-        record.unit(name, "0..1")
     record.add(0, "early_probe_trained", trained)
     record.add(0, "early_probe_initial", initial)
     falls = _put_back(context, subject, last, early)
@@ -187,8 +191,6 @@ def _put_back(context: ExamContext, subject: Trained, whole: nn.Module, early: l
     val, train = subject.rows("val", count), subject.rows("train", count)
     base = subject.score(subject.recalibrated(whole, train), val)
     record, falls = context.record, list[tuple[float, bool]]()
-    for name in ("reinitialised_fall", "reinitialised_together_fall"):
-        record.unit(name, "accuracy, -1..1")
     for index, layer in enumerate(early):
         alone = subject.score(_first_weights(subject, [layer], train), val)
         together = subject.score(_first_weights(subject, early[: index + 1], train), val) if index else alone

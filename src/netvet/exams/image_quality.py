@@ -29,8 +29,9 @@ import numpy as np
 
 from netvet.audit import files, image_stats, quality
 from netvet.audit.notices import words
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
-from netvet.locale import _
+from netvet.locale import _, later
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +42,16 @@ SHOWN = 6  # images of a class, and as many to compare them with
 
 @exam(
     "image-quality",
-    gives=[*(f"quality_{kind}" for kind in KINDS), "quality_surely", "quality_worst", "quality_usual"],
+    gives={
+        "quality_blur": Observed(later("Blur beside the others"), "Cliff's delta, -1..1"),
+        "quality_dark": Observed(later("Darkness beside the others"), "Cliff's delta, -1..1"),
+        "quality_flat": Observed(later("Flatness beside the others"), "Cliff's delta, -1..1"),
+        "quality_glare": Observed(later("Glare beside the others"), "Cliff's delta, -1..1"),
+        "quality_tiny": Observed(later("Smallness beside the others"), "Cliff's delta, -1..1"),
+        "quality_surely": Observed("", "Cliff's delta, -1..1"),
+        "quality_worst": Observed(kind="index"),
+        "quality_usual": Observed(kind="index"),
+    },
     cost="one look at every image",
 )
 def run_exam(context: ExamContext) -> str:
@@ -54,8 +64,6 @@ def run_exam(context: ExamContext) -> str:
     measured = quality.measures(image_stats.look(images.images), headers, images.labels)
     if headers is not None and "tiny" in measured:  # a file that is larger than what the network is shown is no plight
         measured["tiny"] = (-np.log2(np.minimum(headers.side, context.recipe.data.image_size)),)
-    for name in (*(f"quality_{kind}" for kind in KINDS), "quality_surely"):
-        record.unit(name, "Cliff's delta, -1..1")
     poorest, at = (-2.0, ""), ""
     tables = {
         kind: [quality.by_class(each, images.labels, member) for each in measured.get(kind, ())] for kind in KINDS

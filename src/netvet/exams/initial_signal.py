@@ -43,6 +43,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.nets.device import choose
@@ -114,17 +115,17 @@ class _Pass:
 
 @exam(
     "initial-signal",
-    gives=[
-        "initial_activation_std",
-        "initial_grad_rms",
-        "initial_dead_fraction",
-        "initial_weight_gain",
-        "initial_unit_spread",
-        "initial_activation_slope",
-        "initial_grad_slope",
-        "initial_loss",
-        "initial_sound",
-    ],
+    gives={
+        "initial_activation_std": Observed(),
+        "initial_grad_rms": Observed(),
+        "initial_dead_fraction": Observed(kind="share"),
+        "initial_weight_gain": Observed(),
+        "initial_unit_spread": Observed(),
+        "initial_activation_slope": Observed("", "ln per layer"),
+        "initial_grad_slope": Observed("", "ln per layer"),
+        "initial_loss": Observed("", "nats", "nats"),
+        "initial_sound": Observed(),
+    },
     cost="one batch forward and back, on the run's net and on at most six variants; no step",
 )
 def run_exam(context: ExamContext) -> str:
@@ -247,9 +248,6 @@ def _record(context: ExamContext, found: Mapping[str, _Pass], sound: Mapping[str
         record.add(0, "initial_grad_slope", one.slope("gradient"), name)
         record.add(0, "initial_loss", one.loss, name)
         record.add(0, "initial_sound", float(sound[name]), name)
-    for name in ("initial_activation_slope", "initial_grad_slope"):
-        record.unit(name, "ln per layer")
-    record.unit("initial_loss", "nats")
 
 
 def _sentence(found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> str:

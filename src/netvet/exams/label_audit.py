@@ -31,10 +31,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netvet.audit import labels
+from netvet.base.observed import Observed
 from netvet.confusion import most_confused_with
 from netvet.exams import ExamContext, exam
 from netvet.exams._described import described, member
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -45,10 +46,19 @@ MOST = 200  # suspects that are kept
 
 @exam(
     "label-audit",
-    gives=[
-        *("label_error_share", "label_error_together", "label_error_class"),
-        *("image_auc", "image_pair_auc", "image_rest_auc", "label_errors", "label_suggested", "label_wrong"),
-    ],
+    gives={
+        "label_error_share": Observed(later("Labels that are likely wrong"), "0..1", "share"),
+        "label_error_together": Observed("", "0..1", "share"),
+        "label_error_class": Observed("", "index of the class", "index"),
+        "image_auc": Observed(later("AUC of the images' own features"), "0..1", "auc"),
+        "image_pair_auc": Observed(
+            later("AUC of the images' own features, against the class it is taken for"), "0..1", "auc"
+        ),
+        "image_rest_auc": Observed(later("AUC of the images' own features, against all others"), "0..1", "auc"),
+        "label_errors": Observed(kind="index"),
+        "label_suggested": Observed(kind="index"),
+        "label_wrong": Observed(kind="index"),
+    },
     cost="features of every image, and five logistic regressions on them",
 )
 def run_exam(context: ExamContext) -> str:
@@ -60,9 +70,6 @@ def run_exam(context: ExamContext) -> str:
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
     partner = most_confused_with(Trace.open(context.run).array("val_confusion"))
-    for name in ("label_error_share", "label_error_together", "image_auc", "image_pair_auc", "image_rest_auc"):
-        record.unit(name, "0..1")
-    record.unit("label_error_class", "index of the class")
     log, shares = np.log(found.probabilities), dict[str, float]()
     for k, name in enumerate(images.classes):
         mine = images.labels == k

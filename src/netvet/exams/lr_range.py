@@ -33,9 +33,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import scratch_model
-from netvet.locale import _
+from netvet.locale import _, later
 
 SEEDS = 3
 LAST_SEEDS = 2
@@ -50,13 +51,20 @@ STRETCH = 40
 SECOND = (0.001, 0.004, 0.016, 0.064)  # of the highest rate of the ramp
 
 
+RATES = (
+    *("lr_range_lr", "lr_range_low", "lr_range_best", "lr_range_high", "lr_range_flat"),
+    *("lr_range_best_low", "lr_range_best_high", "lr_range_stretch"),
+    *("lr_range_last_low", "lr_range_last_best", "lr_range_last_high", "lr_range_last_flat"),
+)
+
+
 @exam(
     "lr-range",
-    gives=[
-        *("lr_range_lr", "lr_range_loss", "lr_range_low", "lr_range_best", "lr_range_high", "lr_range_flat"),
-        *("lr_range_best_low", "lr_range_best_high", "lr_range_stretch", "lr_range_guess"),
-        *("lr_range_last_low", "lr_range_last_best", "lr_range_last_high", "lr_range_last_flat"),
-    ],
+    gives={
+        "lr_range_loss": Observed(later("Lowest loss in the range test"), "nats", "nats", "lowest"),
+        "lr_range_guess": Observed(kind="nats"),
+        **dict.fromkeys(RATES, Observed()),
+    },
     cost="330 to 490 optimiser steps",
 )
 def run_exam(context: ExamContext) -> str:
@@ -74,7 +82,6 @@ def run_exam(context: ExamContext) -> str:
         for step, (rate, loss) in enumerate(zip(rates, losses, strict=False)):
             record.add(step, "lr_range_lr", float(rate), f"seed {seed}")
             record.add(step, "lr_range_loss", float(loss), f"seed {seed}")
-    record.unit("lr_range_loss", "nats")
     record.add(0, "lr_range_guess", guess)
     _last(context, peak * 10.0 ** np.linspace(-DECADES, 0, LAST_STEPS))
     usable = [answer for answer in answers if answer is not None]

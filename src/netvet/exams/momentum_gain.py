@@ -33,6 +33,7 @@ from collections.abc import Callable
 
 import torch
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import scratch_model
 from netvet.locale import _
@@ -49,7 +50,12 @@ WALK = 12
 
 @exam(
     "momentum-gain",
-    gives=["momentum_loss", "momentum_rate", "momentum_gain", "grad_cosine"],
+    gives={
+        "momentum_loss": Observed("", "nats", "nats"),
+        "momentum_rate": Observed(),
+        "momentum_gain": Observed(),
+        "grad_cosine": Observed(),
+    },
     cost="200 to 500 optimiser steps, or six times as many where they do not suffice",
 )
 def run_exam(context: ExamContext) -> str:
@@ -88,7 +94,6 @@ def run_exam(context: ExamContext) -> str:
     ):
         record.add(0, "momentum_loss", value, place)
         record.add(0, "momentum_rate", rate, place)
-    record.unit("momentum_loss", "nats")
     record.add(0, "momentum_gain", gain)
     cosine = _cosine(context)
     if math.isfinite(cosine):

@@ -31,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import scratch_model
 from netvet.locale import _
@@ -46,7 +47,12 @@ ABLE = 0.9  # accuracy at which the sentence says that it can
 
 @exam(
     "overfit-batch",
-    gives=["overfit_batch_loss", "overfit_batch_accuracy", "overfit_batch_guess", "overfit_tenth_accuracy"],
+    gives={
+        "overfit_batch_loss": Observed("", "nats", "nats"),
+        "overfit_batch_accuracy": Observed(kind="share"),
+        "overfit_batch_guess": Observed(kind="share"),
+        "overfit_tenth_accuracy": Observed(kind="share"),
+    },
     cost="80 to 800 optimiser steps",
 )
 def run_exam(context: ExamContext) -> str:
@@ -71,7 +77,6 @@ def run_exam(context: ExamContext) -> str:
         record.add(0, "overfit_batch_loss", values[0], place)
         record.add(0, "overfit_batch_accuracy", values[1], place)
     record.add(0, "overfit_tenth_accuracy", tenth)
-    record.unit("overfit_batch_loss", "nats")
     if accuracy < ABLE:
         text = _("The network cannot memorise {n} images: Adam at its best learning rate gets {reference:.0%} right.")
     elif own[1] < ABLE:

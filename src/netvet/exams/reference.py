@@ -23,13 +23,18 @@ from __future__ import annotations
 import numpy as np
 
 from netvet.audit.reference import reference
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
-from netvet.locale import _
+from netvet.locale import _, later
 
 
 @exam(
     "reference",
-    gives=["reference_accuracy", "reference_balanced_accuracy", "reference_images"],
+    gives={
+        "reference_accuracy": Observed(later("Accuracy of a linear classifier"), "0..1", "share"),
+        "reference_balanced_accuracy": Observed(later("Balanced accuracy of a linear classifier"), "0..1", "share"),
+        "reference_images": Observed("", "images", "count"),
+    },
     cost="features of up to 1,500 images, and one logistic regression",
 )
 def run_exam(context: ExamContext) -> str:
@@ -40,9 +45,7 @@ def run_exam(context: ExamContext) -> str:
     if found is None:
         return _("There are too few images of each class in training and validation for a reference.")
     for name, value in (("accuracy", found.accuracy), ("balanced_accuracy", found.balanced_accuracy)):
-        record.unit(f"reference_{name}", "0..1")
         record.add(0, f"reference_{name}", value, found.kind)
-    record.unit("reference_images", "images")
     record.add(0, "reference_images", found.images, found.kind)
     kind = _("pretrained features") if found.kind == "pretrained" else _("handmade features")
     text = _("A linear classifier on {kind} of the same images reaches {share:.1%} in validation.")

@@ -32,6 +32,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import ScratchModel, scratch_model
 from netvet.locale import _
@@ -43,7 +44,11 @@ MOMENTS = 8  # batches
 PLACES: tuple[Literal["first", "last"], ...] = ("first", "last")
 
 
-@exam("sharpness", gives=["sharpness", "sharpness_limit"], cost="24 Hessian-vector products")
+@exam(
+    "sharpness",
+    gives={"sharpness": Observed("", "largest eigenvalue"), "sharpness_limit": Observed()},
+    cost="24 Hessian-vector products",
+)
 def run_exam(context: ExamContext) -> str:
     """Measure the sharpness of a context."""
     found: dict[str, float] = {}
@@ -58,7 +63,6 @@ def run_exam(context: ExamContext) -> str:
     settings = context.recipe.optimizer
     limit = (2 * (1 + settings.momentum) if settings.name == "sgd" else 38.0) / settings.lr
     context.record.add(0, "sharpness_limit", limit)
-    context.record.unit("sharpness", "largest eigenvalue")
     if not found:
         return _("The loss has no finite curvature at the run's weights.")
     listed = ", ".join(f"{place}: {value:.3g}" for place, value in found.items())

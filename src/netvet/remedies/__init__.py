@@ -1,6 +1,7 @@
 """Remedies: pure functions from a recipe to a recipe, each one file; see `remedy`."""
 
 from netvet.remedies._remedy import (
+    FOR_UNEVEN,
     GENERAL,
     NEAR,
     OWN_NETS,
@@ -17,6 +18,7 @@ from netvet.remedies._remedy import (
 )
 
 __all__ = [
+    "FOR_UNEVEN",
     "GENERAL",
     "NEAR",
     "OWN_NETS",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
@@ -15,7 +16,15 @@ from netvet.rules import Diagnosis, Finding, rules
 Apply = Callable[[Recipe, Finding | None], Recipe | None]
 
 GENERAL = ("augment", "weight-decay", "dropout", "oversample", "one-cycle", "early-stopping", "leaky-relu")
-"""What may help a run that nothing ails, the most often useful first."""
+"""What may help a run that nothing ails, the most often useful first. A list of the design's: which of all remedies
+these are, and in which order, is measured over many runs and is no single remedy's to say.
+"""
+
+FOR_UNEVEN = ("oversample",)
+"""Those of `GENERAL` that do nothing for classes of equal size."""
+
+OF_A_CLASS = ("stuck-class",)
+"""Symptoms whose place is a class. Which cause is of a class its folder says; symptoms have one folder of their own."""
 
 OWN_NETS = ("cnn", "resnet", "preact-resnet")
 USUAL_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
@@ -36,6 +45,7 @@ class Remedy(Paged):
     changes: str
     module: str
     also: tuple[str, ...] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,18 +62,21 @@ class Prescription:
 _REMEDIES = Registry[Remedy]("netvet.remedies")
 
 
-def remedy(name: str, *, changes: str, also: Sequence[str] = ()) -> Callable[[Apply], Apply]:
+def remedy(
+    name: str, *, changes: str, also: Sequence[str] = (), example: Mapping[str, Any] | None = None
+) -> Callable[[Apply], Apply]:
     """Register a remedy.
 
     `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). `also`: parts that must go with it (a
     larger batch asks for another learning rate), or that it rewrites instead (`surgery`, for models that are not
-    described part by part). The function gets the recipe and the
+    described part by part). `example`: changes to the default recipe that make one in which it changes something; none
+    where it changes the default one. The function gets the recipe and the
     finding it is meant for (None for a run that nothing ails) and returns the new recipe, or None where it does not
     apply.
     """
 
     def register(apply: Apply) -> Apply:
-        _REMEDIES.add(name, Remedy(name, apply, changes, apply.__module__, tuple(also)))
+        _REMEDIES.add(name, Remedy(name, apply, changes, apply.__module__, tuple(also), dict(example or {})))
         return apply
 
     return register
@@ -144,7 +157,7 @@ def named_class(finding: Finding | None) -> str | None:
     if finding is None or not finding.where:
         return None
     known = rules().get(finding.rule)
-    of_class = known is not None and (known.family == "classes" or known.name == "stuck-class")
+    of_class = known is not None and (known.family == "classes" or known.name in OF_A_CLASS)
     return finding.where if of_class else None
 
 

@@ -22,7 +22,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("cosine", changes="schedule")
+@remedy("cosine", changes="schedule", example={"schedule.name": "constant"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where the rate falls along a cosine already, with or without a rise before (one-cycle)."""
     return None if recipe.schedule.name in ("cosine", "one-cycle") else recipe.change({"schedule.name": "cosine"})

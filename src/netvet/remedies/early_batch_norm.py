@@ -31,7 +31,7 @@ from netvet.remedies._net import is_plain_timm, normed_layers, with_surgery
 from netvet.rules import Finding
 
 
-@remedy("early-batch-norm", changes="model", also=["surgery"])
+@remedy("early-batch-norm", changes="model", also=["surgery"], example={"model.norm_after": "none"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where the first half of the layers is normalised, by whatever kind of norm."""
     if is_plain_timm(recipe):

@@ -22,7 +22,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("even-augment", changes="augment")
+@remedy("even-augment", changes="augment", example={"augment.per_class": {"perch": {"rotate": 180}}})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where no class has changes of its own."""
     return recipe.change({"augment.per_class": {}}) if recipe.augment.per_class else None

@@ -26,7 +26,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("group-split", changes="data")
+@remedy("group-split", changes="data", example={"data.group": "none"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where the split heeds groups already."""
     return recipe.change({"data.group": "auto"}) if recipe.data.group == "none" else None

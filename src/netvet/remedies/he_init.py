@@ -28,7 +28,7 @@ from netvet.remedies._net import with_surgery
 from netvet.rules import Finding
 
 
-@remedy("he-init", changes="model", also=["surgery"])
+@remedy("he-init", changes="model", also=["surgery"], example={"model.init": "small"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where it is He's already and biases start at 0, and where weights are loaded."""
     if recipe.model.weights is not None:

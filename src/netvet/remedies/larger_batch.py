@@ -32,7 +32,7 @@ from netvet.rules import Finding
 BATCH = 64
 
 
-@remedy("larger-batch", changes="batch_size", also=["optimizer"])
+@remedy("larger-batch", changes="batch_size", also=["optimizer"], example={"batch_size": 2})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where a batch has 64 images already."""
     if recipe.batch_size >= BATCH:

@@ -32,7 +32,7 @@ MOMENTUM = 0.9
 ENOUGH = 0.8  # a step adds up to five times its length, half of what 0.9 gives
 
 
-@remedy("momentum", changes="optimizer")
+@remedy("momentum", changes="optimizer", example={"optimizer.momentum": 0.0})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None with Adam and AdamW, and where the momentum is 0.8 or more."""
     now, usual = recipe.optimizer, USUAL_RATES["sgd"]

@@ -24,7 +24,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("normalise-input", changes="data")
+@remedy("normalise-input", changes="data", example={"data.normalise": "none"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where pixels are normalised already."""
     return None if recipe.data.normalise == "auto" else recipe.change({"data.normalise": "auto"})

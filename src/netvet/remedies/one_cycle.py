@@ -24,7 +24,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("one-cycle", changes="schedule")
+@remedy("one-cycle", changes="schedule", example={"schedule.name": "constant"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where the schedule is one-cycle already."""
     if recipe.schedule.name == "one-cycle":

@@ -24,7 +24,7 @@ from netvet.remedies import remedy
 from netvet.rules import Finding
 
 
-@remedy("pre-activation", changes="model")
+@remedy("pre-activation", changes="model", example={"model.name": "resnet"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None for nets without shortcuts, for timm models, and where weights are loaded."""
     model = recipe.model

@@ -26,7 +26,7 @@ from netvet.rules import Finding
 FACTOR = 0.1
 
 
-@remedy("reduce-on-plateau", changes="schedule")
+@remedy("reduce-on-plateau", changes="schedule", example={"schedule.name": "constant"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where the rate falls already, by plan or on plateaus."""
     if recipe.schedule.name not in ("constant", "cyclic"):

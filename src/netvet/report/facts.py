@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netvet.report.model import Report
+from netvet.rules import Finding, rules
 from netvet.trace import Series, Trace
 
 OFF_THE_SCALE = 1e30
@@ -45,10 +46,16 @@ class ClassRow:
     recall: float
 
 
+def invalidates(finding: Finding) -> bool:
+    """Whether a finding makes the measurement itself untrue: the accuracy of held-out images is doubtful."""
+    known = rules().get(finding.rule)
+    return known is not None and known.invalidates
+
+
 def finite(series: Series) -> Series:
     """The series without what is not a number, and without what no axis can hold."""
     keep = np.abs(series.values) < OFF_THE_SCALE  # False for nan too
-    return Series(series.name, series.where, series.steps[keep], series.values[keep], series.unit)
+    return replace(series, steps=series.steps[keep], values=series.values[keep])
 
 
 def final_epoch(trace: Trace) -> int | None:

@@ -15,7 +15,6 @@ from netvet import __version__
 from netvet.base import words
 from netvet.base.files import put
 from netvet.locale import _, language
-from netvet.observations import quantity, telling
 from netvet.remedies import prescribe, remedies
 from netvet.report import facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 FILE = "report.html"
 MOST_REJECTED = 20
-LEAKAGE = "split-leakage"  # the rule whose finding makes the accuracy of held-out images doubtful
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _page(report: Report) -> dict[str, Any]:
         "wrong": pictures.wrong(trace),
         "leaked": pictures.leaked(trace),
         "paintings": paintings(trace),
-        "doubtful": any(f.rule == LEAKAGE for f in diagnosis.findings),
+        "doubtful": any(map(facts.invalidates, diagnosis.findings)),
         "data_lines": tables.data_lines(report),
         "class_table": tables.class_table(report),
         "rejected": facts.data(trace).get("rejected", [])[:MOST_REJECTED],
@@ -176,7 +174,7 @@ def _tiles(report: Report) -> list[Tile]:
         "val_accuracy": _("validation accuracy"),
         "val_balanced_accuracy": _("balanced, validation"),
     }
-    doubtful = any(f.rule == LEAKAGE for f in report.diagnosis.findings)
+    doubtful = any(map(facts.invalidates, report.diagnosis.findings))
     tiles = [
         Tile(words.percent(numbers[name]), label, "warn" if doubtful and name.startswith("val") else "")
         for name, label in labels.items()
@@ -201,25 +199,26 @@ def _warnings(report: Report) -> list[str]:
                 done=facts.epochs_done(trace), planned=planned if planned is not None else "?"
             )
         )
-    lines += [f.message for f in report.diagnosis.findings if f.rule == LEAKAGE and f is not report.diagnosis.root]
+    lines += [f.message for f in report.diagnosis.findings if facts.invalidates(f) and f is not report.diagnosis.root]
     return lines
 
 
 def _finding(finding: Finding, trace: Trace) -> Fact:
     numbers = [
-        f"{quantity(s.name)} {words.number(telling(s), s.name)}"
+        f"{s.title} {words.number(s.telling, s.observed.kind)}"
         for s in finding.evidence[:2]
-        if math.isfinite(telling(s))
+        if math.isfinite(s.telling)
     ]
     if finding.limit is not None and numbers:
-        numbers.append(_("limit {value}").format(value=words.number(finding.limit, finding.evidence[0].name)))
-    kind = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
+        kind = finding.evidence[0].observed.kind
+        numbers.append(_("limit {value}").format(value=words.number(finding.limit, kind)))
+    what = {"symptom": _("symptom"), "cause": _("cause")}[finding.kind]
     if finding.suspected:
-        kind = _("suspected, not proven")
+        what = _("suspected, not proven")
     elif finding.severity == "note":
-        kind = _("note")
+        what = _("note")
     shown = pictures.of_finding(trace, finding)
-    return Fact(f"{finding.rule} · {kind}", finding.message, "; ".join(numbers), shown)
+    return Fact(f"{finding.rule} · {what}", finding.message, "; ".join(numbers), shown)
 
 
 def _rule_page(name: str) -> str:

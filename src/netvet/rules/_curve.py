@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def gap(trace: Trace) -> float:
 
 def upto(series: Series, index: int) -> Series:
     """The series as it stood at an index."""
-    return Series(series.name, series.where, series.steps[: index + 1], series.values[: index + 1], series.unit)
+    return replace(series, steps=series.steps[: index + 1], values=series.values[: index + 1])
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

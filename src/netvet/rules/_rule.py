@@ -122,8 +122,8 @@ class Rule(Paged):
 
     @property
     def family(self) -> str:
-        """The folder it lives in: signal, optimisation, capacity, classes, data or symptoms."""
-        return self.module.split(".")[-2]
+        """The folder it lives in: signal, optimisation, capacity, classes, data or symptoms; "" of a script's rule."""
+        return self.module.rpartition(".")[0].rpartition(".")[2]
 
 
 _RULES = Registry[Rule]("netvet.rules")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from netvet.base.console import block, draws, say, sparkline
 from netvet.base.words import clean, grouped, listed, number, percent
 from netvet.locale import _, ngettext
-from netvet.observations import quantity, telling
 from netvet.trace import Series
 
 if TYPE_CHECKING:
@@ -101,13 +100,13 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
 def _curve(console: Console, series: Series, limit: float | None) -> Text:
     from rich.text import Text
 
-    line = Text(quantity(series.name))
+    line, kind = Text(series.title), series.observed.kind
     if series.where:
         line.append(f", {clean(series.where)}")
     line.append(": ")
-    line.append(number(telling(series), series.name), "bold")
+    line.append(number(series.telling, kind), "bold")
     if limit is not None:
-        line.append(" " + _("(limit {value})").format(value=number(limit, series.name)))
+        line.append(" " + _("(limit {value})").format(value=number(limit, kind)))
     if draws(console.encoding):
         line.append("  " + sparkline(series.values), "cyan")
     return line

@@ -87,7 +87,7 @@ def check_probe(name: str) -> None:
 
     probe = _known(name, "probe", all_probes())
     _check_name(name, "_")
-    assert probe.unit, f"{name}: it has no unit."
+    assert probe.observed.unit, f"{name}: it has no unit."
     _check_page(probe, ("References",))
     assert f"`{name}`" in probe.page, f"{name}: its page does not say what `{name}` is."
     assert "It matters because" in probe.page, f'{name}: its page does not say why ("It matters because ...").'

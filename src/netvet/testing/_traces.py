@@ -14,6 +14,9 @@ from netvet.trace import Observation, Trace
 
 Curve = float | Sequence[float] | NDArray[np.float64] | Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
 
+# The synthetic trace has what rules most often ask a network's layers for, under the names that a real one has.
+_GRADIENT, _UPDATE, _DISTANCE, _DEAD = "grad_rms", "update_ratio", "weight_distance", "dead_fraction"
+
 # What the exams measure in a class in which nothing is wrong, and what differs in one that is stuck.
 _SOUND = {
     **dict.fromkeys(("quality_blur", "quality_dark", "quality_flat", "quality_glare"), 0.1),
@@ -135,12 +138,12 @@ def healthy_trace(
     places = [*(f"features.{i}.conv" for i in range(layers)), "head"]
     for depth, place in enumerate(places):
         wobble = np.exp(random.normal(0, 0.2, len(probed)))
-        add("grad_rms", probed, 1e-3 * 0.8**depth * wobble * (1.2 - probed / steps), place)
-        add("update_ratio", probed, 3e-3 * wobble, place)
-        add("weight_distance", probed, 1.2 * np.sqrt(probed / steps), place)
+        add(_GRADIENT, probed, 1e-3 * 0.8**depth * wobble * (1.2 - probed / steps), place)
+        add(_UPDATE, probed, 3e-3 * wobble, place)
+        add(_DISTANCE, probed, 1.2 * np.sqrt(probed / steps), place)
         if place != "head":
             dead = np.clip(0.02 + 0.02 * random.random(len(probed)), 0, 1)
-            add("dead_fraction", probed, dead, place.replace("conv", "act"))
+            add(_DEAD, probed, dead, place.replace("conv", "act"))
     meta: dict[str, Any] = {"classes": names, "steps_per_epoch": steps_per_epoch, "epochs": epochs, "finished": True}
     return Trace(rows, recipe=recipe, meta=meta)
 
@@ -171,7 +174,7 @@ def altered(trace: Trace, changes: Mapping[str, Curve], *, recipe: Recipe | None
         for (name, where), (steps, curve_values) in values.items()
         for step, value in zip(steps, curve_values, strict=True)
     )
-    return Trace(observations, recipe=recipe or trace.recipe, meta=trace.meta)
+    return Trace(observations, recipe=recipe or trace.recipe, declared=trace.declared, meta=trace.meta)
 
 
 def stuck_trace(place: str = "species 3", *, taken: float = 0.5, **measured: float) -> Trace:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,8 @@ from netvet.base.errors import BadInput
 from netvet.base.files import put
 from netvet.images.augment import augment
 from netvet.images.dataset import ImageSet
+from netvet.listener import EpochReport as EpochReport
+from netvet.listener import TrainingListener
 from netvet.locale import _
 from netvet.metrics import Summary, summarise
 from netvet.nets.device import choose, environment
@@ -36,21 +37,6 @@ from netvet.watching import watch
 CHECKPOINT_SECONDS = 20.0  # at most this much work is done twice after a kill; writing costs well under 1 % of it
 STATE_FORMAT = 1
 HELD: tuple[Literal["train", "val"], ...] = ("train", "val")
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of
-    the run.
-    """
-
-    epoch: int
-    epochs: int
-    train: Summary
-    val: Summary
-    seconds: float
-    left: float
-    best: bool
 
 
 @dataclass(frozen=True)
@@ -85,19 +71,17 @@ def train(
     images: ImageSet | None = None,
     resume: bool = False,
     watched: bool = True,
-    on_epoch: Callable[[EpochReport], None] | None = None,
-    on_step: Callable[[int, int], None] | None = None,
+    listener: TrainingListener | None = None,
 ) -> Outcome:
     """Train a recipe in the folder `out`, watch it, and record everything in its trace.
 
     `images`: loaded already, or None to load `recipe.data`. `resume`: go on from the last checkpoint, to the same
-    final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `on_step(step, steps)`
-    and `on_epoch` report progress. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not
-    finished.
+    final weights as an unbroken run (CPU, same number of threads). `watched`: run the probes. `listener`: is
+    told of every step and epoch. Ctrl-C or SIGTERM saves a checkpoint and returns an outcome that is not finished.
 
     Raises BadInput where the folder holds another run, or is in use, or the data cannot be trained on.
     """
-    run = Path(out)
+    run, listener = Path(out), listener or TrainingListener()
     with run_lock(run), torch.random.fork_rng(devices=range(torch.cuda.device_count())), interruptible() as stop:
         if resume:
             recipe = recorded(run, recipe)
@@ -107,12 +91,12 @@ def train(
         loaded = images if images is not None else load_images(recipe, progress=False)
         generated = None
         if recipe.augment.generated.images:
-            generated = generate.generate_for(recipe, loaded, run, generate.telling(stop, on_step))
+            generated = generate.generate_for(recipe, loaded, run, generate.telling(stop, listener))
             if generated is None:
                 return Outcome(run, 0, 0, 0, 0.0, finished=False)
-        session = _Session(recipe, run, loaded, generated, watched=watched)
+        session = _Session(recipe, run, loaded, generated, listener, watched=watched)
         try:
-            return session.go(resume, stop, on_epoch, on_step)
+            return session.go(resume, stop)
         finally:
             session.close()
 
@@ -121,13 +105,21 @@ class _Session:
     """One training: model, optimiser, schedule, trace and position."""
 
     def __init__(
-        self, recipe: Recipe, run: Path, images: ImageSet, generated: generate.GeneratedImages | None, *, watched: bool
+        self,
+        recipe: Recipe,
+        run: Path,
+        images: ImageSet,
+        generated: generate.GeneratedImages | None,
+        listener: TrainingListener,
+        *,
+        watched: bool,
     ) -> None:
         for split in HELD:
             if len(images.indices(split)) < 2:
                 sentence = _("{source} has fewer than 2 {split} images: add images, or change data.val.")
                 raise BadInput(sentence.format(source=recipe.data.source, split=split))
         self.recipe, self.run, self.images, self.generated = recipe, run, images, generated
+        self.listener = listener
         self.pool = Pool(images, generated.added if generated is not None else None)
         self.machine = choose(recipe)
         self.steps_per_epoch = self.pool.steps_per_epoch(recipe)
@@ -150,13 +142,7 @@ class _Session:
         self.saved_at = time.monotonic()
         self.diverged = False
 
-    def go(
-        self,
-        resume: bool,
-        stop: threading.Event,
-        on_epoch: Callable[[EpochReport], None] | None,
-        on_step: Callable[[int, int], None] | None,
-    ) -> Outcome:
+    def go(self, resume: bool, stop: threading.Event) -> Outcome:
         if resume and (self.run / checkpoint.LAST).exists():
             self._restore(checkpoint.load(self.run / checkpoint.LAST))
         self.writer.forget_after(self.at.step)
@@ -171,7 +157,7 @@ class _Session:
                 recording.generated(self.writer, self.generated.counts, self.generated.reported)
         finished = Trace.open(self.run).meta.get("finished", False) if resume else False
         while not finished and self.at.epoch < self.recipe.stop.epochs:
-            if not self._epoch(stop, on_epoch, on_step):
+            if not self._epoch(stop):
                 self._save()
                 return self._outcome(finished=False)
             if self._over():
@@ -180,12 +166,7 @@ class _Session:
             self._finish()
         return self._outcome(finished=True)
 
-    def _epoch(
-        self,
-        stop: threading.Event,
-        on_epoch: Callable[[EpochReport], None] | None,
-        on_step: Callable[[int, int], None] | None,
-    ) -> bool:
+    def _epoch(self, stop: threading.Event) -> bool:
         """One epoch, or the rest of one. False when asked to stop in the middle."""
         began, first = time.monotonic(), self.at.batch
         if self.recipe.model.frozen:
@@ -195,8 +176,7 @@ class _Session:
         for batch in range(first, self.steps_per_epoch):
             self._step(rows[batch * size : (batch + 1) * size], batch)
             self.at.batch, self.at.step = batch + 1, self.at.step + 1
-            if on_step is not None:
-                on_step(self.at.step, self.steps)
+            self.listener.on_step(self.at.step, self.steps)
             if stop.is_set() and self.at.batch < self.steps_per_epoch:
                 self.at.seconds += time.monotonic() - began
                 return False
@@ -217,16 +197,9 @@ class _Session:
             checkpoint.save(self.run / checkpoint.BEST, self._weights())
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self._save()
-        if on_epoch is not None:
-            left = (
-                (self.recipe.stop.epochs - self.at.epoch)
-                * seconds
-                * self.steps_per_epoch
-                / (self.steps_per_epoch - first)
-            )
-            on_epoch(
-                EpochReport(self.at.epoch, self.recipe.stop.epochs, train_summary, val_summary, seconds, left, best)
-            )
+        epochs, whole = self.recipe.stop.epochs, seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
+        left = (epochs - self.at.epoch) * whole
+        self.listener.on_epoch(EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best))
         return not stop.is_set()
 
     def _step(self, rows: Any, batch: int) -> None:

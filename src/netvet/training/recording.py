@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netvet.images.dataset import ImageSet
 from netvet.images.leakage import leakage
-from netvet.metrics import Summary, record
+from netvet.metrics import Summary, declare, record
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
 
@@ -34,11 +34,11 @@ def setup(
     for split in splits:
         counts = np.bincount(images.labels[images.indices(split)], minlength=len(images.classes))
         name = "class_images" if split == "train" else f"{split}_images"
-        writer.unit(name, "images")
+        declare(writer, name)
         for where, count in zip(images.classes, counts, strict=True):
             writer.add(0, name, float(count), where)
     sizes = {split: len(images.indices(split)) for split in splits}
-    writer.unit("parameters", "trainable numbers")
+    declare(writer, "parameters", "train_images")
     writer.add(0, "parameters", float(sum(p.numel() for p in model.parameters() if p.requires_grad)))
     writer.add(0, "train_images", float(sizes["train"]))
     shown = _leakage(writer, images)
@@ -67,7 +67,7 @@ def setup(
 
 def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence[str]) -> None:
     """Generated images that the run trains on, by class, and what is reported of them."""
-    writer.unit("generated_images", "images")
+    declare(writer, "generated_images")
     for where, count in counts.items():
         writer.add(0, "generated_images", float(count), where)
     data = writer.get_meta("data")
@@ -78,8 +78,7 @@ def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence
 def _leakage(writer: TraceWriter, images: ImageSet) -> list[dict[str, str]]:
     """Record how much of each held-out split has a twin in training; returns the captions of the pairs."""
     found = leakage(images)
-    for name in ("leaked_share", "leaked_by_group", "leaked_by_look"):
-        writer.unit(name, "share of the split, 0..1")
+    declare(writer, "leaked_share", "leaked_by_group", "leaked_by_look")
     for split, shares in found.shares.items():
         for name, value in shares.items():
             writer.add(0, name, value, split)
@@ -111,7 +110,7 @@ def epoch(
     record(train, writer, step, "train")
     record(val, writer, step, "val")
     writer.add(step, "epoch", float(number))
-    writer.unit("epoch_seconds", "s")
+    declare(writer, "epoch", "epoch_seconds", "training_seconds")
     writer.add(step, "epoch_seconds", seconds)
     writer.add(step, "training_seconds", trained)
     writer.flush()

@@ -10,6 +10,7 @@ from netvet.trials._model import (
     ClassEffect,
     Progress,
     Trial,
+    TrialListener,
     Verdict,
 )
 from netvet.trials._treat import treat
@@ -24,6 +25,7 @@ __all__ = [
     "ClassEffect",
     "Progress",
     "Trial",
+    "TrialListener",
     "Verdict",
     "treat",
 ]

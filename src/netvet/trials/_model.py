@@ -7,15 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from netvet.base.errors import BadInput
 from netvet.base.files import put
 from netvet.base.jsonsafe import jsonsafe
 from netvet.locale import _
-
-if TYPE_CHECKING:
-    pass
 
 CONTROL = "control"
 FILE = "trial.json"
@@ -193,6 +190,13 @@ class Progress:
     budget: float
     doing: str
     share: float = 0.0
+
+
+class TrialListener:
+    """Is told of a trial as it goes; override what you want to hear."""
+
+    def on_update(self, progress: Progress) -> None:
+        """Something changed: an arm, or how much of the run under way is done."""
 
 
 def _verdict(tree: dict[str, Any]) -> Verdict:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.base.errors import BadInput
 from netvet.locale import _
-from netvet.trials._model import FOLDER, Progress, Trial
+from netvet.trials._model import FOLDER, Trial, TrialListener
 from netvet.trials.engine import LOCAL, LocalEngine
 from netvet.trials.protocol import draw_up
 from netvet.trials.race import Race
@@ -30,7 +30,7 @@ def treat(
     images: ImageSet | None = None,
     seeds: int = 3,
     least: int = 3,
-    on_update: Callable[[Progress], None] | None = None,
+    listener: TrialListener | None = None,
 ) -> Trial:
     """Try remedies on a recorded run, against an untouched control, and write `trial.json` beside it.
 
@@ -48,7 +48,7 @@ def treat(
         images: those of the run, if they are loaded already.
         seeds: of every remedy that stays in the race, at least 2; with time left the best get up to 8.
         least: remedies to try at least, where the time allows.
-        on_update: called at every change.
+        listener: is told of every change.
 
     Raises:
         BadInput: no finished run with a recipe, a remedy that does not exist or does not apply, too small a budget, an
@@ -71,7 +71,7 @@ def treat(
                 ).format(source=protocol.recipe.data.source, run=run)
             )
         engine = LocalEngine(images, of=protocol.recipe, tick=lambda share: race.tick(share))
-    race = Race(protocol, budget, engine, path / FOLDER, on_update)
+    race = Race(protocol, budget, engine, path / FOLDER, listener or TrialListener())
     race.go()
     if not race.runs:
         raise KeyboardInterrupt

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from netvet.base.errors import BadInput
+from netvet.listener import EpochReport, TrainingListener
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
 from netvet.trace import FILE, Trace
@@ -95,15 +96,7 @@ class LocalEngine:
         return _metrics(evaluate(run.folder, self._load(recipe), split))
 
     def _one(self, job: Job) -> ArmRun:
-        from netvet.training import EpochReport, evaluate, train
-
-        def after_epoch(report: EpochReport) -> None:
-            if self._tick is not None:
-                self._tick(report.epoch / report.epochs)
-
-        def after_step(step: int, _steps: int) -> None:
-            if self._tick is not None and step == 0:  # a GAN is being trained: this too must end in time
-                self._tick(0.0)
+        from netvet.training import evaluate, train
 
         began = monotonic()
         images = self._load(job.recipe)
@@ -112,8 +105,7 @@ class LocalEngine:
             out=job.folder,
             images=images,
             resume=_prepare(job, images),
-            on_epoch=after_epoch,
-            on_step=after_step,
+            listener=_Ticking(self._tick),
         )
         if not outcome.finished:
             raise KeyboardInterrupt
@@ -137,6 +129,22 @@ class LocalEngine:
         if key not in self._images:
             self._images[key] = load_images(recipe, progress=False)
         return self._images[key]
+
+
+class _Ticking(TrainingListener):
+    """Passes on how much of a training is done; while a GAN is trained for it, that nothing is: that too must end."""
+
+    def __init__(self, tick: Callable[[float], None] | None) -> None:
+        self._tick = tick or (lambda _share: None)
+
+    def on_step(self, step: int, steps: int) -> None:  # noqa: ARG002
+        """See `TrainingListener`."""
+        if step == 0:
+            self._tick(0.0)
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """See `TrainingListener`."""
+        self._tick(report.epoch / report.epochs)
 
 
 def same_split(one: Recipe, other: Recipe) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Recipe
-from netvet.remedies import GENERAL, Prescription, prescribe, remedies
+from netvet.remedies import FOR_UNEVEN, GENERAL, Prescription, named_class, prescribe, remedies
 from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Trace
 from netvet.trials import CONTROL
@@ -71,7 +71,7 @@ class Protocol:
     @property
     def stuck(self) -> str | None:
         """The class that is stuck, if one is."""
-        return next((s.where for s in self.diagnosis.symptoms if s.rule == "stuck-class" and s.where), None)
+        return next(filter(None, map(named_class, self.diagnosis.symptoms)), None)
 
     def targets(self, remedy: str | None) -> set[str]:
         """What should be gone after a remedy: the finding it is for (else the root cause), and what that explains."""
@@ -153,7 +153,7 @@ def _prescribed(
             )
     sizes = [trace.last("class_images", place) for place in trace.places("class_images")]
     balanced = bool(sizes) and max(sizes) < BALANCED * min(sizes)
-    general = [name for name in GENERAL if not (balanced and name == "oversample")]
+    general = [name for name in GENERAL if not (balanced and name in FOR_UNEVEN)]
     found = prescribe(recipe, diagnosis, names=names, least=least, general=general)
     idle = [name for name in names if name not in {p.remedy for p in found}]
     if idle:

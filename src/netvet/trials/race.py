@@ -25,7 +25,7 @@ from netvet import __version__
 from netvet.base.errors import BadInput
 from netvet.base.files import put
 from netvet.locale import _
-from netvet.trials import CONTROL, ArmProgress, ArmRun, Progress
+from netvet.trials import CONTROL, ArmProgress, ArmRun, Progress, TrialListener
 from netvet.trials.budget import FIRST, MARGIN, Plan, shortened
 from netvet.trials.engine import Engine, Job, Refusal
 from netvet.trials.protocol import Protocol
@@ -55,7 +55,7 @@ class Race:
     budget: float
     engine: Engine
     folder: Path
-    on_update: Callable[[Progress], None] | None = None
+    listener: TrialListener = field(default_factory=TrialListener)
     clock: Callable[[], float] = field(default_factory=lambda: monotonic)
     runs: dict[tuple[str, int], ArmRun] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -113,8 +113,7 @@ class Race:
     def say(self, doing: str, share: float = 0.0) -> None:
         """Tell of progress. `share`: of the run under way, 0..1."""
         self.doing, self.share = doing, share
-        if self.on_update is not None:
-            self.on_update(self.progress())
+        self.listener.on_update(self.progress())
 
     def tick(self, share: float) -> None:
         """Tell how much of the run under way is done, 0..1. Raises TimeUp where it can no longer end in time."""

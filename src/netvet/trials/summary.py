@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netvet.base.words import listed, metric, percent, points
 from netvet.locale import _, ngettext
-from netvet.rules import Diagnosis
+from netvet.rules import Diagnosis, rules
 from netvet.trials import ClassEffect, Trial, Verdict
 
 AUC = 0.85  # below it a class is still behind: as the page of stuck-class has it
@@ -184,8 +184,8 @@ def _mended(verdict: Verdict, trial: Trial) -> str:
 def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     """What the reader has to know of how the answer was got."""
     said: list[str] = []
-    root = diagnosis.root
-    leaks = root is not None and root.rule == "split-leakage"
+    root, known = diagnosis.root, rules()
+    leaks = root is not None and root.rule in known and known[root.rule].invalidates
     if leaks and not any(v.measurement and v.cured for v in trial.verdicts):
         said.append(_("All of this was measured on a split that leaks, and may not hold for new images."))
     if trial.epochs < trial.full_epochs:

@@ -8,13 +8,14 @@ a GPU it does not wait: what it records may be a 0-dim tensor, fetched with all 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from netvet.base.observed import Observed
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.locale import _
@@ -82,22 +83,25 @@ Made = TypeVar("Made", bound=type[Observer])
 
 @dataclass(frozen=True)
 class ObserverLeaf(Paged):
-    """An observer as registered: see `observer`. `gives`: what it records, name -> unit."""
+    """An observer as registered: see `observer`. `gives`: what it records."""
 
     name: str
     make: Callable[[Loop], Observer]
-    gives: dict[str, str]
+    gives: Mapping[str, Observed]
     module: str
 
 
 _OBSERVERS = Registry[ObserverLeaf]("netvet.watching.observers")
 
 
-def observer(name: str, *, gives: dict[str, str]) -> Callable[[Made], Made]:
-    """Register a class of observers. `gives`: the observations that it may record, name -> unit."""
+def observer(name: str, *, gives: Mapping[str, Observed | str]) -> Callable[[Made], Made]:
+    """Register a class of observers. `gives`: the observations that it may record, and what each is, or its unit
+    alone.
+    """
+    observed = {each: Observed(unit=what) if isinstance(what, str) else what for each, what in gives.items()}
 
     def register(made: Made) -> Made:
-        _OBSERVERS.add(name, ObserverLeaf(name, made, dict(gives), made.__module__))
+        _OBSERVERS.add(name, ObserverLeaf(name, made, observed, made.__module__))
         return made
 
     return register
@@ -116,8 +120,7 @@ class Observers:
         self._dropped: dict[str, str] = {}
         self._all: dict[str, Observer] = {}
         for name, leaf in all_observers().items():
-            for given, unit in leaf.gives.items():
-                loop.writer.unit(given, unit)
+            loop.writer.declare(leaf.gives)
             self._all[name] = leaf.make(loop)
 
     def notify(self, moment: str, *args: Any, **keywords: Any) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from netvet.base.observed import Kind, Observed
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.watching.layers import ChannelStats, channel_axis
@@ -100,28 +101,30 @@ class Probe(Paged):
     measure: Measure
     at: At
     every: int
-    unit: str
+    observed: Observed
     module: str
 
 
 _PROBES = Registry[Probe]("netvet.watching.probes")
 
 
-def probe(name: str, *, at: At, every: int = 10, unit: str = "") -> Callable[[Measure], Measure]:
+def probe(
+    name: str, *, at: At, every: int = 10, unit: str = "", label: str = "", kind: Kind = "number"
+) -> Callable[[Measure], Measure]:
     """Register a probe.
 
     `at` says when it is asked: `forward` (a `Layer`, after each layer's call), `after_backward` or `before_step` (a
     `Moment`: the gradients are there, as the optimiser will see them, so after any clipping), `after_step` (the
     weights have moved), `end` (the labels and the loss are known too). It answers with 0-dim tensors or floats: one
     for the layer or the run, or one for each place; or None where there is nothing to measure. `every`: optimiser
-    steps between measurements.
+    steps between measurements. `unit`, `label`, `kind`: see `Observed`; the trace keeps them with what was measured.
     """
     if at not in get_args(At):
         raise ValueError(f"probe {name!r}: at={at!r} is none of {', '.join(get_args(At))}")
 
     def register(measure: Measure) -> Measure:
         moment: At = "before_step" if at == "after_backward" else at
-        _PROBES.add(name, Probe(name, measure, moment, every, unit, measure.__module__))
+        _PROBES.add(name, Probe(name, measure, moment, every, Observed(label, unit, kind), measure.__module__))
         return measure
 
     return register

@@ -27,7 +27,7 @@ class Asking:
         self._step = 0
         self.due: dict[At, list[Probe]] = {}
         for each in self._probes:
-            writer.unit(each.name, each.unit)
+            writer.declare({each.name: each.observed})
 
     def plan(self, step: int) -> None:
         """Settle which probes are due at this step."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
 from netvet.locale import _
-from netvet.metrics import record, summarise
+from netvet.metrics import declare, record, summarise
 from netvet.trace import TraceWriter
 from netvet.watching.layers import unwrap
 from netvet.watching.readings import kept_random_state, logits_of
@@ -81,6 +81,7 @@ class Epochs:
             self._describe(labels, names, steps)
         self.done += 1
         self._writer.meta("epochs", self.done)
+        declare(self._writer, "epoch", "epoch_seconds")
         self._writer.add(last, "epoch", self.done)
         self._writer.add(last, "epoch_seconds", time.perf_counter() - self._began)
         self._predictions = logits, labels
@@ -139,7 +140,8 @@ class Epochs:
         train = torch.cat([x.cpu() for x in self._labels]).numpy()
         for name, values in (("class_images", train), ("val_images", labels.numpy())):
             counts = np.bincount(values[(values >= 0) & (values < len(names))], minlength=len(names))
-            self._writer.unit(name, "images")
+            declare(self._writer, name)
             for label, count in zip(names, counts, strict=True):
                 self._writer.add(0, name, float(count), label)
+        declare(self._writer, "train_images")
         self._writer.add(0, "train_images", float(len(train)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
 from netvet.locale import _
+from netvet.metrics import declare
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
 from netvet.trace import Trace, TraceWriter
@@ -70,6 +71,7 @@ class Watcher:
         self._readings = Readings(writer)
         if recipe is not None:
             writer.recipe(recipe)
+        declare(writer, "loss", "learning_rate")
         self._observers = Observers(Loop(model, optimizer, lambda: self._at, writer, self._readings)) if own else None
         self._asking = Asking(writer, self._readings, every, copied=self._compiled)
         self._order: dict[str, int] = {}  # path of a layer -> its turn in the forward pass
@@ -325,4 +327,5 @@ class Watcher:
         self._writer.meta("layers", list(self._weights))
         if self._epochs is not None and not self._first:
             count = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+            declare(self._writer, "parameters")
             self._writer.add(0, "parameters", float(count))

@@ -16,6 +16,8 @@ from netvet.recipe import parse_operation
 
 Operation = Callable[[nn.Module, str, Flow | None], nn.Module]
 
+REFUSED = "pre-activation"  # a remedy of netvet's own nets; of another model it is asked in vain, and told why
+
 OPERATIONS: dict[str, Operation] = {
     "activation": activations.replace,
     "init": starts.redraw,
@@ -75,7 +77,7 @@ def patch_model(model: nn.Module, operations: Sequence[str], example: Tensor | N
             that operation has changed nothing, those before it are made.
     """
     for text in operations:
-        if text == "pre-activation":
+        if text == REFUSED:
             raise BadInput(
                 _(
                     "pre-activation cannot be applied to {model}: the order of its layers is fixed by the code of its "

@@ -33,6 +33,7 @@ from netvet.trace import Series, Trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+RANGE_TEST = "lr-range"  # the chart has the name of the exam that it shows
 MOST_POINTS = 240  # of a line; more are averaged in bins: a panel is 400 units wide
 
 
@@ -197,7 +198,7 @@ def lr_range(trace: Trace) -> Chart | None:
         axes.locator_params(axis="y", nbins=5)
         grid(axes)
         axes.set_xlabel(_("learning rate"))
-        return finish(axes, "lr-range", title)
+        return finish(axes, RANGE_TEST, title)
 
 
 def _round(rate: float) -> str:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.base.words import clean, is_share, number, short
+from netvet.base.words import clean, number, short
 from netvet.locale import _
-from netvet.observations import quantity, telling
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
     ACCENT,
@@ -61,20 +60,20 @@ def charts(trace: Trace, finding: Finding, name: str = "evidence") -> list[Chart
 
 
 def _title(series: Series, limit: float | None) -> str:
-    value = number(telling(series), series.name)
-    what = quantity(series.name)
+    kind = series.observed.kind
+    value, what = number(series.telling, kind), series.title
     if series.where:
         what = _("{quantity}, {place}").format(quantity=what, place=clean(series.where))
     if limit is None:
         return _("{quantity}: {value}").format(quantity=what, value=value)
-    return _("{quantity}: {value}; limit {limit}").format(quantity=what, value=value, limit=number(limit, series.name))
+    return _("{quantity}: {value}; limit {limit}").format(quantity=what, value=value, limit=number(limit, kind))
 
 
 def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
     """Values over the run; the first series stands out, the limit is a named line."""
     first = group[0]
     values = np.concatenate([s.values for s in group] + ([np.array([limit])] if limit is not None else []))
-    log = _logarithmic(first, values, limit)
+    log, share = _logarithmic(first, values, limit), first.observed.kind == "share"
     with panel(230, left=52, right=20, top=16) as axes:
         if log:
             high = float(values.max()) * 1.6
@@ -86,32 +85,32 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
         if limit is not None:
             axes.axhline(limit, color=WARN, linewidth=1.6, linestyle=DASHES)
         if not log:
-            least = 0.1 if is_share(first.name) and not values.any() else 1e-9  # 0 % throughout: no axis of 1e-08 %
+            least = 0.1 if share and not values.any() else 1e-9  # 0 % throughout: no axis of 1e-08 %
             margin = 0.12 * max(float(np.ptp(values)), 0.02 * float(np.abs(values).max()), least)
             low, high = float(values.min()) - margin, float(values.max()) + margin
             if values.min() >= 0:
                 low = max(low, 0.0)
-            if is_share(first.name):
+            if share:
                 high = min(high, 1.02)
             axes.set_ylim(low, high)
-            if is_share(first.name):
+            if share:
                 percent_axis(axes.yaxis)
             else:
                 axes.locator_params(axis="y", nbins=5)
                 axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.3g}")
         if limit is not None:
-            share = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
+            height = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
             right = _clearer_right(axes, first, limit)
             axes.annotate(
-                _("limit {value}").format(value=number(limit, first.name)),
+                _("limit {value}").format(value=number(limit, first.observed.kind)),
                 (1 if right else 0, limit),
-                (-4 if right else 4, 4 if share < 0.9 else -4),
+                (-4 if right else 4, 4 if height < 0.9 else -4),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
                 color=WARN,
                 fontsize=SMALL,
                 ha="right" if right else "left",
-                va="bottom" if share < 0.9 else "top",
+                va="bottom" if height < 0.9 else "top",
             )
         x, unit = curves.moments(trace, first)
         run_axis(axes, float(x[-1]), unit)
@@ -146,10 +145,10 @@ def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(bottom, 1.04 * top)
         axes.barh(range(len(shown)), values, height=0.55, color=[ACCENT, *[SOFT] * (len(shown) - 1)])
-        axes.set_yticks(range(len(shown)), [short(s.where or quantity(s.name), 19) for s in shown], color=INK)
+        axes.set_yticks(range(len(shown)), [short(s.where or s.title, 19) for s in shown], color=INK)
         for i, value in enumerate(values):
             axes.annotate(
-                number(value, shown[i].name),
+                number(value, shown[i].observed.kind),
                 (max(value, 0.0), i),
                 (5, 0),
                 textcoords="offset points",
@@ -158,6 +157,6 @@ def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 annotation_clip=False,
             )
         if limit is not None:
-            named_line(axes, limit, _("limit {value}").format(value=number(limit, shown[0].name)), WARN)
+            named_line(axes, limit, _("limit {value}").format(value=number(limit, shown[0].observed.kind)), WARN)
         axes.xaxis.set_visible(False)
         return finish(axes, name, _title(shown[0], limit))

@@ -29,18 +29,22 @@ from netvet.trace import Trace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# What is drawn layer by layer: the charts of a report are chosen here, by what they are of.
+GRADIENTS = ("grad_rms", "grad_norm")  # the first that was recorded
+UPDATES = "update_ratio"
+DEAD = "dead_fraction"
 NAMED = 26  # layers that can all be named; of more, every k-th is
 USUAL_UPDATE = 1e-3  # "a rough heuristic is that this ratio should be somewhere around 1e-3": CS231n notes, Learning
 
 
 def gradient_flow(trace: Trace) -> Chart | None:
     """Gradient by layer, early, midway and late in the run, on a logarithmic axis."""
-    name = "grad_rms" if layers(trace, "grad_rms") else "grad_norm"
+    name = next((each for each in GRADIENTS if layers(trace, each)), GRADIENTS[-1])
     names = [p for p in layers(trace, name) if (finite(trace.series(name, p)).values > 0).any()]
     if len(names) < 2:
         return None
     table = np.array([_thirds(finite(trace.series(name, p)).values) for p in names])
-    what = _("gradient RMS") if name == "grad_rms" else _("gradient norm")
+    what = _("gradient RMS") if name == GRADIENTS[0] else _("gradient norm")
     ratio = table[0, 2] / table[-1, 2]
     if 2 / 3 < ratio < 3 / 2:
         title = _("At the end the first and the last layer have about the same {what}").format(what=what)
@@ -78,10 +82,10 @@ def gradient_flow(trace: Trace) -> Chart | None:
 
 def update_ratio(trace: Trace) -> Chart | None:
     """Update-to-weight ratio by layer in the last third of the run: median, and the middle 80 %."""
-    names = [p for p in layers(trace, "update_ratio") if (finite(trace.series("update_ratio", p)).values > 0).any()]
+    names = [p for p in layers(trace, UPDATES) if (finite(trace.series(UPDATES, p)).values > 0).any()]
     if not names:
         return None
-    late = [_positive(finite(trace.series("update_ratio", p)).values) for p in names]
+    late = [_positive(finite(trace.series(UPDATES, p)).values) for p in names]
     late = [values[-max(1, len(values) // 3) :] for values in late]
     table = np.array([np.percentile(values, [10, 50, 90]) for values in late])
     title = _("Late updates are {low} to {high} of the weights").format(
@@ -99,10 +103,10 @@ def update_ratio(trace: Trace) -> Chart | None:
 
 def dead_units(trace: Trace) -> Chart | None:
     """Share of dead units by layer at the end of the run; None where none are dead."""
-    names = layers(trace, "dead_fraction")
+    names = layers(trace, DEAD)
     if not names:
         return None
-    last = np.array([finite(trace.series("dead_fraction", p)).last for p in names])
+    last = np.array([finite(trace.series(DEAD, p)).last for p in names])
     worst = int(np.argmax(last))
     if last[worst] < 0.005:
         return None

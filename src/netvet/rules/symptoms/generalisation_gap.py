@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netvet.base.observed import Observed
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, surely_more
@@ -56,7 +57,7 @@ def check(trace: Trace, *, limit: float = 0.15) -> Iterator[Finding]:
     if low <= limit:
         return
     n = min(len(train), len(val))
-    gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], "0..1")
+    gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], Observed(unit="0..1"))
     yield Finding(
         _(
             "Training accuracy is {train:.1%}, validation accuracy only {val:.1%}: a gap of {gap:.0f} points, and "

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from netvet.base.errors import BadInput
 from netvet.base.files import whole
 from netvet.images.dataset import ImageSet
+from netvet.listener import TrainingListener
 from netvet.locale import _
 from netvet.nets.device import choose
 from netvet.recipe import Recipe
@@ -79,14 +80,14 @@ def generate_for(
     return _taken(known, images, run)
 
 
-def telling(stop: threading.Event, on_step: Callable[[int, int], None] | None) -> Callable[[int], bool]:
-    """What is asked before each step of a GAN: whether `stop` is set. `on_step` hears now and then that the run
-    still stands at 0.
+def telling(stop: threading.Event, listener: TrainingListener) -> Callable[[int], bool]:
+    """What is asked before each step of a GAN: whether `stop` is set. The listener is told now and then that the
+    run still stands at 0.
     """
 
     def go_on(step: int) -> bool:
-        if on_step is not None and step % REPORT_EVERY == 0:
-            on_step(0, 1)
+        if step % REPORT_EVERY == 0:
+            listener.on_step(0, 1)
         return not stop.is_set()
 
     return go_on

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Layer, probe
 from netvet.watching.layers import is_activation, is_weight_layer
 
 
-@probe("activation_mean", at="forward", every=10, unit="activation")
+@probe("activation_mean", at="forward", every=10, unit="activation", label=later("Mean activation"))
 def measure(layer: Layer) -> Tensor | None:
     """Mean of the output; None for layers that neither weigh nor activate."""
     if not (is_weight_layer(layer.module) or is_activation(layer.module)):

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Layer, probe
 from netvet.watching.layers import is_activation, is_weight_layer
 
 
-@probe("activation_std", at="forward", every=10, unit="activation")
+@probe("activation_std", at="forward", every=10, unit="activation", label=later("Spread of activations"))
 def measure(layer: Layer) -> Tensor | None:
     """Standard deviation of the output; None for layers that neither weigh nor activate."""
     if not (is_weight_layer(layer.module) or is_activation(layer.module)):

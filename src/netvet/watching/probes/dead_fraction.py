@@ -17,11 +17,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from netvet.locale import later
 from netvet.watching import Layer, probe
 from netvet.watching.layers import RECTIFIERS, has_activations, is_weight_layer
 
 
-@probe("dead_fraction", at="forward", every=10, unit="share of units")
+@probe("dead_fraction", at="forward", every=10, unit="share of units", label=later("Dead units"), kind="share")
 def measure(layer: Layer) -> dict[str, Tensor] | None:
     """Share of units that are 0 throughout; None for layers that are not ReLU-like."""
     if isinstance(layer.module, RECTIFIERS):

@@ -21,7 +21,7 @@ from torch import Tensor
 from netvet.watching import Moment, probe
 
 
-@probe("entropy", at="end", every=10, unit="share of ln(classes)")
+@probe("entropy", at="end", every=10, unit="share of ln(classes)", kind="share")
 def measure(moment: Moment) -> Tensor | None:
     """Mean entropy of the batch's predictions over its largest possible value; None without (batch, classes) logits."""
     logits = moment.logits

@@ -20,10 +20,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Moment, probe
 
 
-@probe("grad_norm", at="after_backward", every=10, unit="L2 norm")
+@probe("grad_norm", at="after_backward", every=10, unit="L2 norm", label=later("Gradient norm"))
 def measure(moment: Moment) -> dict[str, Tensor]:
     """L2 norm by weight layer, and of the whole model at ""."""
     norms = moment.grad_norms

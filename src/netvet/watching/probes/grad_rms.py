@@ -17,10 +17,11 @@ import math
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Moment, probe
 
 
-@probe("grad_rms", at="after_backward", every=10, unit="RMS")
+@probe("grad_rms", at="after_backward", every=10, unit="RMS", label=later("Gradient RMS"))
 def measure(moment: Moment) -> dict[str, Tensor]:
     """Root mean square by weight layer."""
     norms = moment.grad_norms

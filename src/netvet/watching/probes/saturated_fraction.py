@@ -16,12 +16,20 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from netvet.locale import later
 from netvet.watching import Layer, probe
 
 MARGIN = 0.02  # of the range, at each bound
 
 
-@probe("saturated_fraction", at="forward", every=10, unit="share of outputs")
+@probe(
+    "saturated_fraction",
+    at="forward",
+    every=10,
+    unit="share of outputs",
+    label=later("Saturated outputs"),
+    kind="share",
+)
 def measure(layer: Layer) -> Tensor | None:
     """Share of outputs within the margin of a bound; None for activations without two bounds."""
     bounds = _bounds(layer.module)

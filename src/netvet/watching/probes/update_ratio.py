@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Moment, probe
 from netvet.watching.layers import sample
 
 
-@probe("update_ratio", at="after_step", every=10, unit="update / weight")
+@probe("update_ratio", at="after_step", every=10, unit="update / weight", label=later("Update-to-weight ratio"))
 def measure(moment: Moment) -> dict[str, Tensor]:
     """Size of the update over size of the weight, by weight layer."""
     return {

@@ -15,11 +15,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Moment, probe
 from netvet.watching.layers import sample
 
 
-@probe("weight_distance", at="before_step", every=10, unit="distance / first norm")
+@probe(
+    "weight_distance",
+    at="before_step",
+    every=10,
+    unit="distance / first norm",
+    label=later("Distance from the first weights"),
+)
 def measure(moment: Moment) -> dict[str, Tensor]:
     """Distance from the first value over the size of that value, by weight layer."""
     return {

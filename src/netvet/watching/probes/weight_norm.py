@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from netvet.locale import later
 from netvet.watching import Moment, norms, probe
 
 
-@probe("weight_norm", at="before_step", every=10, unit="L2 norm")
+@probe("weight_norm", at="before_step", every=10, unit="L2 norm", label=later("Weight norm"))
 def measure(moment: Moment) -> dict[str, Tensor]:
     """L2 norm by weight layer."""
     return dict(zip(moment.weights, norms([w.detach() for w in moment.weights.values()]), strict=True))
