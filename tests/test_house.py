@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import re
 import runpy
@@ -75,6 +77,24 @@ def test_links_lead_somewhere() -> None:
     assert links
     for link in links:
         assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_names_of_the_papers_lead_somewhere() -> None:
+    """`netvet.nets.surgery.patch_model` and its like: modules, and what is in them."""
+    papers = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(paper.read_text(encoding="utf-8") for paper in papers)
+    named = set(re.findall(r"\bnetvet(?:\.[a-z]\w*)+", text))
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not _leads_somewhere(name)] == []
+
+
+def _leads_somewhere(name: str) -> bool:
+    """Whether a dotted name is a module, or in one."""
+    package, _dot, last = name.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(package), last) or importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def test_the_readmes_loop_runs(
