@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -220,5 +221,17 @@ def test_continuous_integration_does_what_a_user_would() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     commands = [line for line in lines if not line.startswith(("#", "set ", "cd "))]
     assert commands == ["make --no-print-directory test"]
-    for script in (".ci/run", "scripts/check"):
+    for script in (".ci/run", "scripts/check", "scripts/pythons"):
         assert os.access(ROOT / script, os.X_OK)
+
+
+def test_every_python_that_is_promised_is_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [
+        name
+        for text in project["classifiers"]
+        if (name := text.removeprefix("Programming Language :: Python :: ")) != text
+    ]
+    assert project["requires-python"] == f">={promised[0]}"
+    assert f"for version in {' '.join(promised)}; do" in (ROOT / "scripts" / "pythons").read_text(encoding="utf-8")
+    assert "scripts/pythons" in (ROOT / "scripts" / "check").read_text(encoding="utf-8").splitlines()[-1]
