@@ -15,7 +15,7 @@ test: $(VENV)/.installed-dev
 	@scripts/check
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .pythons
 
 # A stamp is written last, so that an installation that was cut short goes on with the next call.
 $(VENV)/.installed: pyproject.toml

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import re
 import runpy
 import subprocess
 from collections.abc import Mapping
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,24 @@ def test_links_lead_somewhere() -> None:
     assert links
     for link in links:
         assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_names_of_the_papers_lead_somewhere() -> None:
+    """`netvet.nets.surgery.patch_model` and its like: modules, and what is in them."""
+    papers = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(paper.read_text(encoding="utf-8") for paper in papers)
+    named = set(re.findall(r"\bnetvet(?:\.[a-z]\w*)+", text))
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not _leads_somewhere(name)] == []
+
+
+def _leads_somewhere(name: str) -> bool:
+    """Whether a dotted name is a module, or in one."""
+    package, _dot, last = name.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(package), last) or importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def test_the_readmes_loop_runs(
@@ -209,5 +230,17 @@ def test_continuous_integration_does_what_a_user_would() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     commands = [line for line in lines if not line.startswith(("#", "set ", "cd "))]
     assert commands == ["make --no-print-directory test"]
-    for script in (".ci/run", "scripts/check"):
+    for script in (".ci/run", "scripts/check", "scripts/pythons"):
         assert os.access(ROOT / script, os.X_OK)
+
+
+def test_every_python_that_is_promised_is_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [
+        name
+        for text in project["classifiers"]
+        if (name := text.removeprefix("Programming Language :: Python :: ")) != text
+    ]
+    assert project["requires-python"] == f">={promised[0]}"
+    assert f"for version in {' '.join(promised)}; do" in (ROOT / "scripts" / "pythons").read_text(encoding="utf-8")
+    assert "scripts/pythons" in (ROOT / "scripts" / "check").read_text(encoding="utf-8").splitlines()[-1]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from netvet.audit import labels
-from netvet.audit.features import extract, weights_there
+from netvet.audit.features import extract
 from netvet.images.dataset import load
+from tests.extras import needs_transfer
 
 Ints = NDArray[np.int64]
 
@@ -101,9 +102,9 @@ def test_classes_of_very_few_images(sizes: tuple[int, ...]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not weights_there(), reason="the pretrained weights are not installed")
 def test_real_fish_with_planted_errors(f4k23: Path) -> None:
     """10 % of the labels: any other species, the species it is taken for most, all frames of a track."""
+    needs_transfer()
     images = load(str(f4k23), image_size=128)
     assert images.known_groups is not None
     groups = np.unique(images.known_groups, return_inverse=True)[1]

