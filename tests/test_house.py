@@ -8,8 +8,8 @@ import os
 import re
 import runpy
 import subprocess
-from collections.abc import Mapping
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
