@@ -6,7 +6,7 @@ A rule is one file in a family's folder; see `rule`. `diagnose` asks them all.
 from netvet.rules._diagnosis import Diagnosis, Health, diagnose
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
 from netvet.rules._stuck import Stuck, stuck
-from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason
+from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason, to_mend
 
 __all__ = [
     "Answer",
@@ -24,4 +24,5 @@ __all__ = [
     "rule",
     "rules",
     "stuck",
+    "to_mend",
 ]

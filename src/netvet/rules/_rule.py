@@ -23,7 +23,8 @@ class Finding:
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
-    that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
+    that suit what was found, the likeliest first; where it names none, all of them. `fix`: the line of code that mends
+    a loop of somebody's own, "" where the cure is a remedy. `needed`: a sentence on the images
     or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a
     cause that comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was
     found. The other fields are the rule's, filled in by `diagnose`.
@@ -39,6 +40,7 @@ class Finding:
     severity: Literal["illness", "note"] = "illness"
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    fix: str = ""
     needed: str = ""
     suspected: bool = False
 
@@ -64,6 +66,7 @@ class Finding:
                 for s in self.evidence
             ],
             "remedies": list(self.remedies),
+            **({"fix": self.fix} if self.fix else {}),
         }
 
 
@@ -97,7 +100,7 @@ class Rule(Paged):
 
     @property
     def family(self) -> str:
-        """The folder it lives in: signal, optimisation, capacity, classes, data or symptoms."""
+        """The folder it lives in: signal, optimisation, capacity, classes, data, loop or symptoms."""
         return self.module.split(".")[-2]
 
 
@@ -120,7 +123,8 @@ def rule(
     `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose
     answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
     that this cause brings about.
-    `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
+    `remedies`: what may cure it, the likeliest first; none in the family `loop`, where every finding has its `fix`.
+    `invalidates`: it makes the measurement itself untrue
     (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;
     where it was recorded and what the rule needs was not, the network has no layers of that kind.
     """
