@@ -22,12 +22,13 @@ class Finding:
     """One pathology at one place.
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
-    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
-    that suit what was found, the likeliest first; where it names none, all of them. `fix`: the line of code that mends
-    a loop of somebody's own, "" where the cure is a remedy. `needed`: a sentence on the images
-    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a
-    cause that comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was
-    found. The other fields are the rule's, filled in by `diagnose`.
+    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the
+    rule that suit what was found, the likeliest first; where it names none, all of them. `fix`: the line of code that
+    mends a loop of somebody's own, "" where the cure is a remedy. `needed`: a sentence on the images or labels that
+    it takes where no remedy helps, with numbers; "" where others would not help either. `suspected`: a cause that
+    comes near the rule's limits and does not reach them; it is told as a note, and only where no cause was found.
+    `certain`: an illness even where no symptom shows, since it is plainly not what was meant. The other fields are
+    the rule's, filled in by `diagnose`.
     """
 
     message: str
@@ -43,6 +44,7 @@ class Finding:
     fix: str = ""
     needed: str = ""
     suspected: bool = False
+    certain: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The finding as the design's JSON object."""
