@@ -21,6 +21,7 @@ def _told(diagnosis: Diagnosis) -> str:
     return "; ".join(f"{f.rule} ({f.severity}): {f.message}" for f in diagnosis.findings)
 
 
+@pytest.mark.filterwarnings("ignore:No forward pass was seen:RuntimeWarning", "ignore:Detected call of:UserWarning")
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_planted_loop_is_named_first_and_its_twin_is_not(name: str, tmp_path: Path) -> None:
     loop, rule = importlib.import_module(f"tests.faults.loops.{name}"), name.replace("_", "-")

@@ -192,7 +192,8 @@ def _turn(parameter: Tensor, first: Tensor) -> Tensor:
     was = first.to(now.device).double()
     size = was @ was
     rest = now - was * torch.where(size > 0, (now @ was) / size, torch.zeros_like(size))
-    return torch.linalg.vector_norm(rest) / torch.where(size > 0, size.sqrt(), torch.ones_like(size))
+    found: Tensor = torch.linalg.vector_norm(rest) / torch.where(size > 0, size.sqrt(), torch.ones_like(size))
+    return found
 
 
 def _as_drawn(own: Sequence[Tensor]) -> bool | None:
