@@ -29,6 +29,7 @@ SYMPTOMS = {"under-performance", "generalisation-gap", "loss-plateau", "accuracy
 CONFUSION = {"train_confusion", "val_confusion"}  # arrays that the loop records
 
 EVIDENCE = HOUSE.parent.parent / "docs" / "evidence"
+LOOPS = Path(__file__).parent / "faults" / "loops"
 LONGEST_PAGE, LONGEST_EVIDENCE = 45, 120  # lines; words, less the line that points to the runs
 DECORATORS = ("_diagnosis", "_probe", "_rule", "_exam", "_remedy", "_fault", "_gallery")  # trunk, in leaves' folders
 _RECIPE = (HOUSE / "recipe.py").read_text(encoding="utf-8")
@@ -106,7 +107,7 @@ def test_a_rule_is_a_symptom_or_explains_one(rule: Rule) -> None:
         assert not rule.explains
     else:
         assert rule.invalidates or set(rule.explains) & SYMPTOMS
-        assert rule.remedies
+        assert rule.remedies or rule.family == "loop"
 
 
 def test_what_is_declared_is_declared_once() -> None:
@@ -130,10 +131,23 @@ def test_every_symptom_exists_and_can_be_explained() -> None:
     assert {effect for rule in rules().values() for effect in rule.explains} >= SYMPTOMS
 
 
+@each_rule
+def test_every_finding_of_a_loop_says_what_to_write(rule: Rule) -> None:
+    """A loop is mended in its code: a finding has its `fix`, in whatever function of the rule it is made."""
+    if rule.family != "loop" or rule.remedies:
+        return
+    tree = ast.parse((HOUSE.parent / (rule.module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "Finding"]
+    assert made
+    assert [n.lineno for n in made if "fix" not in {keyword.arg for keyword in n.keywords}] == []
+
+
 def test_every_cause_has_a_fault_to_plant() -> None:
-    assert {fault.rule for fault in faults().values()} == {
-        rule.name for rule in rules().values() if rule.kind == "cause"
-    }
+    """A recipe with a fault in it; of the family `loop` a loop with one, tests/faults/loops/RULE.py."""
+    planted = {fault.rule for fault in faults().values()}
+    loops = {path.stem.replace("_", "-") for path in LOOPS.glob("[a-z]*.py")}
+    assert planted | loops == {rule.name for rule in rules().values() if rule.kind == "cause"}
+    assert loops <= {rule.name for rule in rules().values() if rule.family == "loop"}
 
 
 @each_rule

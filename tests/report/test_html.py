@@ -224,6 +224,15 @@ def test_a_gallery_speaks_the_reader_s_language(tmp_path: Path) -> None:
     assert "Given label" not in text
 
 
+def test_the_line_that_mends_a_loop_is_shown_as_text(tmp_path: Path) -> None:
+    trace = fish_trace(["a", "b"], 3)
+    found = fish_diagnosis(trace)
+    mended = tuple(replace(f, fix="step(a < b)") for f in found.findings)
+    page = html.render(Report(tmp_path, None, trace, replace(found, findings=mended)))
+    assert page.count("To mend: step(a &lt; b)") == len(mended)
+    assert "To mend" not in html.render(Report(tmp_path, None, trace, found))
+
+
 def test_names_are_not_read_as_mathematics(tmp_path: Path) -> None:
     trace = fish_trace(["$x_1$", "a_{b}", "$", "50% \\off"], epochs=2)
     text = html.render(report_of(trace, tmp_path))

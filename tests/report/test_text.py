@@ -38,6 +38,16 @@ def test_the_root_cause_comes_first_with_its_number_and_limit() -> None:
     assert all(len(line) <= 100 for line in lines)
 
 
+def test_the_line_that_mends_a_loop_is_shown() -> None:
+    found = diagnosis()
+    root, symptom, note = found.findings
+    root, note = replace(root, fix="optimizer.step()"), replace(note, fix="model.train()")
+    page = diagnosis_text(replace(found, findings=(root, symptom, note)))
+    assert "\n  To mend: optimizer.step()\n" in page
+    assert "31% of the units in features.8 are 0. To mend: model.train()" in page
+    assert "To mend" not in diagnosis_text(found)
+
+
 def test_each_verdict_has_its_sentence() -> None:
     assert diagnosis_text(Diagnosis((), {}, "healthy")) == "Healthy. No symptoms."
     assert diagnosis_text(Diagnosis((), {}, "undecided")) == "Undecided. Too little was measured for a diagnosis."

@@ -110,6 +110,11 @@ def test_json_is_the_schema_with_the_root_first() -> None:
     assert set(first["evidence"][0]) == {"name", "where", "value", "limit", "unit"}
 
 
+def test_a_line_of_code_is_in_the_json_where_there_is_one() -> None:
+    assert Finding("It broke.", fix="optimizer.step()").to_json()["fix"] == "optimizer.step()"
+    assert "fix" not in Finding("It broke.").to_json()
+
+
 def test_json_holds_no_nan() -> None:
     series = Series("loss", "", np.array([0, 1]), np.array([1.0, np.nan]))
     tree = Finding("It broke.", evidence=(series,), limit=float("inf")).to_json()

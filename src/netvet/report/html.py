@@ -21,7 +21,7 @@ from netvet.report.charts import Chart, classes, curves, evidence, layers, trial
 from netvet.report.generated import paintings
 from netvet.report.model import Report
 from netvet.report.pages import page_html
-from netvet.rules import Finding, headline, reason, rules
+from netvet.rules import Finding, headline, reason, rules, to_mend
 from netvet.trace import Trace
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _page(report: Report) -> dict[str, Any]:
         "root": root,
         "root_page": Markup(_rule_page(root.rule)) if root else "",  # noqa: S704 - rendered with HTML switched off
         "confidence": words.percent(root.confidence, 0) if root else "",
+        "fix": to_mend(root.fix) if root and root.fix else "",
         "root_gallery": pictures.of_finding(trace, root) if root else None,
         "others": [_finding(f, trace) for f in diagnosis.findings if f is not root],
         "ruled_out": [Fact(r.rule, r.message) for r in diagnosis.ruled_out],
@@ -218,7 +219,8 @@ def _finding(finding: Finding, trace: Trace) -> Fact:
     elif finding.severity == "note":
         what = _("note")
     shown = pictures.of_finding(trace, finding)
-    return Fact(f"{finding.rule} · {what}", finding.message, "; ".join(numbers), shown)
+    text = f"{finding.message} {to_mend(finding.fix)}" if finding.fix else finding.message
+    return Fact(f"{finding.rule} · {what}", text, "; ".join(numbers), shown)
 
 
 def _rule_page(name: str) -> str:

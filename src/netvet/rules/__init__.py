@@ -7,7 +7,7 @@ from netvet.rules._diagnosis import Diagnosis, Health, answered, diagnose
 from netvet.rules._limits import read_limits
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
 from netvet.rules._stuck import Stuck, stuck
-from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason
+from netvet.rules._text import diagnosis_text, headline, print_diagnosis, reason, to_mend
 
 __all__ = [
     "Answer",
@@ -27,4 +27,5 @@ __all__ = [
     "rule",
     "rules",
     "stuck",
+    "to_mend",
 ]

@@ -16,7 +16,8 @@ def ranked(causes: list[Finding], present: set[str], known: Mapping[str, Rule]) 
         by_rule.setdefault(finding.rule, []).append(finding)
     names = list(by_rule)
     found = set(names)
-    ill = {name for name in names if known[name].invalidates or present & _reach(name, known, found)}
+    certain = {name for name in names if known[name].invalidates or any(f.certain for f in by_rule[name])}
+    ill = {name for name in names if name in certain or present & _reach(name, known, found)}
     order = sorted(names, key=lambda name: (name not in ill, _depth(name, found, known), -by_rule[name][0].confidence))
     for name in order:
         first, *more = by_rule[name]

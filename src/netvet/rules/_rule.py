@@ -25,11 +25,13 @@ class Finding:
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
     is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
-    that suit what was found, the likeliest first; where it names none, all of them. `needed`: a sentence on the images
-    or labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`:
-    0..1, how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`:
-    causes of the rule's `may_yield_to` that come before this finding. The other fields are filled in by `diagnose`;
-    `suspected`: reported as a note, since no cause was found and this one is near.
+    that suit what was found, the likeliest first; where it names none, all of them. `fix`: the line of code that mends
+    a loop of one's own, "" where the cure is a remedy. `needed`: a sentence on the images or labels that it takes where
+    no remedy helps, with numbers; "" where others would not help either. `nearness`: 0..1, how near the rule's limits
+    it comes; below 1 it does not reach them, and is suspected at most. `yields_to`: causes of the rule's `may_yield_to`
+    that come before this finding. `certain`: an illness even where no symptom shows, since it is plainly not what was
+    meant. The other fields are filled in by `diagnose`; `suspected`: reported as a note, since no cause was found and
+    this one is near.
     """
 
     message: str
@@ -42,10 +44,12 @@ class Finding:
     severity: Literal["illness", "note"] = "illness"
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    fix: str = ""
     needed: str = ""
     nearness: float = 1.0
     yields_to: tuple[str, ...] = ()
     suspected: bool = False
+    certain: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The finding as the design's JSON object."""
@@ -69,6 +73,7 @@ class Finding:
                 for s in self.evidence
             ],
             "remedies": list(self.remedies),
+            **({"fix": self.fix} if self.fix else {}),
         }
 
 
@@ -122,7 +127,7 @@ class Rule(Paged):
 
     @property
     def family(self) -> str:
-        """The folder it lives in: signal, optimisation, capacity, classes, data or symptoms; "" of a script's rule."""
+        """The folder it lives in, such as signal, classes, loop or symptoms; "" of a script's rule."""
         return self.module.rpartition(".")[0].rpartition(".")[2]
 
 
@@ -148,7 +153,8 @@ def rule(
     `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose
     answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
     that this cause brings about.
-    `remedies`: what may cure it, the likeliest first. `invalidates`: it makes the measurement itself untrue
+    `remedies`: what may cure it, the likeliest first; none in the family `loop`, where every finding has its `fix`.
+    `invalidates`: it makes the measurement itself untrue
     (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;
     where it was recorded and what the rule needs was not, the network has no layers of that kind.
     `about`: what its findings are about. Of a "class" the check is asked for each class that is stuck, the worst first:

@@ -49,6 +49,11 @@ def reason(diagnosis: Diagnosis) -> str:
     return _("Too little was measured for a diagnosis.")
 
 
+def to_mend(fix: str) -> str:
+    """What is to be written, with its label."""
+    return _("To mend: {code}").format(code=clean(fix))
+
+
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """A diagnosis as plain text of at most 100 columns, without colour."""
     from rich.console import Console
@@ -80,13 +85,15 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
         if root.remedies:
             facts.append(_("may help: {names}").format(names=clean(", ".join(root.remedies))))
         say(console, Padding(Text("; ".join(facts), "dim"), (0, 0, 0, 2)))
+        if root.fix:
+            say(console, Padding(Text(to_mend(root.fix), "bold"), (0, 0, 0, 2)))
     groups = {
         _("Also found"): [f for f in diagnosis.findings if f is not root and f.severity == "illness"],
         _("Suspected, not proven"): list(diagnosis.suspects),
         _("Notes"): list(diagnosis.notes),
     }
     for title, findings in groups.items():
-        block(console, title, [(f.rule, f.message) for f in findings])
+        block(console, title, [(f.rule, f"{f.message} {to_mend(f.fix)}" if f.fix else f.message) for f in findings])
     block(console, _("Ruled out"), [(r.rule, r.message) for r in diagnosis.ruled_out])
     lacking = grouped(list(diagnosis.not_assessed.items()))
     block(

@@ -8,7 +8,7 @@ a GPU it does not wait: what it records may be a 0-dim tensor, fetched with all 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,6 +52,11 @@ class Observer:
 
     def forward(self, images: Tensor | None, logits: Tensor | None, *, training: bool, grad: bool) -> None:
         """The model was called as a whole. `training`: its mode; `grad`: whether gradients are recorded."""
+
+    def graph(self, logits: Tensor, ran: Collection[str]) -> None:
+        """Before the first update: the model's output with its autograd graph, to be looked at and not kept, and the
+        paths of the layers that ran (none where they cannot be seen, as in a compiled model).
+        """
 
     def backward(self, gradient: Tensor) -> None:
         """The backward pass begins: `gradient` is that of the model's output; no parameter has its own as yet."""

@@ -22,10 +22,13 @@ RARER = 5  # a copied pass costs a forward pass, so by default it is made at eve
 
 
 class Pass:
-    """One measured forward pass: how often each module was called, and the weight layer that ran last."""
+    """One measured forward pass: how often each module was called with gradients, those that ran at all, and the weight
+    layer that ran last.
+    """
 
     def __init__(self) -> None:
         self.calls: dict[str, int] = {}
+        self.ran: set[str] = set()
         self.previous: nn.Module | None = None
         self.statistics = ChannelStats()
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from netvet.rules import Diagnosis
 
 FLUSH = 50  # optimiser steps between writes
+UNSTEPPED = 100  # calls of `step` without an optimiser step after which the loss is recorded nevertheless
 
 
 class Watcher:
@@ -78,13 +79,15 @@ class Watcher:
         self._start: dict[str, Tensor] = {}
         self._before: dict[str, Tensor] = {}
         self._weights: dict[str, nn.Parameter] = {}
-        self._losses: list[Tensor] = []
+        self._loss: Tensor | None = None  # of the calls since the last optimiser step, summed where there are several
+        self._calls = 0
         self._images: Tensor | None = None
         self._logits: Tensor | None = None
         self._rate: Tensor | float = 0.0
         self._pass: Pass | None = None
         self._again: Again | None = None
         self._measured = self._closed = self._reported = self._validates = False
+        self._trains = False  # whether a pass in training mode was seen since the last call of `step`
         self._stepped = 0
         self._at = self._first = step
         self._asking.plan(step)
@@ -112,18 +115,18 @@ class Watcher:
         """Record one optimiser step; call it after `optimizer.step()`.
 
         `loss`: of the batch, 0-dim. `labels`: (batch,) int64, or (batch, classes). With gradient accumulation it may be
-        called after every backward pass: until the optimiser has stepped, losses gather, and their mean is recorded.
+        called after every backward pass: until the optimiser has stepped, losses gather, and their mean is recorded;
+        where it does not step in 100 calls or before validation, the mean is recorded all the same.
         """
         if self._closed:
             return
         given = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
         self._notify("batch", given, self._images, labels, self._logits)
-        self._losses.append(loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss)))
+        self._gather(given)
         if self._epochs is not None and self._logits is not None and labels is not None:
             self._epochs.keep(self._logits, labels)
         if self._stepped:
-            one = len(self._losses) == 1 and self._losses[0].ndim == 0
-            mean = self._losses[0] if one else torch.stack([x.float().mean() for x in self._losses]).mean()
+            mean = self._mean_loss()
             if self._asking.due["forward"] and not self._measured and not self._reported:
                 self._report_unseen()
             self._readings.add(self._at, "loss", mean)
@@ -134,11 +137,15 @@ class Watcher:
             self._readings.seal()
             flush = self._at // FLUSH != (self._at + self._stepped) // FLUSH
             self._at += self._stepped
-            self._stepped, self._measured, self._losses = 0, False, []
+            self._stepped, self._measured = 0, False
             self._asking.plan(self._at)
             if flush:
                 self.flush()
+        elif self._calls == UNSTEPPED:
+            self._record_unstepped()
+            self.flush()
         self._images = self._logits = None
+        self._trains = False
 
     def validate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Measure the model on a loader of (images, labels) and record the epoch: `val_*`, the running `train_*`.
@@ -149,6 +156,7 @@ class Watcher:
         """
         if self._epochs is None:
             raise BadInput(_("This watcher writes to a trace of your own: record the epochs there; validate does not."))
+        self._record_unstepped()
         found = self._epochs.validate(loader, self._at)
         self._readings.seal()
         self.flush()
@@ -157,6 +165,7 @@ class Watcher:
     def diagnose(self) -> Diagnosis:
         """What ails the run so far."""
         if self._epochs is not None and not self._closed:
+            self._record_unstepped()
             self._epochs.write_predictions(self._at)
             self._notify("finish")
             self._readings.seal()
@@ -217,6 +226,7 @@ class Watcher:
         return hook
 
     def _measure_layer(self, current: Pass, path: str, module: nn.Module, args: object, output: object) -> None:
+        current.ran.add(path)
         inputs, result = first_tensor(args), first_tensor(output)
         if inputs is None or result is None or not torch.is_grad_enabled():
             return
@@ -237,10 +247,14 @@ class Watcher:
         if self._observers is not None and not self._validates:
             plain = None if logits is None else logits.detach()
             self._notify("forward", images, plain, training=module.training, grad=grad)
+            if grad and self._at == self._first and logits is not None and not self._stepped:
+                self._notify("graph", logits, self._pass.ran if self._pass is not None else ())
             if grad and logits is not None and logits.requires_grad and self._asking.due["before_step"]:
                 logits.register_hook(Hook(lambda gradient: self._notify("backward", gradient)))  # type: ignore[no-untyped-call]
-        if module.training and grad:
+        if grad and (module.training or not self._trains):  # in eval mode too, where that is how the loop trains
             self._images, self._logits = images, None if logits is None else logits.detach()
+        if grad and module.training:
+            self._trains = True
             self._measured = self._measured or self._pass is not None
         self._pass = None
 
@@ -265,9 +279,7 @@ class Watcher:
         self._notify("after_step")
         if self._stepped > 1:
             return
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        rate = max(rates, key=float) if len(rates) > 1 else rates[0]
-        self._rate = rate.detach().clone() if isinstance(rate, Tensor) else rate
+        self._rate = self._highest_rate()
         if self._asking.due["after_step"]:
             with torch.no_grad():
                 self._asking.ask("after_step", self._moment())
@@ -280,6 +292,34 @@ class Watcher:
             self._validates = moment == "validation_begins"
         if self._observers is not None:
             self._observers.notify(moment, *args, **keywords)
+
+    def _gather(self, loss: Tensor) -> None:
+        """Add the loss of one call to those since the last optimiser step; a single one is kept as it is."""
+        self._calls += 1
+        if self._loss is None:
+            self._loss = loss.clone() if loss.ndim == 0 else loss.float().mean()
+        else:
+            self._loss = self._loss.float() + loss.float().mean()
+
+    def _mean_loss(self) -> Tensor:
+        """The mean of what gathered, which is then forgotten."""
+        assert self._loss is not None
+        mean = self._loss if self._calls == 1 else self._loss / self._calls
+        self._loss, self._calls = None, 0
+        return mean
+
+    def _record_unstepped(self) -> None:
+        """Record what gathered although the optimiser has not stepped: it may never do."""
+        if self._calls and not self._stepped:
+            self._readings.add(self._at, "loss", self._mean_loss())
+            self._readings.add(self._at, "learning_rate", self._highest_rate())
+            self._readings.seal()
+
+    def _highest_rate(self) -> Tensor | float:
+        """The learning rate of the optimiser's fastest group."""
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        rate = max(rates, key=float) if len(rates) > 1 else rates[0]
+        return rate.detach().clone() if isinstance(rate, Tensor) else rate
 
     def _repeat(self, again: Again) -> None:
         """Measure the layers of a compiled model in a copy of its pass."""

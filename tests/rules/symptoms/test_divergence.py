@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
 from netvet.trace import Observation, Trace
@@ -51,3 +52,12 @@ def test_names_the_layer_and_the_tensor_that_broke_first(tensor: str, said: str)
     assert said in found.message
     assert "step 41" in found.message
     assert "step 40" in found.message
+
+
+def test_a_run_whose_very_last_batch_happens_to_be_low_diverges_all_the_same() -> None:
+    def curve(old: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(
+            np.arange(len(old)) < len(old) // 2, 0.5, np.where(np.arange(len(old)) < len(old) - 1, 9.0, 0.5)
+        )
+
+    assert_fires("divergence", altered(healthy_trace(), {"loss": curve}))

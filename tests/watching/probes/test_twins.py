@@ -194,6 +194,7 @@ def test_norm_gaps(recorded: Recorded) -> None:
 
     agree(trace, "norm_mean_gap", "norm", mean_gap, rel=1e-3)
     agree(trace, "norm_std_gap", "norm", std_gap, rel=1e-3)
+    agree(trace, "norm_values", "norm", lambda s: twin.activations[s]["one"].numel() / 6)
 
 
 def test_entropy(recorded: Recorded) -> None:

@@ -69,7 +69,8 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
     limit = 0.9 * chance if forgotten else above * chance
     if medians[-1] <= limit or medians[-1] < 1.2 * medians.min():
         return
-    step = int(loss.steps[np.flatnonzero(loss.values <= limit).max(initial=-1) + 1])
+    low = int(np.flatnonzero(loss.values <= limit).max(initial=-1))
+    step = int(loss.steps[min(low + 1, len(loss) - 1)])
     yield Finding(
         _(
             "The loss rose at step {step} without recovering and ends at {last:.3g}; its lowest was {low:.3g}, and "
