@@ -40,6 +40,7 @@ class Finding:
     explains: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     needed: str = ""
+    fix: str = ""
     suspected: bool = False
 
     def to_json(self) -> dict[str, Any]:
