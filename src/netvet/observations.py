@@ -19,6 +19,8 @@ def quantity(name: str) -> str:
         "train_loss": _("Training loss"),
         "val_loss": _("Validation loss"),
         "train_accuracy": _("Training accuracy"),
+        "train_eval_accuracy": _("Training accuracy in evaluation mode"),
+        "batch_cross_entropy": _("Cross-entropy of the batch"),
         "val_accuracy": _("Validation accuracy"),
         "train_balanced_accuracy": _("Balanced accuracy, training"),
         "val_balanced_accuracy": _("Balanced accuracy, validation"),

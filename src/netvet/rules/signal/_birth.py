@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.rules._chance import chance_loss
+from netvet.rules._loss import batch_loss
 from netvet.trace import Series, Trace
 
 Fault = Literal["", "alike", "input", "weights", "biases", "bound", "activation", "growth"]
@@ -107,13 +107,14 @@ def birth(trace: Trace) -> Birth:
     layers = tuple(weighing[:-1])
     bounded, full = _bounded(trace, weighing)
     gains = [trace.series("weight_gain", layer).first for layer in layers]
+    loss, guessing = batch_loss(trace)
     return Birth(
         layers,
         forward=depth_change(np.array([trace.series("activation_std", layer).first for layer in layers])),
         back=-depth_change(np.array([trace.series("grad_rms", layer).first for layer in layers])),
         gain=float(np.median(gains)) if gains else math.nan,
         usual=1.0 if bounded else USUAL,
-        loss=trace.series("loss").first / max(chance_loss(trace), 1e-9),
+        loss=loss.first / max(guessing, 1e-9),
         bounded=bounded,
         full=full,
         alike=tuple(layer for layer in layers if _alike(trace.series("unit_spread", layer))),

@@ -52,7 +52,7 @@ from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
 from netvet.rules._curve import last_third, quantile
-from netvet.rules.signal._norms import by_chance, losses
+from netvet.rules.signal._norms import by_chance, evaluated_loss, losses
 from netvet.trace import Trace
 
 
@@ -82,10 +82,16 @@ def check(
         "The training images cost {evaluated:.2f} in evaluation but {batch:.2f} in the training batches: the running "
         "mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
     )
+    after = evaluated_loss(trace)
+    if after.name == "val_loss":
+        text = _(
+            "Validation images cost {evaluated:.2f} in evaluation, the training batches {batch:.2f}: the running mean "
+            "of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
+        )
     yield Finding(
         text.format(evaluated=evaluated, batch=batch, layer=gaps[worst].where, gap=sizes[worst]),
         where=gaps[worst].where,
-        evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), trace.series("train_loss")),
+        evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), after),
         limit=max(lag, by_chance(trace)),
         confidence=float(np.clip(0.8 + 0.05 * np.log2(evaluated / max(batch, 1e-9)), 0.8, 0.95)),
     )

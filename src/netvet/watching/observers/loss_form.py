@@ -57,6 +57,7 @@ class LossForm(Observer):
         self._rows: list[Tensor] = []
         self._told = Form()
         self._last = -1
+        loop.meta("optimizer_class", type(loop.optimizer).__name__)
 
     def batch(self, loss: Tensor, images: Tensor | None, labels: Tensor | None, logits: Tensor | None) -> None:
         """Measure the batch, at some steps."""
