@@ -30,7 +30,7 @@ def loss_form(trace: Trace) -> LossForm:
 
 
 def always(trace: Trace, name: str) -> bool:
-    """Whether a mark, 0 or 1, was 1 at the sampled steps, of which there are three or more; one in twenty may differ."""
+    """Whether a mark, 0 or 1, was 1 at the sampled steps, of which there are three or more; one of 20 may differ."""
     values = trace.series(name).values
     return len(values) >= 3 and float(np.mean(values > 0)) >= 0.95
 

@@ -4,8 +4,8 @@
 One class is never named, or its number of images is not what it should be; the loss looks fine.
 
 ## Evidence
-Labels are counted as the loop gives them: one-hot rows without a one, numbers beyond the output's columns, numbers below
-0 (as -100, which cross_entropy leaves out). Fires where a class has no labelled training image while others lack
+Labels are counted as the loop gives them: one-hot rows without a one, numbers beyond the output's columns, numbers
+below 0 (as -100, which cross_entropy leaves out). Fires where a class has no labelled training image while others lack
 labels; where rows without a one are more than `part` of what an even class would have; where numbers lie beyond the
 columns and the loss is not one that leaves them out. It fires too where a class weighs nothing in the loss, by the
 gradient at the output (`loss_weight` 0), as with an ignore_index that is a class. Images without a label, spread over

@@ -6,8 +6,8 @@ Training accuracy is high, validation accuracy near or below guessing, and no re
 ## Evidence
 The best renumbering of the validation confusion (`val_confusion`; linear assignment) is held against the numbers as
 they are. Fires where the images of the renumbered classes, taken together, are right surely more than `gain` (0..1,
-Newcombe's 95 % bound) more often under their new numbers, each of these classes more often than before, and on average
-in at least `reached` of their images. A network that only guesses has no such numbering: what it names most can be one
+Newcombe's 95 % bound) more often under their new numbers, each of these classes more often than before, and on
+average in at least `reached` of their images. A network that only guesses has no such numbering: what it names most can be one
 class alone. Fires too where a class with training images has none in validation though by its share more than `expected`
 were due, or validation has images of a class that training has not.
 The runs behind these numbers: docs/evidence/mismatched-classes.md.
@@ -93,8 +93,8 @@ def _renumbered(
     better = float(confusion[rows, columns].sum() / support.sum())
     pairs = ", ".join(f"{names[k]} → {names[columns[k]]}" for k in moved[:TOLD])
     text = _(
-        "Validation numbers its classes otherwise than training: {own:.1%} of its images are right as they are numbered, "
-        "and {better:.1%} with {n} classes renumbered ({pairs}{more})."
+        "Validation numbers its classes otherwise than training: {own:.1%} of its images are right as they are "
+        "numbered, and {better:.1%} with {n} classes renumbered ({pairs}{more})."
     )
     more = ", ..." if len(moved) > TOLD else ""
     message = text.format(own=own, better=better, n=len(moved), pairs=pairs, more=more)
@@ -113,8 +113,8 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
         evidence = (trace.series("val_images", name), trace.series("class_images", name))
         if train[name] > 0 and val[name] == 0 and due > expected:
             text = _(
-                "{name} has {train:.0f} training images and no validation image, where {due:.0f} were due: nothing says "
-                "how well it is learnt."
+                "{name} has {train:.0f} training images and no validation image, where {due:.0f} were due: nothing "
+                "says how well it is learnt."
             )
             message = text.format(name=name, train=train[name], due=due)
             yield Finding(message, name, evidence, limit=expected, confidence=0.85)

@@ -23,8 +23,8 @@ The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Why it happens
 Each loss expects one form of output: logits, log-probabilities, or one number. Most accept another without a word.
-Squared and absolute errors of one-hot rows pass on little gradient where the network is wrong and sure, and 0 everywhere
-is a good answer to them.
+Squared and absolute errors of one-hot rows pass on little gradient where the network is wrong and sure, and 0
+everywhere is a good answer to them.
 
 ## Not to be confused with
 Label smoothing, class weights against the shares, focal loss, hinge and one-against-the-rest losses, which suit. A
@@ -122,7 +122,8 @@ def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
         text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss:.3g}.")
     elif form.name == "log-likelihood of the output" and not always(trace, "output_log_probabilities"):
         text = _(
-            "nll_loss is given raw outputs, where it expects log-probabilities: it can fall without end, and is {loss:.3g}."
+            "nll_loss is given raw outputs, where it expects log-probabilities: it can fall without end, and is "
+            "{loss:.3g}."
         )
     else:
         return None
@@ -138,12 +139,14 @@ def _column(trace: Trace, form: LossForm) -> Finding | None:
         )
     elif form.name == "squared error of every image to every label":
         text = _(
-            "The outputs (batch, 1) and the labels (batch,) are spread out to (batch, batch): each output is held against every label."
+            "The outputs (batch, 1) and the labels (batch,) are spread out to (batch, batch): each output is held against "
+            "every label."
         )
         fix = "output[:, 0]"
     elif form.name.startswith("binary cross-entropy of column"):
         text = _(
-            "The model has two columns, and the loss looks at one of them alone: the class with the larger one is not what it learns."
+            "The model has two columns, and the loss looks at one of them alone: the class with the larger one is not "
+            "what it learns."
         )
         fix = PLAIN
     else:
@@ -192,8 +195,8 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
         return None
     _strength, large, small = max(pairs)
     text = _(
-        "The weights of the loss favour the large class: an image of {large} counts {times:.3g} times as much as one of "
-        "{small}, though it has {most:.0f} training images and {small} {few:.0f}"
+        "The weights of the loss favour the large class: an image of {large} counts {times:.3g} times as much as one "
+        "of {small}, though it has {most:.0f} training images and {small} {few:.0f}"
     )
     message = text.format(
         large=large, small=small, times=weight[large] / weight[small], most=count[large], few=count[small]
