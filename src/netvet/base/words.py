@@ -96,7 +96,7 @@ def number(value: float, name: str = "") -> str:
 
 def is_share(name: str) -> bool:
     """Whether a quantity is a share, 0..1, and reads best as per cent."""
-    return name.endswith(SHARES) and not name.endswith(("auc", "auc_low", "auc_high"))
+    return name.endswith(SHARES) and not name.endswith(("auc", "auc_low", "auc_high", "cross_entropy"))
 
 
 def duration(seconds: float) -> str:

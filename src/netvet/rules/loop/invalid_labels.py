@@ -112,8 +112,8 @@ def _ignored(trace: Trace) -> Finding | None:
     if not nothing or len(nothing) == len(sure):
         return None
     text = _(
-        "The loss leaves out every image of {names}: their gradient is 0 at the output (an ignore_index, or a weight of "
-        "0)."
+        "The loss leaves out every image of {names}: their gradient is 0 at the output (an ignore_index, or a weight "
+        "of 0)."
     )
     curve = trace.series("loss_weight", nothing[0])
     recall = trace.series("val_recall", nothing[0])

@@ -7,9 +7,9 @@ Training accuracy is high, validation accuracy near or below guessing, and no re
 The best renumbering of the validation confusion (`val_confusion`; linear assignment) is held against the numbers as
 they are. Fires where the images of the renumbered classes, taken together, are right surely more than `gain` (0..1,
 Newcombe's 95 % bound) more often under their new numbers, each of these classes more often than before, and on
-average in at least `reached` of their images. A network that only guesses has no such numbering: what it names most can be one
-class alone. Fires too where a class with training images has none in validation though by its share more than `expected`
-were due, or validation has images of a class that training has not.
+average in at least `reached` of their images. A network that only guesses has no such numbering: what it names most
+can be one class alone. Fires too where a class with training images has none in validation though by its share more
+than `expected` were due, or validation has images of a class that training has not.
 The runs behind these numbers: docs/evidence/mismatched-classes.md.
 
 ## Example
@@ -67,6 +67,7 @@ def check(trace: Trace, *, gain: float = 0.3, reached: float = 0.5, expected: fl
     found = _renumbered(trace, np.asarray(confusion), names, gain, reached)
     if found is not None:
         yield found
+        return
     if trace.recipe is None and len(trace.places("class_images")) == len(names):
         yield from _missing(trace, names, expected)
 

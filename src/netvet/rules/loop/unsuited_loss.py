@@ -139,8 +139,8 @@ def _column(trace: Trace, form: LossForm) -> Finding | None:
         )
     elif form.name == "squared error of every image to every label":
         text = _(
-            "The outputs (batch, 1) and the labels (batch,) are spread out to (batch, batch): each output is held against "
-            "every label."
+            "The outputs (batch, 1) and the labels (batch,) are spread out to (batch, batch): each output is held "
+            "against every label."
         )
         fix = "output[:, 0]"
     elif form.name.startswith("binary cross-entropy of column"):

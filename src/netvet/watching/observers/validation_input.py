@@ -5,7 +5,8 @@
 validation), of the whole input and, where it has three channels (batch, 3, height, width), of each (`channel 0`, ...).
 Meta `input_shapes`: shape of an image in each split. `reading_accuracy` (0..1), when a diagnosis is asked for: of the
 network on some validation images as they are, rescaled to the mean and spread of training, with their channels in
-reverse, as negatives, in other layouts, turned, or at the size of training.
+reverse, as negatives, in other layouts, turned, or at the size of training; `reading_gain`: by how much that is surely
+more than as they are (lower 95 % bound of the paired difference).
 
 ## Why it matters
 A network that was trained on standardised pixels and is asked about raw ones guesses, and nothing else shows it. If
@@ -30,7 +31,7 @@ from netvet.watching.outputs import class_labels
 
 BATCHES = 4  # of each validation: what differs between the splits differs in every batch
 EARLY, OFTEN = (0, 1, 2, 5, 10, 15), 50  # steps at which training is measured
-BYTES, IMAGES = 16 * 2**20, 128  # of the validation images that are kept
+BYTES, IMAGES = 16 * 2**20, 256  # of the validation images that are kept
 RIGHT = 0.97  # accuracy on them from which no other reading is tried
 SECONDS = 5.0  # after which no further reading is begun
 AS_THEY_ARE = "as they are"
@@ -38,9 +39,11 @@ AS_THEY_ARE = "as they are"
 GIVES = {f"{split}_input_{name}": "as fed" for split in ("train", "val") for name in ("mean", "std")}
 
 
-@observer("validation-input", gives={**GIVES, "reading_accuracy": "0..1", "reading_images": "images"})
+@observer(
+    "validation-input", gives={**GIVES, "reading_accuracy": "0..1", "reading_gain": "0..1", "reading_images": "images"}
+)
 class ValidationInput(Observer):
-    """Keeps copies of validation images: at most 128 and at most 16 MiB, spread over the newest validation."""
+    """Keeps copies of validation images: at most 256 and at most 16 MiB, spread over the newest validation."""
 
     def __init__(self, loop: Loop) -> None:
         super().__init__(loop)
@@ -85,11 +88,14 @@ class ValidationInput(Observer):
         self._kept = []
         began = time.perf_counter()
         with evaluated(self.loop.model) as ask:
+            plain = None
             for name, read in self._readings(images).items():
-                share = _accuracy(ask, read(images), labels)
-                if share is None:
+                right = _right(ask, read(images), labels)
+                if right is None:
                     continue
+                share, plain = float(right.mean()), right if plain is None else plain
                 self.loop.add("reading_accuracy", share, name)
+                self.loop.add("reading_gain", _surely(right - plain), name)
                 if (name == AS_THEY_ARE and share >= RIGHT) or time.perf_counter() - began > SECONDS:
                     break
         self.loop.add("reading_images", float((labels >= 0).sum()))
@@ -152,8 +158,13 @@ def _scaled(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return (x - own[0]) / own[1] * std[:, None, None] + mean[:, None, None]
 
 
-def _accuracy(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Tensor) -> float | None:
-    """Accuracy, 0..1, on the images that have a class; None where the model does not take them."""
+def _surely(gains: Tensor) -> float:
+    """Lower 95 % bound of the mean of paired differences (n,)."""
+    return float(gains.mean() - 1.96 * gains.std(correction=0) / max(1, len(gains)) ** 0.5)
+
+
+def _right(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Tensor) -> Tensor | None:
+    """1 or 0 for each image that has a class, (n,); None where the model does not take them."""
     try:
         outputs = [ask(part.contiguous()) for part in images.split(32)]  # type: ignore[no-untyped-call]
     except RuntimeError:  # a size or a layout that it is not made for
@@ -161,4 +172,4 @@ def _accuracy(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Te
     if any(output is None or output.ndim != 2 for output in outputs):
         return None
     named = torch.cat([output for output in outputs if output is not None]).argmax(1)
-    return float((named == labels)[labels >= 0].float().mean())
+    return (named == labels)[labels >= 0].float()
