@@ -67,6 +67,8 @@ def class_labels(labels: Tensor, columns: int) -> Tensor:
     if labels.ndim == 2:
         none = (labels == 0).all(1) if labels.shape[1] == columns else torch.zeros_like(labels[:, 0], dtype=torch.bool)
         return torch.where(none, -1, labels.argmax(1))
+    if columns <= 2 and labels.is_floating_point():
+        return labels.round().long()  # the share of class 1, as binary_cross_entropy takes it
     whole = labels.long()
     if labels.is_floating_point() and not labels.is_cuda and not torch.equal(whole.to(labels.dtype), labels):
         value = float(labels[(whole != labels).nonzero()[0, 0]])

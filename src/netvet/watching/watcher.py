@@ -26,7 +26,7 @@ from netvet.watching.asking import Asking
 from netvet.watching.epochs import Epochs
 from netvet.watching.files import first_weights, open_writer, own_folder
 from netvet.watching.layers import is_weight_layer, layers, sample, weights
-from netvet.watching.outputs import given_labels
+from netvet.watching.outputs import class_labels, given_labels
 from netvet.watching.passes import Again, Hook, Pass, has_own_hooks, is_compiled
 from netvet.watching.readings import Readings, first_tensor, logits_of
 
@@ -115,6 +115,8 @@ class Watcher:
             return
         given = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
         labels = None if labels is None else given_labels(labels)
+        if labels is not None and labels.ndim == 1 and self._logits is not None and self._logits.ndim == 2:
+            class_labels(labels, self._logits.shape[1])  # refuses what lies between two classes
         self._notify("batch", given, self._images, labels, self._logits)
         self._losses.append(loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss)))
         if self._epochs is not None and self._logits is not None and labels is not None:

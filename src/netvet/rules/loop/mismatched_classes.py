@@ -48,8 +48,10 @@ from numpy.typing import NDArray
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
+from netvet.rules._curve import training_accuracy
 from netvet.trace import Trace
 
+HALF = 0.5  # of the accuracy by the new numbers, that training has to have by its own
 TOLD = 3  # pairs of names in a sentence
 
 
@@ -92,6 +94,9 @@ def _renumbered(
         return None
     own = float(confusion.trace() / support.sum())
     better = float(confusion[rows, columns].sum() / support.sum())
+    train = training_accuracy(trace)
+    if len(train) and not train.last > max(own, HALF * better):
+        return None  # training is no better: what the numbers of the columns mean was not learnt there
     pairs = ", ".join(f"{names[k]} → {names[columns[k]]}" for k in moved[:TOLD])
     text = _(
         "Validation numbers its classes otherwise than training: {own:.1%} of its images are right as they are "
@@ -101,7 +106,7 @@ def _renumbered(
     message = text.format(own=own, better=better, n=len(moved), pairs=pairs, more=more)
     accuracy = trace.series("val_accuracy")
     fix = "val_set.class_to_idx = train_set.class_to_idx"
-    return Finding(message, evidence=(accuracy, trace.series("train_accuracy")), limit=gain, fix=fix, confidence=0.98)
+    return Finding(message, evidence=(accuracy, train), limit=gain, fix=fix, confidence=0.98)
 
 
 def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ SAID = {
     explains=["generalisation-gap", "accuracy-plateau", "stuck-class", "batch-norm-mismatch", "late-stopping"],
     invalidates=True,
 )
-def check(trace: Trace, *, gain: float = 0.1, ratio: float = 1.8, far: float = 1.0) -> Iterator[Answer]:
+def check(trace: Trace, *, gain: float = 0.05, ratio: float = 1.8, far: float = 1.0) -> Iterator[Answer]:
     """`gain`: accuracy, 0..1; `ratio`: of spreads; `far`: spreads of training."""
     read = _reading(trace, gain, ratio, far) if trace.places("reading_accuracy") else _apart(trace, gain, ratio, far)
     if read is not None:
@@ -80,8 +80,9 @@ def _reading(trace: Trace, gain: float, ratio: float, far: float) -> Finding | N
     light = not _differ(trace, ratio, far)
     known = [curve for curve in others if curve.where in SAID and not (light and curve.where == "rescaled")]
     best = max(known, key=lambda curve: curve.last, default=own)
-    enough = HALF * training_accuracy(trace).last
-    if best is own or trace.last("reading_gain", best.where) <= gain or best.last < enough:
+    train = training_accuracy(trace).last
+    enough = HALF * train
+    if train <= own.last + gain or best is own or trace.last("reading_gain", best.where) <= gain or best.last < enough:
         return None
     text = _(
         "Validation images are fed otherwise than training images: of {n:.0f} of them the network is right on "

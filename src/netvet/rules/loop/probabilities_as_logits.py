@@ -62,7 +62,7 @@ WRAPPED = ("softmax", "softmax over the batch", "sigmoid", "tanh", "relu")
     explains=["loss-plateau", "accuracy-plateau", "stuck-class", "learning-rate-too-low", "vanishing-gradient"],
     invalidates=True,
 )
-def check(trace: Trace, *, learnt: float = 0.9) -> Iterator[Finding]:
+def check(trace: Trace, *, learnt: float = 0.8) -> Iterator[Finding]:
     """`learnt`: share of the way from guessing to always right."""
     form = loss_form(trace)
     for told in (_columns(trace, form), _probabilities(trace, form), _wrapped(form)):
@@ -89,7 +89,6 @@ def _columns(trace: Trace, form: LossForm) -> tuple[str, str] | None:
 
 
 def _probabilities(trace: Trace, form: LossForm) -> tuple[str, str] | None:
-    low, high = extremes(trace)
     if always(trace, "output_probabilities") and form.cross_entropy:
         count = len(trace.meta.get("classes", ()))
         text = _("The model returns probabilities, and the loss takes another softmax of them")
@@ -99,11 +98,6 @@ def _probabilities(trace: Trace, form: LossForm) -> tuple[str, str] | None:
             loss = trace.series("loss")
             text = more.format(text=text, floor=floor, loss=quantile(loss.values[-20:], 0.5), first=loss.first)
         return text, _("leave the softmax out of the model: cross_entropy takes logits")
-    if form.name == "binary cross-entropy with logits" and low >= 0 and NEARLY < high <= 1:
-        text = _(
-            "The model's outputs are probabilities, from {low:.3g} to {high:.3g}, and the loss takes a sigmoid of them."
-        )
-        return text.format(low=low, high=high), "binary_cross_entropy(output, labels)"
     return None
 
 
@@ -127,6 +121,8 @@ def _wrapped(form: LossForm) -> tuple[str, str] | None:
 def _bounded(trace: Trace, form: LossForm) -> str:
     """A sentence on an activation after the last layer; "" where there is none."""
     low, high = extremes(trace)
+    if form.name == "binary cross-entropy with logits" and low >= 0 and NEARLY < high <= 1:
+        return _("Every output of the model lies from 0 to 1, and the loss takes a sigmoid of it.")
     if not form.cross_entropy or always(trace, "output_probabilities"):
         return ""
     zeros = quantile(trace.series("output_zeros").values, 0.5)
