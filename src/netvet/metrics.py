@@ -25,6 +25,15 @@ SPLITS = {
         "auc": Observed(later("AUC on training images"), "one against the rest, 0..1", "auc"),
         "recall": Observed(later("Recall on training images"), "0..1", "share"),
     },
+    "train_eval": {
+        "loss": Observed(later("Training loss in evaluation mode"), "nats", "nats"),
+        "accuracy": Observed(later("Training accuracy in evaluation mode"), "0..1", "share"),
+        "balanced_accuracy": Observed("", "0..1", "share"),
+        "calibration_error": Observed("", "0..1", "share"),
+        "entropy": Observed("", "of ln(classes), 0..1", "share"),
+        "auc": Observed("", "one against the rest, 0..1", "auc"),
+        "recall": Observed("", "0..1", "share"),
+    },
     "val": {
         "loss": Observed(later("Validation loss"), "nats", "nats"),
         "accuracy": Observed(later("Validation accuracy"), "0..1", "share"),

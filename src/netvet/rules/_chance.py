@@ -39,7 +39,9 @@ def skill(accuracy: float, trace: Trace) -> float:
 
 
 def seen(trace: Trace, split: str) -> float:
-    """How many images a split's metrics were taken on; infinite where it was not recorded."""
+    """How many images a split's metrics were taken on (`train`, `train_eval`, `val`); infinite where it was not
+    recorded.
+    """
     confusion = trace.array(f"{split}_confusion")
     if confusion is not None:
         return float(confusion.sum())

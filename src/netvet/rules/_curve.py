@@ -23,9 +23,18 @@ def kept(trace: Trace) -> int:
     return int(np.nanargmin(values) if stop.metric == "loss" else np.nanargmax(values))
 
 
+def training_accuracy(trace: Trace) -> Series:
+    """Accuracy on training images, 0..1, epoch by epoch: in evaluation mode where that was measured at every epoch.
+
+    Of a loop that is watched it is otherwise the running one: of the batches, as the network was while it trained.
+    """
+    evaluated, running = trace.series("train_eval_accuracy"), trace.series("train_accuracy")
+    return evaluated if len(evaluated) and len(evaluated) >= len(trace.series("val_accuracy")) else running
+
+
 def gap(trace: Trace) -> float:
     """Training less validation accuracy (0..1) of the model that the run yields; nan where it is not known."""
-    at, train, val = kept(trace), trace.series("train_accuracy").values, trace.series("val_accuracy").values
+    at, train, val = kept(trace), training_accuracy(trace).values, trace.series("val_accuracy").values
     return float(train[at] - val[at]) if 0 <= at < min(len(train), len(val)) else math.nan
 
 

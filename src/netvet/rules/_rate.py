@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.rules._chance import chance_loss
 from netvet.rules._curve import quantile
+from netvet.rules._loss import batch_loss
 from netvet.trace import Series, Trace
 
 Side = Literal["low", "right", "high", "unknown"]
@@ -112,14 +112,15 @@ def _sane(trace: Trace) -> bool:
     """Whether the first loss, before any step, is about that of guessing; if not, the first weights or the input are
     wrong.
     """
-    return trace.series("loss").first < SANE * chance_loss(trace)
+    loss, guessing = batch_loss(trace)
+    return loss.first < SANE * guessing
 
 
 def _blown_up(trace: Trace, wild: float) -> Judgement | None:
     """The loss shot up, or stopped being a number: after the first step, or after the beginning where it began high."""
-    loss = trace.series("loss")
+    loss, guessing = batch_loss(trace)
     start = 1 if _sane(trace) else max(3, len(loss) // EARLY)
-    limit = wild * max(chance_loss(trace), quantile(loss.values[:start], 0.5))
+    limit = wild * max(guessing, quantile(loss.values[:start], 0.5))
     bad = np.flatnonzero(~(loss.values[start:] <= limit))
     if not len(bad) or not np.isfinite(limit):
         return None

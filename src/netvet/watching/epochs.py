@@ -13,12 +13,21 @@ from torch import Tensor, nn
 
 from netvet.base.errors import BadInput
 from netvet.locale import _
-from netvet.metrics import declare, record, summarise
+from netvet.metrics import Summary, declare, record, summarise
 from netvet.trace import TraceWriter
 from netvet.watching.layers import unwrap
+from netvet.watching.outputs import are_probabilities, class_labels, given_labels, log_probabilities, two_columns
 from netvet.watching.readings import kept_random_state, logits_of
 
 KEPT = 4096  # training images of an epoch, the newest, whose predictions make the running training metrics
+
+
+def summary_of(output: Tensor, labels: Tensor, names: Sequence[str]) -> Summary:
+    """Metrics of outputs (n, classes), in whatever form, on the images whose label (n,) is a class."""
+    known = (labels >= 0) & (labels < len(names))
+    output, labels = output[known].float(), labels[known]
+    shares = len(output) > 0 and bool(are_probabilities(output))
+    return summarise(log_probabilities(output) if shares else output, labels, names)
 
 
 class Epochs:
@@ -48,10 +57,11 @@ class Epochs:
 
     def keep(self, logits: Tensor, labels: Tensor) -> None:
         """Remember a training batch's predictions, as long as they are among the newest."""
-        labels = labels.detach()
-        if labels.ndim == 2:
-            labels = labels.argmax(1)
-        if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        logits = two_columns(logits)
+        if logits.ndim != 2 or len(labels) != len(logits):
+            return
+        labels = class_labels(labels, logits.shape[1])
+        if labels.ndim != 1:
             return
         self._names(logits.shape[1])
         whole = logits.untyped_storage().nbytes() <= logits.nbytes
@@ -71,12 +81,15 @@ class Epochs:
             self._notify("validated")
         names = self._names(logits.shape[1])
         last = max(steps - 1, 0)
-        summary = summarise(logits, labels, names)
+        summary = summary_of(logits, labels, names)
+        if not summary.confusion.any():
+            raise BadInput(_("No validation image has a label: each is below 0 or beyond the model's output."))
         record(summary, self._writer, last, "val")
         if self._running:
             seen = [torch.cat([pair[i].cpu() for pair in self._running]) for i in (0, 1)]
-            valid = (seen[1] >= 0) & (seen[1] < len(names))
-            record(summarise(seen[0][valid].float(), seen[1][valid], names), self._writer, last, "train")
+            running = summary_of(seen[0], seen[1], names)
+            if running.confusion.any():
+                record(running, self._writer, last, "train")
         if self._labels:
             self._describe(labels, names, steps)
         self.done += 1
@@ -93,7 +106,8 @@ class Epochs:
         """Record what the newest validation predicted, once."""
         if self._predictions is not None:
             logits, labels = self._predictions
-            self._writer.add_array(max(steps - 1, 0), "val_probabilities", logits.softmax(1).numpy())
+            shares = log_probabilities(logits).exp()
+            self._writer.add_array(max(steps - 1, 0), "val_probabilities", shares.numpy())
             self._writer.add_array(max(steps - 1, 0), "val_labels", labels.numpy())
             self._predictions = None
 
@@ -120,13 +134,13 @@ class Epochs:
             with torch.no_grad(), kept_random_state():
                 for images, given, *_rest in loader:
                     moved = images.to(device)
-                    logits = logits_of(model(moved))
-                    if logits is None or logits.ndim != 2:
+                    output = logits_of(model(moved))
+                    logits = None if output is None else two_columns(output)
+                    if output is None or logits is None or logits.ndim != 2:
                         raise BadInput(_("validate needs a classifier: a model whose output is (batch, classes)."))
-                    labels = torch.as_tensor(given)
-                    self._notify("validation_batch", moved, labels, logits)
-                    labels = labels.argmax(1) if labels.ndim == 2 else labels
-                    pairs.append((logits.float().cpu(), labels.long().cpu()))
+                    labels = given_labels(given)
+                    self._notify("validation_batch", moved, labels, output)
+                    pairs.append((logits.float().cpu(), class_labels(labels.cpu(), logits.shape[1])))
         finally:
             for module, mode in modes.items():
                 module.training = mode

@@ -27,6 +27,7 @@ from netvet.watching.asking import Asking
 from netvet.watching.epochs import Epochs
 from netvet.watching.files import first_weights, open_writer, own_folder
 from netvet.watching.layers import is_weight_layer, layers, sample, weights
+from netvet.watching.outputs import class_labels, given_labels
 from netvet.watching.passes import Again, Hook, Pass, has_own_hooks, is_compiled
 from netvet.watching.readings import Readings, first_tensor, logits_of
 
@@ -114,13 +115,17 @@ class Watcher:
     def step(self, *, loss: Tensor | float, labels: Tensor | None = None) -> None:
         """Record one optimiser step; call it after `optimizer.step()`.
 
-        `loss`: of the batch, 0-dim. `labels`: (batch,) int64, or (batch, classes). With gradient accumulation it may be
-        called after every backward pass: until the optimiser has stepped, losses gather, and their mean is recorded;
-        where it does not step in 100 calls or before validation, the mean is recorded all the same.
+        `loss`: of the batch, 0-dim. `labels`: (batch,) int64, or (batch, classes); an image of class -100, or any below
+        0, has none. With gradient accumulation it may be called after every backward pass: until the optimiser has
+        stepped, losses gather, and their mean is recorded; where it does not step in 100 calls or before validation,
+        the mean is recorded all the same. Raises BadInput for labels that are no numbers.
         """
         if self._closed:
             return
         given = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
+        labels = None if labels is None else given_labels(labels)
+        if labels is not None and labels.ndim == 1 and self._logits is not None and self._logits.ndim == 2:
+            class_labels(labels, self._logits.shape[1])  # refuses what lies between two classes
         self._notify("batch", given, self._images, labels, self._logits)
         self._gather(given)
         if self._epochs is not None and self._logits is not None and labels is not None:
@@ -288,10 +293,11 @@ class Watcher:
     # insides
 
     def _notify(self, moment: str, *args: Any, **keywords: Any) -> None:
-        if moment in ("validation_begins", "validated"):
-            self._validates = moment == "validation_begins"
+        self._validates = self._validates or moment in ("validation_begins", "finish")
         if self._observers is not None:
             self._observers.notify(moment, *args, **keywords)
+        if moment in ("validated", "finish"):  # until here an observer may call the model, unheard by the others
+            self._validates = False
 
     def _gather(self, loss: Tensor) -> None:
         """Add the loss of one call to those since the last optimiser step; a single one is kept as it is."""

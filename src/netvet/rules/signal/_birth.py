@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.rules._chance import chance_loss
+from netvet.rules._loss import batch_loss
 from netvet.rules._views import view
 from netvet.trace import Series, Trace
 
@@ -23,6 +23,8 @@ WILD = 3.0  # times the loss of guessing
 ALIKE, STILL_ALIKE = 0.01, 0.1  # unit spread at first, and at the end: drawn weights have 0.75 to 1.00
 BOUND = 0.5  # of a layer's outputs at a bound; healthy tanh nets have at most 0.23
 WIDE = 10.0  # spread of the input: standardised images have about 1, pixels in 0..1 have 0.3, bytes about 60
+NARROW = 0.02  # spread and mean of the input: dark images in 0..1 have 0.05, pixels divided by 255 twice 0.0009
+UNFELT = 0.1  # spread behind the first activation: a net fed pixels in 0..1 has 0.1 or more even without a norm
 FELT = 5.0  # spread behind the first activation: below 1 in a healthy net
 USUAL = math.sqrt(2)  # He's gain for ReLU
 STEEP = 0.08  # per layer, natural logarithm: healthy nets of 20 to 53 layers have 0.04 to 0.07, batch norm alone 0.13
@@ -113,13 +115,14 @@ def birth(trace: Trace) -> Birth:
     layers = tuple(weighing[:-1])
     bounded, full = _bounded(trace, weighing)
     gains = [trace.series("weight_gain", layer).first for layer in layers]
+    loss, guessing = batch_loss(trace)
     return Birth(
         layers,
         forward=depth_change(np.array([trace.series("activation_std", layer).first for layer in layers])),
         back=-depth_change(np.array([trace.series("grad_rms", layer).first for layer in layers])),
         gain=float(np.median(gains)) if gains else math.nan,
         usual=1.0 if bounded else USUAL,
-        loss=trace.series("loss").first / max(chance_loss(trace), 1e-9),
+        loss=loss.first / max(guessing, 1e-9),
         bounded=bounded,
         full=full,
         alike=tuple(layer for layer in layers if _alike(trace.series("unit_spread", layer))),
@@ -164,10 +167,19 @@ def _alike(spread: Series) -> bool:
 
 
 def _felt(trace: Trace, weighing: list[str], full: Series) -> bool:
+    if _faint(trace, weighing):
+        return True
     if not trace.series("input_std").first > WIDE:
         return False
     first = next((place for place in trace.places("activation_std") if place not in weighing), "?")
     return trace.series("activation_std", first).first > FELT or full.first > BOUND
+
+
+def _faint(trace: Trace, weighing: list[str]) -> bool:
+    """Whether images of almost no spread stay so behind the first activation: no norm made up for it."""
+    spread, mean = trace.series("input_std").first, abs(trace.series("input_mean").first)
+    first = next((place for place in trace.places("activation_std") if place not in weighing), "?")
+    return max(spread, mean) < NARROW and trace.series("activation_std", first).first < UNFELT
 
 
 def _cure(trace: Trace) -> str:

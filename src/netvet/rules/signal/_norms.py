@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 
 from netvet.rules._curve import kept, quantile
-from netvet.trace import Trace
+from netvet.rules._loss import batch_loss
+from netvet.trace import Series, Trace
 
 
 def losses(trace: Trace) -> tuple[float, float]:
-    """Median loss of the training batches in the epoch that the run yields, and what is evaluated after it; or nan.
-
-    In a user's own loop the training metrics come from the batches themselves, so validation takes the other part.
-    """
-    after = trace.series("train_loss" if trace.recipe is not None else "val_loss")
+    """Median loss of the training batches in the epoch that the run yields, and what is evaluated after it; or nan."""
+    after = evaluated_loss(trace)
     at = min(kept(trace), len(after) - 1)
     if at < 0 or not _comparable(trace):
         return math.nan, math.nan
-    loss = trace.series("loss")
+    loss, _guessing = batch_loss(trace)
     inside = (loss.steps <= after.steps[at]) & (loss.steps > (after.steps[at - 1] if at else -1))
     return quantile(loss.values[inside], 0.5), float(after.values[at])
+
+
+def evaluated_loss(trace: Trace) -> Series:
+    """The loss in evaluation mode, by epoch: of training images, or of validation where a loop did not measure it."""
+    if trace.recipe is not None:
+        return trace.series("train_loss")
+    return trace.series("train_eval_loss" if trace.places("train_eval_loss") else "val_loss")
 
 
 def _comparable(trace: Trace) -> bool:

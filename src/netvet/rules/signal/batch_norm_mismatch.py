@@ -52,7 +52,7 @@ from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
 from netvet.rules._curve import last_third, quantile
-from netvet.rules.signal._norms import by_chance, losses
+from netvet.rules.signal._norms import by_chance, evaluated_loss, losses
 from netvet.trace import Trace
 
 
@@ -82,12 +82,12 @@ def check(
         "In evaluation the loss on the training images is {evaluated:.2f}, in the training batches {batch:.2f}: the "
         "running mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
     )
-    if trace.recipe is None:  # in a loop of one's own the training loss is that of the batches
+    after = evaluated_loss(trace)
+    if after.name == "val_loss":  # in a loop of one's own the training loss is that of the batches
         text = _(
             "In evaluation the loss on the validation images is {evaluated:.2f}, in the training batches {batch:.2f}: "
             "the running mean of {layer} lies {gap:.2f} standard deviations from the batches that it normalises."
         )
-    after = trace.series("val_loss" if trace.recipe is None else "train_loss")
     yield Finding(
         text.format(evaluated=evaluated, batch=batch, layer=gaps[worst].where, gap=sizes[worst]),
         where=gaps[worst].where,

@@ -4,8 +4,9 @@
 The loss becomes NaN or infinite, or rises far above where it began and stays there.
 
 ## Evidence
-`loss` of every batch (nats). The rule fires at once when a value is not finite; `nonfinite` then names the layer,
-whether its weight, activation or gradient was the first tensor to break, and the step. Otherwise the median of the last
+`loss` of every batch (nats), or the `batch_cross_entropy` beside it where a loop computes another loss. The rule fires
+at once when a loss is not finite; `nonfinite` then names the layer and the first tensor to break, and the step.
+Otherwise the median of the last
 twentieth of the run is held against two limits: `above` times the loss of guessing or, where the run had come below
 half of that, the loss of guessing itself. The step named is the one after which the loss never came back.
 
@@ -43,14 +44,14 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._chance import chance_loss
+from netvet.rules._loss import batch_loss
 from netvet.trace import Trace
 
 
 @rule("divergence", kind="symptom", needs=["loss"])
 def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
     """`above`: multiple of the loss of guessing."""
-    loss, chance = trace.series("loss"), chance_loss(trace)
+    loss, (own, chance) = trace.series("loss"), batch_loss(trace)
     broken = np.flatnonzero(~np.isfinite(loss.values))
     if len(broken):
         step, origin = int(loss.steps[broken[0]]), _origin(trace)
@@ -61,6 +62,7 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
         said = origin[1] if origin is not None else ""
         yield Finding(text.format(step=step, origin=said), where, (loss,), limit=chance, confidence=1.0)
         return
+    loss = own
     window = max(5, len(loss) // 20)
     if len(loss) < 2 * window:
         return

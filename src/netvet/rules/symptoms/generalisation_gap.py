@@ -5,9 +5,9 @@ Training accuracy is high and goes on rising; validation accuracy stays far belo
 
 ## Evidence
 `train_accuracy` less `val_accuracy` (0..1) of the model that the run yields: the last one, or with early stopping the
-best. The rule fires when the lower end of the gap's 95 % interval (Newcombe 1998: the sizes of both splits count) lies
-above `limit`. Accuracy rather than balanced accuracy, because a class of three validation images would decide the
-latter.
+best; in a loop of one's own training images count as in evaluation mode (`train_eval_accuracy`). The rule fires when
+the lower end of the gap's 95 % interval (Newcombe 1998: the sizes of both splits count) lies above `limit`. Accuracy
+rather than balanced accuracy, because a class of three validation images would decide the latter.
 
 Proof: on photographs of 23 species healthy runs have a gap of surely 9 points, the same network on a quarter of the
 images surely 18. `limit` is 0.15.
@@ -44,7 +44,7 @@ from netvet.base.observed import Observed
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, surely_more
-from netvet.rules._curve import kept, upto
+from netvet.rules._curve import kept, training_accuracy, upto
 from netvet.trace import Series, Trace
 
 
@@ -52,8 +52,8 @@ from netvet.trace import Series, Trace
 def check(trace: Trace, *, limit: float = 0.15) -> Iterator[Finding]:
     """`limit`: of the gap's lower bound, 0..1."""
     at = kept(trace)
-    train, val = upto(trace.series("train_accuracy"), at), upto(trace.series("val_accuracy"), at)
-    low = surely_more(train.last, seen(trace, "train"), val.last, seen(trace, "val"))
+    train, val = upto(training_accuracy(trace), at), upto(trace.series("val_accuracy"), at)
+    low = surely_more(train.last, seen(trace, train.name.removesuffix("_accuracy")), val.last, seen(trace, "val"))
     if low <= limit:
         return
     n = min(len(train), len(val))

@@ -1,0 +1,222 @@
+"""The loss does not suit the model's output, or what is wanted of it.
+
+## Symptom
+The loss falls, or is 0 from the start, or falls below 0 without end, and accuracy does not follow.
+
+## Evidence
+The loss given to `vet.step` is recognised by its value among those that people write, to a thousandth at every compared
+step. Told are a minus before the loss, the likelihood of raw outputs or of probabilities instead of log-probabilities,
+one column where classes are wanted, squared and absolute errors, and a sum over the batch under an optimiser whose
+steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a class weighs `favour`
+times another or more, though it has as many times its images. A first loss that is not finite although the output is.
+Each is an illness only where a symptom shows.
+The runs behind these numbers: docs/evidence/unsuited-loss.md.
+
+## Example
+    >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+    >>> loop = altered(healthy_trace(recipe=None), {"batch_cross_entropy": 0.4})
+    >>> loop.meta["loss_form"] = {"name": "cross-entropy", "scale": -1.0}
+    >>> assert_fires("unsuited-loss", loop).fix
+    'cross_entropy(output, labels)'
+    >>> loop.meta["loss_form"] = {"name": "binary cross-entropy with logits"}
+    >>> assert_silent("unsuited-loss", loop)
+
+## Why it happens
+Each loss expects one form of output: logits, log-probabilities, or one number. Most accept another without a word.
+Squared and absolute errors of one-hot rows pass on little gradient where the network is wrong and sure, and 0
+everywhere is a good answer to them.
+
+## Not to be confused with
+Label smoothing, class weights against the shares, focal loss, hinge and one-against-the-rest losses, which suit. A
+learning rate that does not suit the loss's scale.
+
+## Remedies
+A line of code: cross_entropy of the logits. class-weights where the weights were given the wrong way round.
+
+## References
+Janocha, Czarnecki 2017, On loss functions for deep neural networks in classification, https://arxiv.org/abs/1702.05659
+Hui, Belkin 2021, Evaluation of neural architectures trained with square loss vs cross-entropy in classification tasks,
+https://arxiv.org/abs/2006.07322
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from netvet.locale import _
+from netvet.rules import Finding, rule
+from netvet.rules._curve import quantile
+from netvet.rules.loop._form import LossForm, always, loss_form, shown
+from netvet.trace import Trace
+
+PLAIN = "cross_entropy(output, labels)"
+ERRORS = ("squared error", "absolute error", "smooth absolute error")
+SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with the loss
+
+
+@rule(
+    "unsuited-loss",
+    needs=["batch_cross_entropy"],
+    applies_if_recorded="loss",
+    explains=[
+        "loss-plateau",
+        "accuracy-plateau",
+        "stuck-class",
+        "divergence",
+        "learning-rate-too-high",
+        "learning-rate-too-low",
+        "class-imbalance",
+        "exploding-gradient",
+        "vanishing-gradient",
+        "dead-relu",
+    ],
+    remedies=["class-weights"],
+)
+def check(trace: Trace, *, favour: float = 1.5) -> Iterator[Finding]:
+    """`favour`: ratio of weights, and of images."""
+    form = loss_form(trace)
+    for told in (_unbegun(trace), _minus(trace, form), _likelihood(trace, form), _column(trace, form)):
+        if told is not None:
+            yield told
+            return
+    weighed = _weighed(trace, favour)
+    if weighed is not None:
+        yield weighed
+    for told in (_error(trace, form), _summed(trace, form)):
+        if told is not None:
+            yield told
+
+
+def _unbegun(trace: Trace) -> Finding | None:
+    """The first loss is no number, and the output is."""
+    loss, low, high = trace.series("loss"), trace.series("output_low"), trace.series("output_high")
+    if not len(loss) or math.isfinite(loss.first) or not len(low) or low.steps[0] != loss.steps[0]:
+        return None
+    if not (math.isfinite(low.first) and math.isfinite(high.first)):
+        return None
+    text = _(
+        "The loss is no finite number at the first step, before any weight has changed, although every output of the "
+        "model is one, from {low:.3g} to {high:.3g}: what the loss computes of them is at fault."
+    )
+    message = text.format(low=low.first, high=high.first)
+    return Finding(message, evidence=(loss, high), fix=PLAIN, confidence=0.97)
+
+
+def _minus(trace: Trace, form: LossForm) -> Finding | None:
+    if not form.name or form.scale > 0:
+        return None
+    text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss:.3g}.")
+    message = text.format(name=form.name, loss=_end(trace))
+    return Finding(message, evidence=shown(trace), fix=PLAIN, confidence=0.99)
+
+
+def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
+    """nll_loss of what is no log-probability."""
+    if always(trace, "output_columns") and not always(trace, "output_probabilities"):
+        return None
+    shares = form.name == "log-likelihood of softmax" or (
+        form.name == "log-likelihood of the output" and always(trace, "output_probabilities")
+    )
+    if shares:
+        text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss:.3g}.")
+    elif form.name == "log-likelihood of the output" and not always(trace, "output_log_probabilities"):
+        text = _(
+            "nll_loss is given raw outputs, where it expects log-probabilities: it can fall without end, and is "
+            "{loss:.3g}."
+        )
+    else:
+        return None
+    return Finding(text.format(loss=_end(trace)), evidence=shown(trace), fix=PLAIN, confidence=0.98)
+
+
+def _column(trace: Trace, form: LossForm) -> Finding | None:
+    """One number where several are wanted, or the other way round."""
+    fix = "binary_cross_entropy_with_logits(output[:, 0], labels.float())"
+    if form.name == "cross-entropy of one column":
+        text = _(
+            "cross_entropy is given a single column, whose softmax is always 1: the loss is 0 and nothing is learnt."
+        )
+    elif form.name == "squared error of every image to every label":
+        text = _(
+            "The outputs (batch, 1) and the labels (batch,) are spread out to (batch, batch): each output is held "
+            "against every label."
+        )
+        fix = "output[:, 0]"
+    elif form.name.startswith("binary cross-entropy of column"):
+        text = _(
+            "The model has two columns, and the loss looks at one of them alone: the class with the larger one is not "
+            "what it learns."
+        )
+        fix = PLAIN
+    else:
+        return None
+    return Finding(text, evidence=shown(trace), fix=fix, confidence=0.97)
+
+
+def _error(trace: Trace, form: LossForm) -> Finding | None:
+    kind = next((kind for kind in ERRORS[::-1] if form.name.startswith(kind)), None)
+    if kind is None:
+        return None
+    number = form.name.endswith("class number")
+    text = _(
+        "The loss is the {name} to one-hot rows, which passes on little gradient where the network is wrong and sure."
+    )
+    if number:
+        text = _("The loss is the {name}: classes are learnt as quantities, as if class 2 lay between 1 and 3.")
+    return Finding(text.format(name=form.name), evidence=shown(trace), fix=PLAIN, confidence=0.97 if number else 0.85)
+
+
+def _summed(trace: Trace, form: LossForm) -> Finding | None:
+    """A sum is as many times steeper as the batch has images; a note, or the root of steps that are too long."""
+    if not form.summed or trace.meta.get("optimizer_class", "SGD") not in SCALED:
+        return None
+    text = _(
+        "The loss is summed over the batch, not averaged: it ends at {loss:.3g} where the mean cross-entropy is "
+        "{mean:.3g}, and each step is as many times longer as the batch has images."
+    )
+    mean = quantile(trace.series("batch_cross_entropy").values[-5:], 0.5)
+    message = text.format(loss=_end(trace), mean=mean)
+    return Finding(message, evidence=shown(trace), fix='reduction="mean"', confidence=0.8)
+
+
+def _weighed(trace: Trace, favour: float) -> Finding | None:
+    """A class that weighs more than one that has fewer images."""
+    names = [name for name in trace.places("loss_weight") if trace.last("class_images", name) > 0]
+    weight = {name: trace.last("loss_weight", name) for name in names}
+    count = {name: trace.last("class_images", name) for name in names}
+    pairs = [
+        (min(weight[a] / weight[b], count[a] / count[b]), a, b)
+        for a in names
+        for b in names
+        if weight[b] > 0 and weight[a] >= favour * weight[b] and count[a] >= favour * count[b]
+    ]
+    if not pairs:
+        return None
+    _strength, large, small = max(pairs)
+    text = _(
+        "The weights of the loss favour the large class: an image of {large} counts {times:.3g} times as much as one "
+        "of {small}, though it has {most:.0f} training images and {small} {few:.0f}"
+    )
+    message = text.format(
+        large=large, small=small, times=weight[large] / weight[small], most=count[large], few=count[small]
+    )
+    recall = trace.series("val_recall", small)
+    if len(recall):
+        more = _("{message}; {recall:.0%} of the validation images of {small} are recognised.")
+        message = more.format(message=message, recall=recall.last, small=small)
+    shown_weights = (trace.series("loss_weight", large), trace.series("loss_weight", small))
+    evidence = (*((recall,) if len(recall) else ()), *shown_weights)
+    return Finding(
+        message,
+        small,
+        evidence,
+        fix="weight = len(y) / (classes * torch.bincount(y))",
+        confidence=0.96,
+        remedies=("class-weights",),
+    )
+
+
+def _end(trace: Trace) -> float:
+    """The median of the last twenty losses."""
+    return quantile(trace.series("loss").values[-20:], 0.5)
