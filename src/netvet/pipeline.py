@@ -19,7 +19,7 @@ from netvet.listener import TrainingListener
 from netvet.locale import _
 from netvet.recipe import Recipe
 from netvet.report import Report, write
-from netvet.rules import Diagnosis, diagnose
+from netvet.rules import Diagnosis, diagnose, rules
 from netvet.trace import Trace, TraceWriter
 from netvet.trials import TrialListener, treat
 
@@ -110,13 +110,14 @@ def examine(
     path = Path(run)
     trace = Trace.open(path)
     found = diagnose(trace, run=str(run), limits=limits)
-    if trace.recipe is None or not (found.exams or missing(trace, found.findings)):
+    wanted = [*_weighed_by_symptoms(trace), *found.exams]
+    if trace.recipe is None or not (wanted or missing(trace, found.findings)):
         return found
     try:
         loaded = images if images is not None else _images(trace)
     except BadInput:
         return found
-    for name in found.exams:
+    for name in wanted:
         if listener is not None:
             listener.on_exam(name)
         with suppress(BadInput):  # what it needs is gone (a weight file): the diagnosis says that the exam is open
@@ -126,6 +127,12 @@ def examine(
     with suppress(BadInput, OSError, sqlite3.Error), TraceWriter(path) as writer:  # a diagnosis stands without pictures
         save(trace, loaded, found.findings, writer)
     return found
+
+
+def _weighed_by_symptoms(trace: Trace) -> list[str]:
+    """The exams that a symptom itself rests on, less those that were run: without them health cannot be judged."""
+    done = trace.meta.get("exams", ())
+    return [exam for each in rules().values() if each.kind == "symptom" for exam in each.exams if exam not in done]
 
 
 def run_exam_on(name: str, run: str | Path, images: ImageSet | None = None) -> str:

@@ -3,7 +3,8 @@
 A rule is one file in a family's folder; see `rule`. `diagnose` asks them all.
 """
 
-from netvet.rules._diagnosis import Diagnosis, Health, answered, diagnose
+from netvet.rules._diagnosis import Diagnosis, answered, diagnose
+from netvet.rules._health import Health
 from netvet.rules._limits import read_limits
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rule, rules
 from netvet.rules._stuck import Stuck, stuck

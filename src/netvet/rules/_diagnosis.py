@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from netvet.rules._candidates import candidates, measured, missing
+from netvet.rules._health import Health, Outcome, judge
 from netvet.rules._limits import checked_limits
 from netvet.rules._ranking import by_confidence, ranked
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rules
@@ -22,7 +23,6 @@ from netvet.rules._views import seen_by
 from netvet.rules._yielding import settled
 from netvet.trace import Trace
 
-Health = Literal["healthy", "sick", "undecided"]
 SUSPECTS = 2  # that are reported: more would be guessing
 
 
@@ -32,6 +32,7 @@ class Diagnosis:
 
     `not_assessed`: rule -> the observations it lacks. `ruled_out`: causes that were looked for and are not there.
     `exams`: experiments that would settle what is still open. `limits`: those of rules that were set from outside.
+    `grounds`: what a verdict without findings rests on, in one sentence; "" for others.
     """
 
     findings: tuple[Finding, ...]
@@ -41,11 +42,17 @@ class Diagnosis:
     exams: tuple[str, ...] = ()
     run: str = field(default="", compare=False)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    grounds: str = ""
 
     @property
     def root(self) -> Finding | None:
         """The root cause; None where no cause was found."""
         return next((f for f in self.findings if f.kind == "cause" and f.severity == "illness"), None)
+
+    @property
+    def ails(self) -> bool:
+        """Whether a symptom or an illness was found."""
+        return self.verdict == "sick" or bool(self.symptoms)
 
     @property
     def symptoms(self) -> tuple[Finding, ...]:
@@ -68,6 +75,7 @@ class Diagnosis:
             "schema": 1,
             "run": self.run,
             "verdict": self.verdict,
+            "grounds": self.grounds,
             **({"limits": {name: dict(given) for name, given in self.limits.items()}} if self.limits else {}),
             "findings": [f.to_json() for f in self.findings],
             "ruled_out": [{"rule": r.rule, "message": r.message} for r in self.ruled_out],
@@ -87,7 +95,8 @@ def diagnose(
 ) -> Diagnosis:
     """What ails a recorded run.
 
-    Healthy means that no symptom shows and that more than half of the symptoms could be assessed. `taken`: exams that
+    Healthy means that no symptom shows, that more than half of the symptoms could be assessed, and that the run is near
+    what it could have had (see `_health`). `taken`: exams that
     have been tried already, whether or not they gave an answer, so that they are not ordered twice. `limits`: other
     limits than a rule's own, as in `{"dead-relu": {"limit": 0.6}}`; raises BadInput for one that does not exist.
     """
@@ -105,14 +114,16 @@ def diagnose(
         *(f for f in causes if f.severity == "note"),
     ]
     lacking = _not_assessed(trace, known)
+    outcome = _outcome(trace, illnesses, symptoms, known, lacking)
     return Diagnosis(
         tuple(ordered),
         lacking,
-        _verdict(illnesses, symptoms, known, lacking),
+        outcome.verdict,
         tuple(each for each in answers if isinstance(each, RuledOut)) if present else (),
         _exams(known, present, trace, taken),
         run,
         changed,
+        outcome.grounds,
     )
 
 
@@ -131,14 +142,20 @@ def _suspects(found: Iterable[Finding], present: set[str]) -> list[Finding]:
     return [replace(f, severity="note", explains=()) for f in near[:SUSPECTS]]
 
 
-def _verdict(
-    illnesses: Sequence[Finding], symptoms: Sequence[Finding], known: Mapping[str, Rule], lacking: Mapping[str, object]
-) -> Health:
+def _outcome(
+    trace: Trace,
+    illnesses: Sequence[Finding],
+    symptoms: Sequence[Finding],
+    known: Mapping[str, Rule],
+    lacking: Mapping[str, object],
+) -> Outcome:
     if illnesses:
-        return "sick"
+        return Outcome("sick")
     signs = [name for name, each in known.items() if each.kind == "symptom"]
     assessed = [name for name in signs if name not in lacking]
-    return "undecided" if symptoms or 2 * len(assessed) <= len(signs) else "healthy"  # no data is not health
+    if symptoms or 2 * len(assessed) <= len(signs):  # no data is not health
+        return Outcome("undecided")
+    return judge(trace)
 
 
 def _not_assessed(trace: Trace, known: Mapping[str, Rule]) -> dict[str, tuple[str, ...]]:

@@ -12,13 +12,14 @@ from netvet.rules._curve import gap, kept
 from netvet.rules._outlook import outlook
 from netvet.trace import Trace
 
-Sound = Literal["healthy", "unfinished", "no-fault-found"]
+Health = Literal["healthy", "unfinished", "sick", "undecided", "no-fault-found"]
 
 SKILL = 0.7  # of the way from guessing to always right, from which a run is good where no strong reference was taken
 GAP = 0.1  # training less validation accuracy, up to which nothing is amiss there
 NEAR, NEAR_GAP = 0.1, 0.13  # the same, beside a strong reference: below it by no more than that
 WELL = 0.9  # skill from which what is still to come is no matter
 COMING = 0.03  # validation accuracy that as many epochs again would add, from which a run is unfinished
+KINDS = ("pretrained", "handmade", "")  # of references, the strongest first; "" of thumbnails that a watcher kept
 FITTED = 0.97  # training accuracy from which more epochs have nothing to learn
 """Set on the clinic's calibrating half: of the 17 runs there in which a fault did harm and no rule finds it, 2 are
 called healthy with these limits, and 15 no fault found.
@@ -27,10 +28,10 @@ called healthy with these limits, and 15 no fault found.
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict where no symptom and no cause was found, and the sentence that gives its grounds."""
+    """A verdict, and the sentence that gives its grounds where no finding does."""
 
-    verdict: Sound
-    grounds: str
+    verdict: Health
+    grounds: str = ""
 
 
 def judge(trace: Trace) -> Outcome:
@@ -65,30 +66,37 @@ def balanced_skill(trace: Trace) -> float:
     return math.nan
 
 
-def strongest(trace: Trace) -> tuple[str, float]:
-    """The reference that was taken, `pretrained` before `handmade`, and its balanced accuracy; "" and nan without."""
+def strongest(trace: Trace) -> tuple[str, float] | None:
+    """The reference that was taken, the strongest of `KINDS`, and its balanced accuracy; None where there is none."""
     kinds = trace.places("reference_balanced_accuracy")
-    kind = next((each for each in ("pretrained", "handmade") if each in kinds), "")
-    return kind, trace.last("reference_balanced_accuracy", kind) if kind else math.nan
+    kind = next((each for each in KINDS if each in kinds), None)
+    return None if kind is None else (kind, trace.last("reference_balanced_accuracy", kind))
+
+
+def features_of(kind: str) -> str:
+    """What a reference rests on, in words."""
+    return {"pretrained": _("pretrained features"), "handmade": _("handmade features")}.get(kind) or _(
+        "colours and edges"
+    )
 
 
 def _beside(trace: Trace, reached: float, skill: float) -> tuple[str, bool]:
     """What the run is held against, and whether it is near that."""
-    kind, reference = strongest(trace)
+    taken = strongest(trace)
+    kind, reference = taken or ("", math.nan)
     values = trace.series("val_balanced_accuracy").values
     balanced = float(values[kept(trace)]) if 0 <= kept(trace) < len(values) else reached
     apart = gap(trace)
     good = skill >= SKILL and not apart > GAP and not balanced < reference - NEAR
     if kind == "pretrained":
         good = good or (balanced >= reference - NEAR and not apart > NEAR_GAP)
-    if not kind:
+    if taken is None:
         if good:
-            return _("Validation accuracy is {reached:.1%}, and nothing is amiss.").format(reached=reached), True
-        text = _("No fault was found at a validation accuracy of {reached:.1%}, and nothing says what could be had.")
+            return _("No symptoms; validation accuracy is {reached:.1%}.").format(reached=reached), True
+        text = _("Validation accuracy is {reached:.1%}, and nothing says what could be had on these images.")
         return text.format(reached=reached), False
-    features = _("pretrained features") if kind == "pretrained" else _("handmade features")
     text = _(
         "Balanced accuracy in validation is {reached:.1%}; a linear classifier on {features} of the same images "
         "reaches {reference:.1%}."
     )
-    return text.format(reached=balanced, features=features, reference=reference), good
+    return text.format(reached=balanced, features=features_of(kind), reference=reference), good

@@ -22,7 +22,13 @@ def headline(diagnosis: Diagnosis) -> str:
     root = diagnosis.root
     if diagnosis.verdict == "sick" and root is not None:
         return _("Sick: {rule}.").format(rule=clean(root.rule))
-    return {"healthy": _("Healthy."), "sick": _("Sick."), "undecided": _("Undecided.")}[diagnosis.verdict]
+    return {
+        "healthy": _("Healthy."),
+        "unfinished": _("Unfinished."),
+        "sick": _("Sick."),
+        "undecided": _("Undecided."),
+        "no-fault-found": _("No fault found."),
+    }[diagnosis.verdict]
 
 
 def reason(diagnosis: Diagnosis) -> str:
@@ -30,6 +36,8 @@ def reason(diagnosis: Diagnosis) -> str:
     root = diagnosis.root
     if root is not None:
         return clean(root.message)
+    if diagnosis.grounds:
+        return clean(diagnosis.grounds)
     if diagnosis.verdict == "healthy":
         return _("No symptoms.")
     if diagnosis.symptoms:
@@ -69,7 +77,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    style = {"sick": "bold red", "healthy": "bold green", "undecided": "bold yellow"}[diagnosis.verdict]
+    style = {"sick": "bold red", "healthy": "bold green"}.get(diagnosis.verdict, "bold yellow")
     first = Text(headline(diagnosis), style)
     first.append(" " + reason(diagnosis), "not bold default")
     say(console, first)

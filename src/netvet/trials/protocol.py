@@ -75,7 +75,7 @@ class Protocol:
 
     def targets(self, remedy: str | None) -> set[str]:
         """What should be gone after a remedy: the finding it is for (else the root cause), and what that explains."""
-        if self.diagnosis.verdict == "healthy":
+        if not self.diagnosis.ails:
             return set()
         finding = self.prescriptions[remedy].finding if remedy is not None else None
         finding = finding or self.diagnosis.root

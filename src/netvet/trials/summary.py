@@ -18,6 +18,8 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     parts: list[str] = []
     if diagnosis.verdict == "healthy":
         parts.append(_("The run was healthy."))
+    elif diagnosis.grounds:
+        parts.append(diagnosis.grounds)
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:

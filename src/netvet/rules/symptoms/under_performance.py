@@ -43,28 +43,30 @@ from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, surely_more
 from netvet.rules._curve import kept, upto
-from netvet.rules._health import strongest
+from netvet.rules._health import features_of, strongest
 from netvet.trace import Trace
 
 
 @rule("under-performance", kind="symptom", needs=["val_balanced_accuracy"], exams=["reference"])
 def check(trace: Trace, *, weak: float = 0.05, strong: float = 0.15) -> Iterator[Finding]:
     """`weak`, `strong`: balanced accuracy, 0..1."""
-    kind, reference = strongest(trace)
+    taken = strongest(trace)
     reached = upto(trace.series("val_balanced_accuracy"), kept(trace))
-    if not kind or not len(reached):
+    if taken is None or not len(reached):
         return
+    kind, reference = taken
     margin = strong if kind == "pretrained" else weak
-    least = surely_more(reference, trace.last("reference_images", kind), reached.last, seen(trace, "val"))
+    images = seen(trace, "val")
+    measured = trace.last("reference_images", kind)
+    least = surely_more(reference, measured if measured > 0 else images, reached.last, images)
     if not least > margin:
         return
     text = _(
         "Balanced accuracy in validation is {reached:.1%}, where a linear classifier on {features} of the same images "
         "reaches {reference:.1%}."
     )
-    features = _("pretrained features") if kind == "pretrained" else _("handmade features")
     yield Finding(
-        text.format(reached=reached.last, features=features, reference=reference),
+        text.format(reached=reached.last, features=features_of(kind), reference=reference),
         evidence=(reached, trace.series("reference_balanced_accuracy", kind)),
         limit=reference - margin,
         confidence=0.9,
