@@ -8,7 +8,8 @@ The shape of `learning_rate`, and the schedule itself where it is found. Too fas
 the rate fell below `gone` of its peak in the first `early` part of the run, and never rose again; or a cosine of so
 many epochs was run through more than `rounds` times (`schedule_steps` over `schedule_span`). Too slow: the rate changes
 once an epoch, has not come to `reach` of `planned_rate`, and the schedule is planned for `far` times the epochs done
-and more batches than three epochs have. Rates that end a run near 0 do so in its last tenth.
+and more batches than three epochs have. Cosines, one-cycles and
+polynomials that end a run near 0 come below a hundredth in its last tenth.
 The runs behind these numbers: docs/evidence/misplaced-schedule.md.
 
 ## Example

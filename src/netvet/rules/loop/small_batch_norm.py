@@ -9,8 +9,7 @@ come and go.
 when a batch norm had at most `limit` in half of the measurements, or when batches have at most `images`, the positions
 of one image being alike. Why 3: a cnn whose last norms see single positions reached 45 % with two values, where group
 norm reached 77 %; 61 and 85 % with three; 82 and 84 % with four. Why 2: netvet's own cnn, 32 values in its last norm,
-reached 38 and 58 % at two rates with batches of two, where group norm reached 62 and 78 %. Where accuracy is good
-nevertheless, it is a note.
+reached 38 and 58 % at two rates with batches of two, where group norm reached 62 and 78 %.
 The runs behind these numbers: docs/evidence/small-batch-norm.md.
 
 ## Example

@@ -9,8 +9,8 @@ never settles.
 layer; of several backward passes between two steps the smallest counts, so that accumulation on purpose has 0. Fires
 when it stays above `limit` in at least `share` of the measurements of more than half of the layers, `measured` times at
 least. Loops that clear have 0 exactly, wherever and however they do; loops that do not have 1 exactly, and so do loops
-that clear another model's gradients. Both halves
-stand in the middle, so that a loop that clears once an epoch is found too.
+that clear another model's gradients. A `limit` and a
+share of 0.5 stand in the middle, so that a loop that clears once an epoch is found too.
 The runs behind these numbers: docs/evidence/uncleared-gradients.md.
 
 ## Example
@@ -33,6 +33,7 @@ None is a change of the recipe: the finding gives the line of code.
 
 ## References
 PyTorch documentation, torch.optim.Optimizer.zero_grad, https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+PyTorch tutorials, Zeroing out gradients in PyTorch, https://pytorch.org/tutorials/recipes/recipes/zeroing_out_gradients.html
 """
 
 from __future__ import annotations
