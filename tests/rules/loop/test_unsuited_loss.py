@@ -77,7 +77,7 @@ def test_a_loss_that_is_no_number_at_the_first_step() -> None:
 def test_weights_that_favour_the_large_class() -> None:
     weights = {f"loss_weight@species {k}": 1.0 for k in range(8)}
     counts = {"class_images@species 0": 600.0, "class_images@species 1": 100.0}
-    wrong = altered(loop("", **counts), {**weights, "loss_weight@species 0": 3.0, "loss_weight@species 1": 0.5})
+    wrong = altered(altered(loop(""), counts), {**weights, "loss_weight@species 0": 3.0, "loss_weight@species 1": 0.5})
     found = assert_fires(RULE, wrong, where="species 1")
     assert "6 times as much" in found.message
     right = altered(wrong, {"loss_weight@species 0": 0.5, "loss_weight@species 1": 3.0})
