@@ -97,6 +97,11 @@ def _renumbered(
     train = training_accuracy(trace)
     if len(train) and not train.last > max(own, HALF * better):
         return None  # training is no better: what the numbers of the columns mean was not learnt there
+    if (
+        max((trace.last("reading_accuracy", place) for place in trace.places("reading_accuracy")), default=0.0)
+        >= better
+    ):
+        return None  # the classes agree once the pixels are read otherwise: mismatched-input
     pairs = ", ".join(f"{names[k]} → {names[columns[k]]}" for k in moved[:TOLD])
     text = _(
         "Validation numbers its classes otherwise than training: {own:.1%} of its images are right as they are "
@@ -123,9 +128,11 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
                 "says how well it is learnt."
             )
             message = text.format(name=name, train=train[name], due=due)
-            yield Finding(message, name, evidence, limit=expected, confidence=0.85)
+            fix = _("split by class, so that each class is in validation")
+            yield Finding(message, name, evidence, limit=expected, confidence=0.85, fix=fix)
             return
         if train[name] == 0 and val[name] > 0 and not trace.last("labels_none") > 0:
             text = _("Validation has {val:.0f} images of {name}, and training has none.")
-            yield Finding(text.format(name=name, val=val[name]), name, evidence, limit=0.0, confidence=0.85)
+            fix = "val_set.class_to_idx = train_set.class_to_idx"
+            yield Finding(text.format(name=name, val=val[name]), name, evidence, limit=0.0, confidence=0.85, fix=fix)
             return

@@ -29,7 +29,7 @@ from netvet.watching.outputs import class_labels
 
 BYTES, IMAGES, FEWEST = 16 * 2**20, 512, 128
 SHARE = 4  # of an epoch's images at most one in so many: a pass over all of them would cost a third of the training
-FIRST = 4  # in the first epoch, whose length is not known, every fourth step
+FIRST = 2  # in the first epoch, whose length is not known, every second step
 
 
 @observer("evaluated-training", gives={"train_eval_images": Observed("", "images", "count")})
@@ -43,7 +43,7 @@ class EvaluatedTraining(Observer):
         self._seen, self._last = 0, -1
 
     def batch(self, loss: Tensor, images: Tensor | None, labels: Tensor | None, logits: Tensor | None) -> None:
-        """Keep a copy of some batches."""
+        """Keep a copy of the first half of some batches."""
         del loss
         if images is None or labels is None or logits is None or len(labels) != len(images):
             return
@@ -52,7 +52,7 @@ class EvaluatedTraining(Observer):
         if at % self._every or at == self._last:
             return
         self._last = at
-        some = max(1, min(len(images), BYTES // max(1, images[0].numel() * images.element_size()), self._most))
+        some = max(1, min(len(images) // 2, BYTES // max(1, images[0].numel() * images.element_size()), self._most))
         self._kept.append((images[:some].detach().clone(), labels[:some].detach().clone()))
         while len(self._kept) > 1 and (self._count() > self._most or self._bytes() > BYTES):
             self._kept.popleft()
@@ -69,7 +69,7 @@ class EvaluatedTraining(Observer):
             self._measure()
         if self._seen:
             self._most = min(IMAGES, max(FEWEST, self._seen // SHARE))
-            self._every = max(1, self._seen // self._most)
+            self._every = max(1, self._seen // (2 * self._most))
         self._seen = 0
 
     def _measure(self) -> None:

@@ -36,7 +36,7 @@ from netvet.watching.outputs import (
     two_columns,
 )
 
-OFTEN, EARLY = 5, 10  # measured at every fifth step, and at each of the first ten
+OFTEN, EARLY = 10, 10  # measured at every tenth step, and at each of the first ten
 COMPARED = (0, 1, 2, 3, 5, 10, 20, 40, 80, 160, 320, 640)  # steps at which the loss is held against the candidates
 GIVES: dict[str, Observed | str] = {
     "batch_cross_entropy": Observed(later("Cross-entropy of the batch"), "nats", "nats"),

@@ -30,6 +30,7 @@ from netvet.watching.likeness import Told, answers, balanced, by_chance, feature
 from netvet.watching.outputs import class_labels, two_columns
 
 SIDE, TRAIN, VAL = 16, 1500, 700
+CHANNELS = 4  # at most: pictures, with or without a mask
 FEWEST = 40  # images of a split, below which nothing is said
 
 GIVES = {
@@ -115,5 +116,5 @@ class Thumbnails(Observer):
         self.loop.add("label_chance_spread", found.spread, name)
 
     def _add(self, sample: Sample, images: Tensor, labels: Tensor, logits: Tensor) -> None:
-        if images.ndim == 4 and len(labels) == len(images) and logits.ndim <= 2:
+        if images.ndim == 4 and images.shape[1] <= CHANNELS and len(labels) == len(images) and logits.ndim <= 2:
             sample.add(images, class_labels(labels, two_columns(logits[:1]).shape[1]))

@@ -3,10 +3,11 @@
 ## What it measures
 `train_input_mean`, `train_input_std` (at some steps) and `val_input_mean`, `val_input_std` (the first batches of each
 validation), of the whole input and, where it has three channels (batch, 3, height, width), of each (`channel 0`, ...).
-Meta `input_shapes`: shape of an image in each split. `reading_accuracy` (0..1), when a diagnosis is asked for: of the
-network on some validation images as they are, rescaled to the mean and spread of training, with their channels in
+Meta `input_shapes`: shape of an image in each split. `reading_accuracy` (balanced, 0..1), when a diagnosis is asked for: of
+the network on some validation images as they are, rescaled to the mean and spread of training, with their channels in
 reverse, as negatives, in other layouts, turned, or at the size of training; `reading_gain`: by how much that is surely
-more than as they are (lower 95 % bound of the paired difference).
+more than as they are (lower 95 % bound of the paired
+difference, for all readings together).
 
 ## Why it matters
 A network that was trained on standardised pixels and is asked about raw ones guesses, and nothing else shows it. If
@@ -33,6 +34,7 @@ BATCHES = 4  # of each validation: what differs between the splits differs in ev
 EARLY, OFTEN = (0, 1, 2, 5, 10, 15), 50  # steps at which training is measured
 BYTES, IMAGES = 16 * 2**20, 256  # of the validation images that are kept
 RIGHT = 0.97  # accuracy on them from which no other reading is tried
+SURE = 2.77  # standard errors: 95 % over nine readings (Bonferroni)
 SECONDS = 5.0  # after which no further reading is begun
 AS_THEY_ARE = "as they are"
 
@@ -159,12 +161,14 @@ def _scaled(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def _surely(gains: Tensor) -> float:
-    """Lower 95 % bound of the mean of paired differences (n,)."""
-    return float(gains.mean() - 1.96 * gains.std(correction=0) / max(1, len(gains)) ** 0.5)
+    """Lower bound of the mean of paired differences (n,), at 95 % for all readings together."""
+    return float(gains.mean() - SURE * gains.std(correction=0) / max(1, len(gains)) ** 0.5)
 
 
 def _right(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Tensor) -> Tensor | None:
-    """1 or 0 for each image that has a class, (n,); None where the model does not take them."""
+    """What each image that has a class adds to the balanced accuracy, (n,), the mean of which it is; None where the model
+    does not take the images. Balanced, since a net that names the largest class alone is right on most images.
+    """
     try:
         outputs = [ask(part.contiguous()) for part in images.split(32)]  # type: ignore[no-untyped-call]
     except RuntimeError:  # a size or a layout that it is not made for
@@ -172,4 +176,6 @@ def _right(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Tenso
     if any(output is None or output.ndim != 2 for output in outputs):
         return None
     named = torch.cat([output for output in outputs if output is not None]).argmax(1)
-    return (named == labels)[labels >= 0].float()
+    right, given = (named == labels)[labels >= 0].float(), labels[labels >= 0]
+    counts = torch.bincount(given)
+    return right * len(given) / (counts[given] * (counts > 0).sum())
