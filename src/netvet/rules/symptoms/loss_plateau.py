@@ -59,6 +59,8 @@ def check(
     loss, chance = trace.series("train_loss"), chance_loss(trace)
     if _unlike(trace) and skill(trace.last("train_accuracy"), trace) >= learnt:
         return
+    if _weighted(trace) and _balanced_skill(trace) >= learnt:
+        return
     if len(loss) < 2 or not np.isfinite(loss.last) or not loss.last > limit * chance:
         return
     done = work(trace, loss.steps)
@@ -81,3 +83,17 @@ def _unlike(trace: Trace) -> bool:
     """Whether a loop's loss is known to be one that makes no logits of the output, so that no cross-entropy is low."""
     name = str(trace.meta.get("loss_form", {}).get("name", ""))
     return bool(name) and not name.startswith(("cross-entropy", "log-likelihood"))
+
+
+def _weighted(trace: Trace, *, unequal: float = 1.5) -> bool:
+    """Whether a loop weighs its classes, so that it lowers another loss than the plain cross-entropy."""
+    weights = [trace.last("loss_weight", name) for name in trace.places("loss_weight")]
+    return len(weights) > 1 and min(weights) > 0 and max(weights) / min(weights) >= unequal
+
+
+def _balanced_skill(trace: Trace) -> float:
+    """Balanced training accuracy, in evaluation mode where it was taken, from guessing (0) to always right (1)."""
+    names = ("train_eval_balanced_accuracy", "train_balanced_accuracy")
+    name = next((each for each in names if len(trace.series(each))), names[-1])
+    chance = 1 / max(2, len(trace.meta.get("classes", ())))
+    return (trace.last(name) - chance) / (1 - chance)

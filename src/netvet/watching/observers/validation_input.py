@@ -3,10 +3,10 @@
 ## What it measures
 `train_input_mean`, `train_input_std` (at some steps) and `val_input_mean`, `val_input_std` (the first batches of each
 validation), of the whole input and, where it has three channels (batch, 3, height, width), of each (`channel 0`, ...).
-Meta `input_shapes`: shape of an image in each split. `reading_accuracy` (balanced, 0..1), when a diagnosis is asked for:
-of the network on some validation images as they are, rescaled to the mean and spread of training, with their channels
-in reverse, as negatives, in other layouts, turned, or at the size of training; `reading_gain`: by how much that is
-surely more than as they are (lower 95 % bound of the paired difference, for all readings together).
+Meta `input_shapes`: shape of an image in each split. When a diagnosis is asked for, `reading_accuracy` (balanced, 0..1)
+of the network on some validation images: as they are, rescaled to the mean and spread of training, with their channels in
+reverse, as negatives, in other layouts, turned, or at the size of training; `reading_gain`: by how much that is surely
+more than as they are (lower 95 % bound of the paired difference, for all readings together).
 
 ## Why it matters
 A network that was trained on standardised pixels and is asked about raw ones guesses, and nothing else shows it. If
@@ -165,8 +165,8 @@ def _surely(gains: Tensor) -> float:
 
 
 def _right(ask: Callable[[Tensor], Tensor | None], images: Tensor, labels: Tensor) -> Tensor | None:
-    """What each image that has a class adds to the balanced accuracy, (n,): that is their mean. None where the model does
-    not take the images. Balanced, since a net that names the largest class alone is right on most images.
+    """What each image that has a class adds to the balanced accuracy, (n,): that is their mean. None where the model
+    does not take the images. Balanced, since a net that names the largest class alone is right on most images.
     """
     try:
         outputs = [ask(part.contiguous()) for part in images.split(32)]  # type: ignore[no-untyped-call]
