@@ -4,7 +4,7 @@
 `train_input_mean`, `train_input_std` (at some steps) and `val_input_mean`, `val_input_std` (the first batches of each
 validation), of the whole input and, where it has three channels (batch, 3, height, width), of each (`channel 0`, ...).
 Meta `input_shapes`: shape of an image in each split. When a diagnosis is asked for, `reading_accuracy` (balanced, 0..1)
-of the network on some validation images: as they are, rescaled to the mean and spread of training, with their channels in
+of the network on some validation images: as they are, rescaled to the mean and spread of training, with channels in
 reverse, as negatives, in other layouts, turned, or at the size of training; `reading_gain`: by how much that is surely
 more than as they are (lower 95 % bound of the paired difference, for all readings together).
 
