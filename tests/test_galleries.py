@@ -161,7 +161,7 @@ def test_an_exam_taken_again_takes_the_gallery_down(tmp_path: Path, monkeypatch:
     rule = "look-alike-classes"
     recorded(tmp_path, rule, recipe=recipe().model_dump(mode="json"))
     hang_in(tmp_path, rule, squares())
-    monkeypatch.setattr("netvet.exams.run_exam", lambda _name, _patient: "done")
+    monkeypatch.setattr("netvet.pipeline.run_exam", lambda _name, _context: "done")
     pipeline.run_exam_on("image-quality", tmp_path, squares())
     trace = Trace.open(tmp_path)
     assert shots(trace, rule) == []

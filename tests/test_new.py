@@ -84,7 +84,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         ("rule", "FallenLeaf", "signal", "with hyphens"),
         ("probe", "leaf-size", "", "with under_scores"),
         ("rule", "fallen-leaf", "forest", "needs --family"),
-        ("gallery", "fallen-leaf", "", "no rule 'fallen-leaf'"),
+        ("gallery", "no-such-rule", "", "no rule 'no-such-rule'"),
         ("gallery", "divergence", "", "weighs no exam"),
     ],
 )
