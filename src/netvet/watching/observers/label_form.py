@@ -3,7 +3,7 @@
 ## What it measures
 By epoch: `labels_seen`, and of these `labels_none` (numbers below 0, as -100: no label), `labels_without_a_one`
 (one-hot rows of zeros) and `labels_beyond` (numbers beyond the output's last column); the same of validation as
-`val_labels_...`. Of training every batch of the first epoch is counted, and every tenth of the others.
+`val_labels_...`. Of training the first epoch is counted.
 
 ## Why it matters
 Such an image is left out of the loss, or counted as something else, without a word.
@@ -21,7 +21,7 @@ from netvet.watching import Loop, Observer, observer
 from netvet.watching.outputs import class_labels, two_columns
 
 COUNTED = ("labels_seen", "labels_none", "labels_without_a_one", "labels_beyond")
-TOGETHER, LATER = 50, 10  # batches counted at once; after the first epoch one in so many
+TOGETHER = 50  # batches counted at once
 GIVES = {f"{split}{name}": "images" for split in ("", "val_") for name in COUNTED}
 
 
@@ -39,7 +39,7 @@ class LabelForm(Observer):
     def batch(self, loss: Tensor, images: Tensor | None, labels: Tensor | None, logits: Tensor | None) -> None:
         """Count the labels of a batch."""
         del loss, images
-        if labels is None or logits is None or logits.ndim > 2 or (self._epochs and self.loop.at() % LATER):
+        if labels is None or logits is None or logits.ndim > 2 or self._epochs:
             return
         self._columns = 2 if logits.ndim == 1 else max(2, logits.shape[1])
         if self._waiting and self._waiting[0].shape[1:] != labels.shape[1:]:
@@ -73,7 +73,7 @@ class LabelForm(Observer):
         """Write the counts that are left."""
         self._count_waiting()
         for split, counts in (("", self._train), ("val_", self._val)):
-            if counts is not None:
+            if counts is not None and not (split == "" and self._epochs):  # of later epochs nothing is counted
                 for i, name in enumerate(COUNTED):
                     self.loop.add(f"{split}{name}", counts[i])
         self._train = self._val = None
