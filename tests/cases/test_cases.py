@@ -13,7 +13,7 @@ from netvet.rules import Diagnosis
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "scripts"
 LAG = "for module in model.modules():\n    if isinstance(module, nn.BatchNorm2d):\n        module.momentum = 0.0\n"
 CASES = {  # script -> (its cause, what is mended in it, what that line is in the twin)
     "val_labels_renumbered": ("mismatched-classes", "yv = torch.tensor([4, 2, 0, 5, 1, 3])[yv]\n", ""),
