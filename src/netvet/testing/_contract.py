@@ -121,9 +121,10 @@ def _section(leaf: Paged, heading: str) -> str:
 
 def _check_names(rule: Rule) -> None:
     """What a rule names exists: observations, exams, remedies and the rules that it explains."""
-    from netvet.watching import all_probes
+    from netvet.watching import all_observers, all_probes
 
     given = {observation for exam in exams().values() for observation in exam.gives}
+    given |= {observation for leaf in all_observers().values() for observation in leaf.gives}
     known: dict[str, tuple[Sequence[str], Set[str]]] = {
         "needs": (rule.needs, RECORDED | set(all_probes()) | given),
         "exams": (rule.exams, set(exams())),

@@ -103,7 +103,8 @@ def _apart(trace: Trace, gain: float, ratio: float, far: float) -> Finding | Non
         return None
     message = _("Validation images are fed otherwise than training images. {numbers}").format(numbers=_numbers(trace))
     evidence = (trace.series("val_input_std"), trace.series("train_input_std"), val)
-    return Finding(message, evidence=evidence, limit=own_spread / ratio, confidence=0.9)
+    fix = _("give validation the transforms of training, less its random changes")
+    return Finding(message, evidence=evidence, limit=own_spread / ratio, fix=fix, confidence=0.9)
 
 
 def _differ(trace: Trace, ratio: float, far: float) -> bool:

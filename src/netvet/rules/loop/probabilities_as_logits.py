@@ -5,11 +5,11 @@ Training works, but slowly, and the loss stays high although most images are rig
 
 ## Evidence
 The loss given to `vet.step` is recognised by its value, to a thousandth at every compared step: it is the cross-entropy
-of the output as logits, and the output of every batch is probabilities (no value below 0, rows sum to 1), or sums to 1
-over the batch instead of the classes; or it is the cross-entropy of the softmax, sigmoid, tanh or ReLU of the output.
-An activation at the end of the model shows by bounds that no sampled output passes: 0 with a tenth or more exact zeros,
-0 and 1, or -1 and 1, which are nearly reached. It is told where training accuracy lies less than `learnt` of the way
-from guessing to always right. log_softmax before cross_entropy changes nothing, and is none of these.
+of the output as logits, and every output is probabilities (rows sum to 1), or sums to 1 over the batch; or it is the
+cross-entropy of the softmax, sigmoid, tanh or ReLU of the output. An activation at the end of the model shows by bounds
+that no sampled output passes: 0 with a tenth or more exact zeros, 0 and 1, or -1 and 1, nearly reached; it is reported
+where training accuracy lies less than `learnt` of the way from guessing to always right. log_softmax before
+cross_entropy changes nothing.
 The runs behind these numbers: docs/evidence/probabilities-as-logits.md.
 
 ## Example

@@ -80,7 +80,7 @@ def check(
     top, kinds = trace.series("batch_top_share"), trace.series("batch_classes")
     images = np.nanmedian(trace.series("batch_images").values)
     share = prior(trace)
-    if not images >= 2 or len(share) < 2 or not np.isfinite(top.values).any():
+    if not images >= 2 or len(share) < 2 or not (np.isfinite(top.values).any() and np.isfinite(kinds.values).any()):
         return
     draws = np.random.default_rng(0).multinomial(round(float(images)), share, size=DRAWS)
     drawn = draws.max(1) / images

@@ -6,9 +6,8 @@ The loss becomes NaN or infinite, or rises far above where it began and stays th
 ## Evidence
 `loss` of every batch (nats), or the `batch_cross_entropy` beside it where a loop computes another loss. The rule fires
 at once when a loss is not finite; `nonfinite` then names the layer and the first tensor to break, and the step.
-Otherwise the median of the last
-twentieth of the run is held against two limits: `above` times the loss of guessing or, where the run had come below
-half of that, the loss of guessing itself. The step named is the one after which the loss never came back.
+Otherwise the median of the last twentieth of the run is held against `above` times the loss of guessing or, where the
+run had come below half of that, the loss of guessing itself. The step named is the last from which it never came back.
 
 Proof: the last twenty batches of healthy runs have at most 0.27 of the loss of guessing, plateaus at most 1.00, runs
 that blew up 1,580 or nothing finite. `above` is 1.5.

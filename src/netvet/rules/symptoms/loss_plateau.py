@@ -6,12 +6,11 @@ Epoch after epoch the loss on the training images themselves hardly moves, and i
 ## Evidence
 `train_loss` (nats, images without augmentation) over the loss of guessing by the class shares. The rule fires when that
 ratio ends above `limit`, unless the loss is still falling so fast that `patience` more runs like this one would bring
-it down to `target`: the fall over the second half of the work is extended in a straight line. Work is the summed
-learning rate, because a schedule that ends near 0 flattens every curve. A loop that computes a loss of which outputs
-are no logits (squares, hinge) is judged only below `learnt` of the way from guessing to always right.
+it down to `target`: the fall over the second half of the work is extended. Work is the summed
+learning rate: a schedule that ends near 0 flattens every curve. Loops with another loss (squares, hinge), or one that
+weighs its classes, are judged only below `learnt` of the way from guessing to always right.
 
-Proof: 21 healthy runs ended at 0.005 to 0.21 of guessing, two that were cut short at 0.36 and 0.43; runs that did not
-learn at 0.87 or more. `limit` is 0.5.
+Proof: 21 healthy runs ended at 0.005 to 0.21 of guessing, runs that did not learn at 0.87 or more. `limit` is 0.5.
 The runs behind these numbers: docs/evidence/loss-plateau.md.
 
 ## Example
