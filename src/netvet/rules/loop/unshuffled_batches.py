@@ -46,6 +46,7 @@ import numpy as np
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
 from netvet.rules._chance import prior
+from netvet.rules._curve import quantile
 from netvet.trace import Trace
 
 DRAWS = 400
@@ -78,7 +79,7 @@ def check(
 ) -> Iterator[Answer]:
     """`part`: of the way to one class; `sure`: standard errors; `few`, `halves`: shares of what a draw gives, 0..1."""
     top, kinds = trace.series("batch_top_share"), trace.series("batch_classes")
-    images = np.nanmedian(trace.series("batch_images").values)
+    images = quantile(trace.series("batch_images").values, 0.5)
     share = prior(trace)
     if not images >= 2 or len(share) < 2 or not (np.isfinite(top.values).any() and np.isfinite(kinds.values).any()):
         return
