@@ -69,7 +69,7 @@ def test_a_second_leaf_under_a_known_name_is_refused_in_one_sentence() -> None:
     registry = Registry[Twig](netvet.rules.__name__)
     registry._loaded = True
     registry.add("oak", Twig("one"))
-    sentence = r"^netvet\.rules has 'oak' already, in one: give the one in two another name\.$"
+    sentence = r"^netvet\.rules already has 'oak', in one: rename the one in two\.$"
     with pytest.raises(BadInput, match=sentence):
         registry.add("oak", Twig("two"))
     assert registry.all()["oak"] == Twig("one")
@@ -77,7 +77,7 @@ def test_a_second_leaf_under_a_known_name_is_refused_in_one_sentence() -> None:
 
 def test_a_rule_of_netvets_own_cannot_be_replaced_from_outside() -> None:
     before = rules()["dead-relu"]
-    with pytest.raises(BadInput, match="has 'dead-relu' already"):
+    with pytest.raises(BadInput, match="already has 'dead-relu'"):
         rule("dead-relu", needs=["loss"])(lambda trace: [])
     assert rules()["dead-relu"] is before
 

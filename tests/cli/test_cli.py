@@ -99,8 +99,8 @@ def loaded_by(code: str, *names: str) -> list[str]:
 
 def test_import_and_help_load_nothing_heavy() -> None:
     assert loaded_by("import netvet", *HEAVY) == []
-    assert loaded_by("from netvet import cli; cli.main(['--help'])", *HEAVY) == []
-    assert loaded_by("from netvet import cli; cli.main(['train', '--help'])", *HEAVY) == []
+    assert loaded_by("from netvet.cli.app import _main; _main(['--help'])", *HEAVY) == []
+    assert loaded_by("from netvet.cli.app import _main; _main(['train', '--help'])", *HEAVY) == []
 
 
 def test_what_reads_traces_does_not_load_torch() -> None:

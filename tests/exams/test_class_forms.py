@@ -69,6 +69,6 @@ def test_one_form_is_no_more_than_chance(tmp_path: Path) -> None:
 
 
 def test_without_the_weights_nothing_is_said_of_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "weights_there", lambda: False)
+    monkeypatch.setattr("netvet.exams.class_forms.weights_there", lambda: False)
     assert "not installed" in run_exam("class-forms", admit(tmp_path))
     assert not Trace.open(tmp_path).places("form_count")

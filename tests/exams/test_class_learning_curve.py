@@ -81,7 +81,7 @@ def test_a_rare_class_is_asked_about_and_equal_ones_are_not(tmp_path: Path) -> N
 
 
 def test_too_few_images(tmp_path: Path) -> None:
-    assert run_exam("class-learning-curve", admitted(tmp_path, squares(16, 8))).startswith("No class has")
+    assert run_exam("class-learning-curve", admitted(tmp_path, squares(16, 8))).startswith("No class that is rare")
     assert not Trace.open(tmp_path).places("curve_auc")
 
 

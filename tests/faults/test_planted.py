@@ -39,7 +39,7 @@ def _told(diagnosis: Diagnosis) -> str:
 
 @pytest.mark.parametrize("recipe", HEALTHY.values(), ids=HEALTHY)
 def test_a_healthy_recipe_is_healthy(recipe: Recipe, tmp_path: Path) -> None:
-    diagnosis = _diagnosed(shifted(recipe), tmp_path)
+    diagnosis = _diagnosed(shifted(recipe), tmp_path, examined=True)
     assert diagnosis.verdict == "healthy", _told(diagnosis)
     assert diagnosis.findings == (), _told(diagnosis)
 

@@ -175,7 +175,7 @@ def test_a_run_goes_on_with_the_same_pictures(
     def again(*_given: object, **_more: object) -> None:
         raise AssertionError("painted a second time")
 
-    monkeypatch.setattr("netvet.training.generate.adding.paint", again)
+    monkeypatch.setattr("netvet.training.generate.adding.generate_images", again)
     train(chosen, out=tmp_path / "cut", images=images, watched=False, resume=True)
     assert same(tmp_path / "whole", tmp_path / "cut")
 
@@ -201,7 +201,7 @@ def test_what_is_refused_is_not_trained_on(
     """A generator that has collapsed: the run is that without it, bit for bit, and says why."""
     one = images.images[images.indices("train")[:1]]
     monkeypatch.setattr(
-        "netvet.training.generate.adding.paint",
+        "netvet.training.generate.adding.generate_images",
         lambda _real, _labels, wanted, **_more: {k: np.repeat(one, n, axis=0) for k, n in wanted.items()},
     )
     train(asking(recipe, images), out=tmp_path / "run", images=images, watched=False)

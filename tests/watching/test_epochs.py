@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from netvet.base.errors import BadInput
+from netvet.rules import Health
 from netvet.trace import Trace, TraceWriter
 from netvet.watching import watch
 from netvet.watching.watcher import Watcher
@@ -69,7 +71,7 @@ def test_a_run_is_readable_and_diagnosed_while_it_goes_on(tmp_path: Path) -> Non
         vet.step(loss=loss, labels=labels)
     assert len(Trace.open(tmp_path).series("loss")) == 50  # what a kill would leave
     vet.validate(batches(2))
-    assert vet.diagnose().verdict in ("healthy", "sick", "undecided")
+    assert vet.diagnose().verdict in get_args(Health)
     assert len(Trace.open(tmp_path).series("loss")) == 60
     vet.close()
 

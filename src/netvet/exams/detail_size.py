@@ -67,13 +67,13 @@ CANVAS = 256
     cost="features of at most 600 images of each stuck class and its partner, in three sizes",
 )
 def run_exam(context: ExamContext) -> str:
-    """Measure at what size a context's classes can be told apart."""
+    """Measure at what size a context's classes can be measured apart."""
     from netvet.exams import _trained
 
     trace, record, own = Trace.open(context.run), context.record, context.recipe.data.image_size
     field = receptive_field(_trained.load(context).last, own)
     record.add(0, "receptive_field", float(field))
-    partner, told = most_confused_with(trace.array("val_confusion")), ""
+    partner, measured = most_confused_with(trace.array("val_confusion")), ""
     for name in hardest(trace, CLASSES):
         k = context.images.classes.index(name)
         if k not in partner:
@@ -89,12 +89,12 @@ def run_exam(context: ExamContext) -> str:
                 continue
             found[size] = _apart(pixels, context.images.labels[rows] == k, member(context.images, rows))
             record.add(0, f"detail_{kind}", found[size], name)
-        text = _("{name} and {partner} are told apart by features of the images with an AUC of {aucs}.")
+        text = _("Features of the images separate {name} from {partner} with an AUC of {aucs}.")
         aucs = ", ".join(_("{auc:.2f} at {size} px").format(auc=auc, size=size) for size, auc in found.items())
-        told = told or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
-    told = told or _("No class is confused with another one.")
-    text = _("{told} A unit of the last convolution sees {field} pixels, and an image has {size}.")
-    return text.format(told=told, field=field, size=own)
+        measured = measured or text.format(name=name, partner=context.images.classes[partner[k]], aucs=aucs)
+    measured = measured or _("No class is confused with another one.")
+    text = _("{measured} The receptive field of the last convolution is {field} pixels, of the {size} of an image.")
+    return text.format(measured=measured, field=field, size=own)
 
 
 def receptive_field(net: nn.Module, size: int) -> int:

@@ -171,5 +171,5 @@ def leaked(trace: Trace) -> dict[str, float]:
 
 
 def stopped_early(report: Report) -> bool:
-    """Whether the run was broken off."""
-    return report.trace.meta.get("finished") is False
+    """Whether the run was broken off; of a loop of one's own nobody knows how many epochs were planned."""
+    return report.trace.recipe is not None and report.trace.meta.get("finished") is False

@@ -110,7 +110,7 @@ def _renumbered(
     more = ", ..." if len(moved) > TOLD else ""
     message = text.format(own=own, better=better, n=len(moved), pairs=pairs, more=more)
     accuracy = trace.series("val_accuracy")
-    fix = "val_set.class_to_idx = train_set.class_to_idx"
+    fix = _("number the classes of both splits by one list, such as sorted(class_names)")
     return Finding(message, evidence=(accuracy, train), limit=gain, fix=fix, confidence=0.98)
 
 
@@ -133,6 +133,6 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
             return
         if train[name] == 0 and val[name] > 0 and not trace.last("labels_none") > 0:
             text = _("Validation has {val:.0f} images of {name}, and training has none.")
-            fix = "val_set.class_to_idx = train_set.class_to_idx"
+            fix = _("number the classes of both splits by one list, such as sorted(class_names)")
             yield Finding(text.format(name=name, val=val[name]), name, evidence, limit=0.0, confidence=0.85, fix=fix)
             return
