@@ -23,12 +23,13 @@ PACKAGES = {module for module, path in SOURCES.items() if path.name == "__init__
 
 
 def _defined(module: str) -> Iterator[str]:
-    """What a module defines. A decorated function is registered somewhere, and a name with __ is Python's own."""
+    """What a module defines. What is decorated is registered somewhere (a dataclass is not), and a name with __ is
+    Python's own.
+    """
     for node in TREES[module].body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (
-            isinstance(node, ast.ClassDef) or not node.decorator_list
-        ):
-            yield node.name
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if all("dataclass" in ast.unparse(each) for each in node.decorator_list):
+                yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (target.id for target in targets if isinstance(target, ast.Name))

@@ -11,7 +11,7 @@ import pytest
 
 from netvet.rules import Diagnosis
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # as a program's are
 
 HERE = Path(__file__).parent / "scripts"
 LAG = "for module in model.modules():\n    if isinstance(module, nn.BatchNorm2d):\n        module.momentum = 0.0\n"

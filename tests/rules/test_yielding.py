@@ -178,8 +178,8 @@ SAME: dict[str, Curve] = {"unit_spread@features.1.conv": 0.0}
 @pytest.mark.parametrize(
     ("faults", "named", "sentence"),
     [
-        (LARGE, "bad-initialisation", "The first weights are too large"),
-        (LARGE | WIDE, "unnormalised-input", "The images are fed with a mean of 100"),
+        (LARGE, "bad-initialisation", "The initial weights are too large"),
+        (LARGE | WIDE, "unnormalised-input", "The input images have a mean of 100"),
         (LARGE | WIDE | SAME, "bad-initialisation", "All units of features.1.conv have the same weights"),
     ],
 )

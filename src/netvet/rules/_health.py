@@ -16,6 +16,7 @@ Health = Literal["healthy", "unfinished", "sick", "undecided", "no-fault-found"]
 
 SKILL = 0.7  # of the way from guessing to always right, from which a run is good where no strong reference was taken
 GAP = 0.1  # training less validation accuracy, up to which nothing is amiss there
+GOOD = 0.85  # skill from which the wider gap of a strong reference is no matter either
 NEAR, NEAR_GAP = 0.1, 0.13  # the same, beside a strong reference: below it by no more than that
 WELL = 0.9  # skill from which what is still to come is no matter
 COMING = 0.03  # validation accuracy that as many epochs again would add, from which a run is unfinished
@@ -87,7 +88,8 @@ def _beside(trace: Trace, reached: float, skill: float) -> tuple[str, bool]:
     values = trace.series("val_balanced_accuracy").values
     balanced = float(values[kept(trace)]) if 0 <= kept(trace) < len(values) else reached
     apart = gap(trace)
-    good = skill >= SKILL and not apart > GAP and not balanced < reference - NEAR
+    close = not apart > (NEAR_GAP if skill >= GOOD else GAP)
+    good = skill >= SKILL and close and not balanced < reference - NEAR
     if kind == "pretrained":
         good = good or (balanced >= reference - NEAR and not apart > NEAR_GAP)
     if taken is None:

@@ -8,7 +8,7 @@ a GPU it does not wait: what it records may be a 0-dim tensor, fetched with all 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -143,8 +143,3 @@ class Observers:
         self._loop.meta("dropped_observers", self._dropped)
         sentence = _("The observer {name} failed at step {step} and is not asked again ({error}); training goes on.")
         warnings.warn(sentence.format(name=name, step=self._loop.at(), error=reason), RuntimeWarning, stacklevel=4)
-
-
-def names() -> Sequence[str]:
-    """What the observers record."""
-    return [given for leaf in all_observers().values() for given in leaf.gives]
