@@ -91,7 +91,7 @@ def _beside(trace: Trace, reached: float, skill: float) -> tuple[str, bool]:
     close = not apart > (NEAR_GAP if skill >= GOOD else GAP)
     good = skill >= SKILL and close and not balanced < reference - NEAR
     if kind == "pretrained":
-        good = good or (balanced >= reference - NEAR and not apart > NEAR_GAP)
+        good = good or balanced >= reference or (balanced >= reference - NEAR and not apart > NEAR_GAP)
     if taken is None:
         if good:
             return _("No symptoms; validation accuracy is {reached:.1%}.").format(reached=reached), True
