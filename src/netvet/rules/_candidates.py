@@ -65,5 +65,5 @@ def _completed(rule: Rule, answer: Answer) -> Answer:
     """The answer with the rule's own fields."""
     if isinstance(answer, RuledOut):
         return replace(answer, rule=rule.name)
-    cures = answer.remedies or rule.remedies
+    cures = answer.remedies or (() if answer.fix else rule.remedies)
     return replace(answer, rule=rule.name, kind=rule.kind, explains=rule.explains, remedies=cures)

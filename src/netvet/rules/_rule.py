@@ -24,14 +24,14 @@ class Finding:
     """One pathology at one place.
 
     `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
-    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the rule
-    that suit what was found, the likeliest first; where it names none, all of them. `fix`: the line of code that mends
-    a loop of one's own, "" where the cure is a remedy. `needed`: a sentence on the images or labels that it takes where
-    no remedy helps, with numbers; "" where others would not help either. `nearness`: 0..1, how near the rule's limits
-    it comes; below 1 it does not reach them, and is suspected at most. `yields_to`: causes of the rule's `may_yield_to`
-    that come before this finding. `certain`: an illness even where no symptom shows, since it is plainly not what was
-    meant. The other fields are filled in by `diagnose`; `suspected`: reported as a note, since no cause was found and
-    this one is near.
+    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the
+    rule that suit what was found, the likeliest first; where it names none and no `fix`, all of them. `fix`: the line
+    of code that mends a loop of one's own, "" where the cure is a remedy. `needed`: a sentence on the images or
+    labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`: 0..1,
+    how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`: causes
+    of the rule's `may_yield_to` that come before this finding. `certain`: an illness even where no symptom shows,
+    since it is plainly not what was meant. The other fields are filled in by `diagnose`; `suspected`: reported as a
+    note, since no cause was found and this one is near.
     """
 
     message: str

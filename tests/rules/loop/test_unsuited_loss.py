@@ -84,3 +84,9 @@ def test_weights_that_favour_the_large_class() -> None:
     right = altered(wrong, {"loss_weight@species 0": 0.5, "loss_weight@species 1": 3.0})
     assert findings(RULE, right) == []
     assert findings(RULE, altered(wrong, weights)) == []
+
+
+def test_a_loss_that_a_line_mends_names_no_remedy_beside_it() -> None:
+    loop = altered(healthy_trace(recipe=None), {"batch_cross_entropy": 0.4})
+    loop.meta["loss_form"] = {"name": "cross-entropy", "scale": -1.0}
+    assert assert_fires("unsuited-loss", loop).remedies == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netvet.recipe import Recipe
 from netvet.testing import altered, assert_fires, assert_rules_out, assert_silent
+from netvet.trace import Trace
 from tests.rules.signal._traces import examined, signal_trace
 
 RULE = "unnormalised-input"
@@ -44,3 +45,12 @@ def test_a_mean_far_from_0() -> None:
 def test_says_so_where_the_input_is_sane() -> None:
     assert_rules_out(RULE, signal_trace())
     assert_silent(RULE, signal_trace())
+
+
+def test_bytes_where_activations_are_plain_functions() -> None:
+    own = signal_trace()
+    weighing = own.places("grad_rms")
+    rows = [row for row in own.observations() if row.name != "activation_std" or row.where in weighing]
+    plain = Trace(rows, recipe=own.recipe, meta=own.meta)
+    assert_fires(RULE, altered(plain, {**BYTES, f"activation_std@{weighing[0]}": 58.0}))
+    assert_silent(RULE, altered(plain, BYTES))

@@ -46,6 +46,8 @@ from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, rule
 from netvet.trace import Series, Trace
 
+CURES = ("group-norm", "larger-batch", "layer-norm")
+
 
 @rule(
     "small-batch-norm",
@@ -66,7 +68,7 @@ from netvet.trace import Series, Trace
         "label-noise",
         "class-imbalance",
     ],
-    remedies=["group-norm", "larger-batch", "layer-norm"],
+    remedies=CURES,
 )
 def check(trace: Trace, *, limit: float = 3.0, images: float = 2.0) -> Iterator[Answer]:
     """`limit`: values of a channel; `images`: of a batch."""
@@ -87,6 +89,7 @@ def check(trace: Trace, *, limit: float = 3.0, images: float = 2.0) -> Iterator[
         limit=limit,
         confidence=0.94,
         fix=_fix(trace),
+        remedies=CURES,
     )
 
 
@@ -104,6 +107,7 @@ def _few_images(trace: Trace, worst: Series, limit: float) -> Finding:
         limit=limit,
         confidence=0.88,
         fix=_fix(trace),
+        remedies=CURES,
     )
 
 

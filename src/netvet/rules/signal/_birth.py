@@ -171,15 +171,20 @@ def _felt(trace: Trace, weighing: list[str], full: Series) -> bool:
         return True
     if not trace.series("input_std").first > WIDE:
         return False
-    first = next((place for place in trace.places("activation_std") if place not in weighing), "?")
-    return trace.series("activation_std", first).first > FELT or full.first > BOUND
+    return _behind_first(trace, weighing) > FELT or full.first > BOUND
 
 
 def _faint(trace: Trace, weighing: list[str]) -> bool:
     """Whether images of almost no spread stay so behind the first activation: no norm made up for it."""
     spread, mean = trace.series("input_std").first, abs(trace.series("input_mean").first)
-    first = next((place for place in trace.places("activation_std") if place not in weighing), "?")
-    return max(spread, mean) < NARROW and trace.series("activation_std", first).first < UNFELT
+    return max(spread, mean) < NARROW and _behind_first(trace, weighing) < UNFELT
+
+
+def _behind_first(trace: Trace, weighing: list[str]) -> float:
+    """The first spread behind the first activation or norm; behind the first weights where all are plain functions."""
+    places = trace.places("activation_std")
+    first = next((place for place in places if place not in weighing), places[0] if places else "?")
+    return trace.series("activation_std", first).first
 
 
 def _cure(trace: Trace) -> str:

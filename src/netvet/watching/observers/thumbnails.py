@@ -28,6 +28,7 @@ from torch.nn import functional as F  # noqa: N812
 from netvet.watching import Loop, Observer, observer
 from netvet.watching.likeness import Told, answers, balanced, by_chance, features, told
 from netvet.watching.outputs import class_labels, two_columns
+from netvet.watching.pictures import pictures
 
 SIDE, TRAIN, VAL = 16, 1500, 700
 CHANNELS = 4  # at most: pictures, with or without a mask
@@ -116,5 +117,6 @@ class Thumbnails(Observer):
         self.loop.add("label_chance_spread", found.spread, name)
 
     def _add(self, sample: Sample, images: Tensor, labels: Tensor, logits: Tensor) -> None:
-        if images.ndim == 4 and images.shape[1] <= CHANNELS and len(labels) == len(images) and logits.ndim <= 2:
-            sample.add(images, class_labels(labels, two_columns(logits[:1]).shape[1]))
+        seen = pictures(images)
+        if seen is not None and seen.shape[1] <= CHANNELS and len(labels) == len(images) and logits.ndim <= 2:
+            sample.add(seen, class_labels(labels, two_columns(logits[:1]).shape[1]))

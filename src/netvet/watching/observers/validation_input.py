@@ -28,6 +28,7 @@ from torch.nn import functional as F  # noqa: N812
 from netvet.watching import Loop, Observer, observer
 from netvet.watching.evaluation import evaluated
 from netvet.watching.outputs import class_labels
+from netvet.watching.pictures import pictures
 
 BATCHES = 4  # of each validation: what differs between the splits differs in every batch
 EARLY, OFTEN = (0, 1, 2, 5, 10, 15), 50  # steps at which training is measured
@@ -62,8 +63,9 @@ class ValidationInput(Observer):
             return
         self._shape("training", images)
         self._measure("train", images)
-        if len(self._means) < 2 * len(EARLY) and images.ndim == 4:
-            self._means.append((images.float().mean((0, 2, 3)), images.float().std((0, 2, 3))))
+        seen = pictures(images)
+        if len(self._means) < 2 * len(EARLY) and seen is not None:
+            self._means.append((seen.float().mean((0, 2, 3)), seen.float().std((0, 2, 3))))
 
     def validation_begins(self) -> None:
         """A new validation: its first batches are measured."""
@@ -87,11 +89,14 @@ class ValidationInput(Observer):
             return
         images, labels = torch.cat([p[0] for p in self._kept]), torch.cat([p[1] for p in self._kept])
         self._kept = []
+        seen = pictures(images)
+        if seen is None:
+            return
         began = time.perf_counter()
         with evaluated(self.loop.model) as ask:
             plain = None
-            for name, read in self._readings(images).items():
-                right = _right(ask, read(images), labels)
+            for name, read in self._readings(seen).items():
+                right = _right(ask, _as_fed(read(seen), images), labels)
                 if right is None:
                     continue
                 share, plain = float(right.mean()), right if plain is None else plain
@@ -117,7 +122,7 @@ class ValidationInput(Observer):
     def _keep(self, images: Tensor, labels: Tensor) -> None:
         """Every so many-th image; where that becomes too many, every other one of them is let go."""
         if (
-            images.ndim != 4
+            pictures(images) is None
             or len(labels) != len(images)
             or (self._kept and self._kept[0][0].shape[1:] != images.shape[1:])
         ):
@@ -148,7 +153,7 @@ class ValidationInput(Observer):
             found["height and width exchanged"] = lambda x: x.transpose(2, 3)
         found["upside down"] = lambda x: x.flip(2)
         size = self._shapes.get("training", [])[-2:]
-        if size and size != [height, width]:
+        if size and len(self._shapes["training"]) == 3 and size != [height, width]:
             found["at the size of training"] = lambda x: F.interpolate(x, size, mode="bilinear", antialias=True)
         return found
 
@@ -157,6 +162,11 @@ def _scaled(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """With the mean and spread (channels,) of training in each channel."""
     own = x.mean((0, 2, 3), keepdim=True), x.std((0, 2, 3), keepdim=True).clamp_min(1e-12)
     return (x - own[0]) / own[1] * std[:, None, None] + mean[:, None, None]
+
+
+def _as_fed(seen: Tensor, images: Tensor) -> Tensor:
+    """Pictures in the layout that the network takes."""
+    return seen if images.ndim == 4 else seen.reshape(images.shape)
 
 
 def _surely(gains: Tensor) -> float:
