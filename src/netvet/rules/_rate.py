@@ -2,7 +2,7 @@
 
 The `lr-range` exam decides where it was taken: it tried learning rates on this very model, and proved the best one
 against the run's own. Only a loss that blew up in the run itself outweighs its "right". Without the exam the trace
-must do: how far a step moves the weights, and what the loss does.
+must do: how far a step moves the weights, and what the loss does. A leap from which the loss came back proves nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ DECAYED = 3.0  # times what weight decay alone moves a weight: below that no gra
 MARGIN = 2.0  # how far outside the range of the exam the peak must lie: a ramp of 60 steps is good to about that
 FAR = 3.0  # how far from the exam's best the peak must lie where a stretch at the best ended below the whole run
 PROVEN = 0.05  # share of the loss of guessing that a stretch at the best must end below one at the run's own rate
+BACK, HALF = 0.9, 0.5  # of the loss before a leap, of that of guessing: a loss that ends below either has come back
 DOUBTED = 0.6  # confidence where the weights or the signal are wrong as well: they come first
 
 
@@ -36,8 +37,8 @@ class Judgement:
     """`side`: where the learning rate lies. `source`: what says so. `rate`: the peak, or that when the loss blew up.
 
     `low`, `best`, `high`: the exam's learning rates. `own`, `reached`: losses at the end of its stretches, at the
-    run's own rate and at the best. `value`: the loss or the update over the weight that was found. Numbers that are
-    not known are nan.
+    run's own rate and at the best. `value`: the loss or the update over the weight that was found. `limit`: what the
+    first curve of `evidence` was held against. Numbers that are not known are nan.
     """
 
     side: Side
@@ -50,6 +51,7 @@ class Judgement:
     own: float = math.nan
     reached: float = math.nan
     value: float = math.nan
+    limit: float = math.nan
     step: int = 0
     evidence: tuple[Series, ...] = ()
 
@@ -83,22 +85,24 @@ def _by_exam(trace: Trace, peak: float) -> Judgement:
     curves = tuple(trace.series("lr_range_loss", place) for place in trace.places("lr_range_loss"))
     evidence = (trace.series("learning_rate"), *curves)
     found = Judgement("right", peak, 0.0, "exam", low, best, high, own, reached, evidence=evidence)
-    below, above = peak < low / MARGIN, peak > high * MARGIN
+    least, most = low / MARGIN, high * MARGIN
+    below, above = peak < least, peak > most
     beyond = abs(math.log10(max((low if below else high) / peak, 1e-9)))
     confidence = 0.7 + 0.2 * beyond
     if math.isfinite(reached) and guess > 0:
         gain = (min(own, 2 * guess) - reached) / guess
         end = trace.last("train_loss")
         passed = not end <= reached  # the short stretch came further than the whole run
-        below = gain >= PROVEN and passed and (below or peak < best / FAR)
-        above = gain >= PROVEN and passed and (above or peak > min(best, high / 2) * FAR)
+        least, most = max(least, best / FAR), min(most, min(best, high / 2) * FAR)
+        below, above = (gain >= PROVEN and passed and beyond for beyond in (peak < least, peak > most))
         confidence = 0.82 + 0.5 * min(gain, 0.3)
     if not (below or above):
         return found
     if (above and not _sane(trace)) or (below and not gradient_arrives(trace)):
         confidence = min(confidence, DOUBTED)
     confidence += 0.02 * _agrees(trace, "low" if below else "high")
-    return replace(found, side="low" if below else "high", confidence=float(np.clip(confidence, 0.5, 0.97)))
+    confidence = float(np.clip(confidence, 0.5, 0.97))
+    return replace(found, side="low" if below else "high", limit=least if below else most, confidence=confidence)
 
 
 def _agrees(trace: Trace, side: Side) -> bool:
@@ -117,7 +121,9 @@ def _sane(trace: Trace) -> bool:
 
 
 def _blown_up(trace: Trace, wild: float) -> Judgement | None:
-    """The loss shot up, or stopped being a number: after the first step, or after the beginning where it began high."""
+    """The loss shot up, or stopped being a number, and never came back: after the first step, or after the beginning
+    where it began high.
+    """
     loss, guessing = batch_loss(trace)
     start = 1 if _sane(trace) else max(3, len(loss) // EARLY)
     limit = wild * max(guessing, quantile(loss.values[:start], 0.5))
@@ -125,18 +131,30 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
     if not len(bad) or not np.isfinite(limit):
         return None
     at = start + int(bad[0])
+    if _came_back(loss, guessing, at):
+        return None
     rates = trace.series("learning_rate")
     rate = float(rates.values[min(int(np.searchsorted(rates.steps, loss.steps[at])), len(rates) - 1)])
     value, step = float(loss.values[at]), int(loss.steps[at])
     confidence = 0.8 if _sane(trace) else DOUBTED
-    return Judgement("high", rate, confidence, "loss", value=value, step=step, evidence=(loss,))
+    return Judgement("high", rate, confidence, "loss", value=value, limit=limit, step=step, evidence=(loss,))
+
+
+def _came_back(loss: Series, guessing: float, at: int) -> bool:
+    """Whether the run ended well below what the loss was before this leap, or below half that of guessing."""
+    window = max(5, len(loss) // 20)
+    end, before = loss.values[at + 1 :][-window:], quantile(loss.values[:at][-window:], 0.5)
+    if not len(end) or not np.isfinite(end).all():
+        return False
+    return bool(np.median(end) < max(BACK * min(before, guessing), HALF * guessing))
 
 
 def _long_steps(trace: Trace, peak: float, fast: float) -> Judgement:
     """Too high by how far a step moves the median layer at most."""
     value, curve = _median_layer(trace, 1.0)
-    if math.isfinite(value) and _sane(trace) and value > (fast / KILLED if _killed(trace) else fast):
-        return Judgement("high", peak, 0.7, "update", value=value, evidence=(curve,))
+    limit = fast / KILLED if _killed(trace) else fast
+    if math.isfinite(value) and _sane(trace) and value > limit:
+        return Judgement("high", peak, 0.7, "update", value=value, limit=limit, evidence=(curve,))
     return Judgement("unknown", peak, source="update")
 
 
@@ -144,7 +162,7 @@ def _short_steps(trace: Trace, peak: float, slow: float) -> Judgement:
     """Too low by how far a step moves the median layer: the 90th percentile of the run."""
     value, curve = _median_layer(trace, 0.9)
     if DECAYED * _decay(trace, peak) < value < slow and gradient_arrives(trace):
-        return Judgement("low", peak, 0.7, "update", value=value, evidence=(curve,))
+        return Judgement("low", peak, 0.7, "update", value=value, limit=slow, evidence=(curve,))
     return Judgement("unknown", peak, source="update")
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from netvet.recipe import Recipe
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
 from netvet.trace import Trace
 
+Array = NDArray[np.float64]
 CAREFUL = Recipe().change({"optimizer.lr": 0.0002})
 LOW, HIGH = "learning-rate-too-low", "learning-rate-too-high"
 
@@ -57,8 +59,36 @@ def test_a_flat_exam_does_not_excuse_a_rate_that_wrecked_the_run() -> None:
 
 
 def test_a_sane_first_loss_makes_an_early_leap_the_fault_of_the_rate() -> None:
-    first = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 1, 642634.0, old)})
-    assert "step 1," in assert_fires(HIGH, first).message
+    first = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 1, 642634.0, 2.08)})
+    found = assert_fires(HIGH, first)
+    assert "step 1," in found.message
+    assert found.limit == pytest.approx(3 * np.log(8), rel=0.1)  # the loss that it was held against
+
+
+def test_a_leap_from_which_the_loss_comes_back_is_not_the_fault_of_the_rate() -> None:
+    def leapt(end: Callable[[Array], Array] | float, at: int = 30) -> Trace:
+        def curve(old: Array) -> Array:
+            after = end(old) if callable(end) else np.full(len(old), end)
+            steps = np.arange(len(old))
+            return np.where(steps == at, 90.0, np.where(steps < at, old, after))
+
+        return altered(healthy_trace(), {"loss": curve})
+
+    assert_silent(HIGH, leapt(lambda old: old))
+    assert_silent(HIGH, leapt(1.6, at=1))  # slow, and below what it was
+    assert_fires(HIGH, leapt(1.6, at=250))  # learnt until then, and lost
+    assert_fires(HIGH, leapt(2.06))
+    assert_fires(HIGH, leapt(np.nan))
+
+
+def test_the_limit_that_is_shown_is_the_one_that_was_used() -> None:
+    killed = altered(healthy_trace(), {"update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
+    assert assert_fires(HIGH, killed).limit == pytest.approx(0.1 / 3)
+    assert assert_fires(HIGH, _examined(healthy_trace(), 1e-5, 1e-4, 1e-3)).limit == pytest.approx(2e-3)
+    assert assert_fires(LOW, _examined(healthy_trace(), 0.5, 1.0, 3.0)).limit == pytest.approx(0.25)
+    stalled = altered(healthy_trace(), {"train_loss": [2.08, 2.0, 1.99]})
+    inside = {"low": 0.01, "best": 0.3, "high": 1.0}
+    assert assert_fires(LOW, _proven(stalled, 1.9, 1.4, inside)).limit == pytest.approx(0.1)
 
 
 def _proven(trace: Trace, own: float, reached: float, rates: Mapping[str, float]) -> Trace:
@@ -116,7 +146,7 @@ def test_weights_that_only_decay_say_nothing_of_the_learning_rate() -> None:
 
 def test_high_by_the_trace_alone() -> None:
     assert_fires(HIGH, altered(healthy_trace(), {"update_ratio@*": 0.4}))
-    spiked = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 60, 90.0, old)})
+    spiked = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 60, 90.0, 2.07)})
     assert "90" in assert_fires(HIGH, spiked).message
     assert_fires(HIGH, altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 60, old, np.nan)}))
     early = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 3, 90.0, old)})

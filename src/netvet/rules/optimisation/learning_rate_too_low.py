@@ -61,20 +61,20 @@ def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
             "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.2f}."
         )
         message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
-        yield Finding(message, evidence=found.evidence, limit=found.low, confidence=found.confidence)
+        yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "low" and found.source == "exam":
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates from about {low:.2g}."
         )
         message = text.format(rate=found.rate, low=found.low)
-        yield Finding(message, evidence=found.evidence, limit=found.low, confidence=found.confidence)
+        yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "low":
         text = _(
             "With a learning rate of {rate:.2g} or less, a step changes the weights of {layer} by only {value:.1g} of "
             "their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
-        yield Finding(message, evidence=found.evidence, limit=slow, confidence=found.confidence)
+        yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "right" and found.best == found.best:  # not nan
         text = _(
             "The learning rate is not too low: it peaks at {rate:.2g}, and rates from about {low:.2g} to {high:.2g} "
