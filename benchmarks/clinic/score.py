@@ -173,6 +173,7 @@ def score(found: Sequence[Case], missing: Sequence[str] = ()) -> dict[str, Any]:
     harmless = [case for case in found if case.took is False]
     healthy = [case for case in found if case.took is None]
     alarms = [case for case in healthy if case.verdict == "sick"]
+    missed = [case for case in sick if case.verdict == "healthy"]
     by_fault: dict[str, Any] = {}
     for rule in sorted({case.run.rule for case in sick}):
         mine = [case for case in sick if case.run.rule == rule]
@@ -185,6 +186,8 @@ def score(found: Sequence[Case], missing: Sequence[str] = ()) -> dict[str, Any]:
         **_named(sick),
         "false_alarms": share_of(len(alarms), len(healthy)),
         "false_alarms_interval": interval_of(len(alarms), len(healthy)),
+        "false_health": share_of(len(missed), len(sick)),
+        "false_health_interval": interval_of(len(missed), len(sick)),
         "healthy": len(healthy),
         "sick": len(sick),
         "undecided": {

@@ -58,6 +58,8 @@ def score_text(
     undecided, harmless = figures["undecided"], figures["harmless"]
     lines += ["", f"Undecided: {undecided['sick']} of the sick, {undecided['healthy']} of the healthy."]
     lines += [f"Planted, did no harm: {harmless['runs']}; alarms on {harmless['alarms']} of them."]
+    low, high = figures["false_health_interval"]
+    lines += [f"Called healthy though sick: {_percent(figures['false_health'])} ({low:.0%} to {high:.0%})."]
     if figures["early"]:
         told = ", ".join(f"{share} %: {_percent(value)}" for share, value in figures["early"].items())
         lines += [f"Named first after a part of the epochs, no exam taken: {told}."]
