@@ -118,3 +118,30 @@ def test_training_accuracy_is_recorded_of_a_loop_that_trains_in_eval_mode(tmp_pa
             plain(model, optimizer, vet.step)
         vet.validate(batches(1))
     assert len(Trace.open(tmp_path).series("train_accuracy")) == 1
+
+
+def thawed(out: Path, *, handed_over: bool) -> Trace:
+    """The first layers are frozen for an epoch, then not; handed to the optimiser then, or forgotten."""
+    model = net()
+    for layer in model[:-1]:
+        layer.requires_grad_(False)
+    optimizer = torch.optim.SGD(model[-1].parameters(), 0.1)
+    with watch(model, optimizer, out=out) as vet:
+        plain(model, optimizer, vet.step, steps=3)
+        vet.validate(batches(2))
+        model.requires_grad_(True)
+        if handed_over:
+            optimizer.add_param_group({"params": list(model[:-1].parameters())})
+        plain(model, optimizer, vet.step, steps=3)
+        vet.validate(batches(2))
+    return Trace.open(out)
+
+
+def test_layers_that_are_thawed_later_are_counted_anew(tmp_path: Path) -> None:
+    whole = sum(p.numel() for p in net().parameters())
+    handed, forgotten = (thawed(tmp_path / str(yes), handed_over=yes) for yes in (True, False))
+    for trace in (handed, forgotten):
+        assert trace.series("frozen_parameters", "0").values.tolist() == [8 * 27 + 8, 0]
+        assert trace.series("parameters").values.tolist()[-1] == whole
+    assert forgotten.last("outside_optimizer", "0") == 8 * 27 + 8
+    assert handed.last("outside_optimizer") == 0

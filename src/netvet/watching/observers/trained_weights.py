@@ -4,7 +4,8 @@
 Before the first update, by layer and (as "") in all: `model_parameters`, `ran_parameters` (of layers that the forward
 pass ran), `outside_optimizer` (trainable ones that the watched optimiser does not have), `frozen_parameters` (without
 `requires_grad`), `fresh_parameters` (of layers that are still as they were drawn: a norm at 1 and 0, a bias at 0, or a
-weight that fills PyTorch's default range and does not leave it); in all alone `foreign_parameters` (those in the
+weight that fills PyTorch's default range and does not leave it), the frozen ones and those outside again where an epoch
+ends with others, and then trainable `parameters` too; in all alone `foreign_parameters` (those in the
 optimiser that are not the model's), `shared_parameters` (those in both) and `hidden_parameters` (those behind the
 output that neither knows). At sampled steps `without_gradient` (parameters of layers that ran, whose gradient is None),
 `gradient_sent` and `gradient_left` (L2 norms: of the output's gradient in the backward pass, and the largest of a
@@ -38,6 +39,7 @@ ENOUGH = 200  # weights that tell whether a layer fills its range
 GAP = (
     7.0  # the largest of n uniform weights stays more than 7/n below the end of the range once in exp(7) = 1,100 draws
 )
+ANEW = ("outside_optimizer", "frozen_parameters")  # counted again where layers are unfrozen or handed over later
 
 GIVES = {
     "outside_optimizer": "parameters",
@@ -69,6 +71,8 @@ class TrainedWeights(Observer):
         self._sent: Tensor | None = None
         self._described = self._walked = False
         self._ran: frozenset[str] = frozenset()
+        self._state: list[tuple[bool, bool]] = []
+        self._counted: dict[str, set[str]] = {}
 
     def graph(self, logits: Tensor, ran: Collection[str]) -> None:
         """Which layers run, and leaves of the graph that nobody trains."""
@@ -130,6 +134,7 @@ class TrainedWeights(Observer):
         if self._calls == self._told:
             return
         self._told = self._calls
+        self._count_left_out()
         self.loop.add("step_calls", float(self._calls))
         self.loop.add("optimizer_steps", float(self._steps))
         for name, own in self._layers:
@@ -149,10 +154,8 @@ class TrainedWeights(Observer):
             kept += len(own)
             if kept <= MOST:
                 self._start[name] = [_sample(p) for p in own]
-        optimised = {id(p) for p in _optimised(self.loop.optimizer)}
+        self._count_left_out()
         own_ids = {id(p) for p in self.loop.model.parameters()}
-        self._count("outside_optimizer", lambda _name, p: p.requires_grad and id(p) not in optimised)
-        self._count("frozen_parameters", lambda _name, p: not p.requires_grad)
         numels = {id(p): p.numel() for p in _optimised(self.loop.optimizer)}
         self.loop.add("foreign_parameters", float(sum(n for i, n in numels.items() if i not in own_ids)))
         self.loop.add("shared_parameters", float(sum(n for i, n in numels.items() if i in own_ids)))
@@ -162,6 +165,18 @@ class TrainedWeights(Observer):
         guess = norm_signs == {True}  # for a layer that shows no sign of its own: that of the norms
         fresh = {name for name, sign in signs.items() if (guess if sign is None else sign)}
         self._count("fresh_parameters", lambda name, _p: name in fresh)
+
+    def _count_left_out(self) -> None:
+        """What is frozen or in no optimiser: anew where that has changed since it was last looked at."""
+        optimised = {id(p) for p in _optimised(self.loop.optimizer)}
+        state = [(p.requires_grad, id(p) in optimised) for _name, own in self._layers for p in own]
+        if state == self._state:
+            return
+        if self._state:
+            self.loop.add("parameters", float(sum(p.numel() for p in self.loop.model.parameters() if p.requires_grad)))
+        self._state = state
+        self._count("outside_optimizer", lambda _name, p: p.requires_grad and id(p) not in optimised)
+        self._count("frozen_parameters", lambda _name, p: not p.requires_grad)
 
     def _count(self, name: str, wanted: Callable[[str, Tensor], bool]) -> None:
         """Parameters of a kind: all of them, and those of each layer that has some."""
@@ -173,8 +188,11 @@ class TrainedWeights(Observer):
                     counts[layer] = counts.get(layer, 0) + p.numel()
                 seen.add(id(p))
         self.loop.add(name, float(sum(counts.values())))
-        for layer, count in counts.items():
+        none = dict.fromkeys(self._counted.get(name, ()), 0)
+        for layer, count in (none | counts).items():
             self.loop.add(name, float(count), layer)
+        if name in ANEW:
+            self._counted[name] = {*none, *counts}
 
 
 def _optimised(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:
