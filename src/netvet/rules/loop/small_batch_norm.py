@@ -65,6 +65,7 @@ from netvet.trace import Series, Trace
         "look-alike-classes",
         "label-noise",
         "class-imbalance",
+        "under-performance",
     ],
     remedies=["group-norm", "larger-batch", "layer-norm"],
 )
