@@ -1,4 +1,10 @@
-"""Causes in their order: one root cause comes first, and causes that another found cause explains fold under it."""
+"""Causes in their order: one root cause comes first, and causes that another found cause explains fold under it.
+
+A slip in the loop (family `loop`) that brings about a symptom which shows, or makes what is measured untrue, comes
+before every cause of another family: no network learns as it should in such a loop, and what else shows may be its
+doing. It explains those that share a symptom with it, though its rule names none of them, unless they are plain without
+a symptom themselves.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +24,33 @@ def ranked(causes: list[Finding], present: set[str], known: Mapping[str, Rule]) 
     found = set(names)
     certain = {name for name in names if known[name].invalidates or any(f.certain for f in by_rule[name])}
     ill = {name for name in names if name in certain or present & _reach(name, known, found)}
-    order = sorted(names, key=lambda name: (name not in ill, _depth(name, found, known), -by_rule[name][0].confidence))
+    slips = {name for name in ill if known[name].family == "loop" and _brings_about(name, present, known, found)}
+
+    def place(name: str) -> tuple[bool, bool, int, float]:
+        return name not in ill, name not in slips, _depth(name, found, known), -by_rule[name][0].confidence
+
+    order = sorted(names, key=place)
     for name in order:
         first, *more = by_rule[name]
         explains = tuple(x for x in first.explains if x in present or x in by_rule)
+        if name == order[0] and name in slips:
+            folded = [x for x in order if x in ill - certain - slips and _shared(name, x, present, known, found)]
+            explains = tuple(dict.fromkeys((*explains, *folded)))
         severity: Literal["illness", "note"] = "illness" if name in ill else "note"
         yield replace(first, severity=severity, explains=explains if severity == "illness" else ())
         for other in more if severity == "illness" else ():
             yield replace(other, severity="note", explains=())
+
+
+def _brings_about(name: str, present: set[str], known: Mapping[str, Rule], found: set[str]) -> bool:
+    """Whether a cause makes the measurement untrue, or explains a symptom that shows."""
+    return known[name].invalidates or bool(present & _reach(name, known, found))
+
+
+def _shared(root: str, other: str, present: set[str], known: Mapping[str, Rule], found: set[str]) -> bool:
+    """Whether both explain a symptom that shows; a root that makes the measurement untrue may explain any."""
+    reach = present & _reach(other, known, found)
+    return bool(reach if known[root].invalidates else reach & _reach(root, known, found))
 
 
 def _reach(name: str, known: Mapping[str, Rule], found: set[str]) -> set[str]:

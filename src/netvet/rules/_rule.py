@@ -152,7 +152,7 @@ def rule(
 
     `needs`: names of observations (and "recipe") without which it cannot be assessed. `exams`: experiments whose
     answer it weighs; they are ordered when a symptom that it explains shows. `explains`: symptoms, and other causes,
-    that this cause brings about.
+    that this cause brings about; one of the family `loop` comes before every cause of another family (`_ranking`).
     `remedies`: what may cure it, the likeliest first; none in the family `loop`, where every finding has its `fix`.
     `invalidates`: it makes the measurement itself untrue
     (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;

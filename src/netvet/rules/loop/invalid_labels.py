@@ -54,7 +54,14 @@ SEEN = 3.0  # images of a class, at which its weight in the loss is sure
     "invalid-labels",
     needs=["labels_seen"],
     applies_if_recorded="loss",
-    explains=["stuck-class", "accuracy-plateau", "loss-plateau", "class-imbalance", "generalisation-gap"],
+    explains=[
+        "stuck-class",
+        "accuracy-plateau",
+        "loss-plateau",
+        "class-imbalance",
+        "generalisation-gap",
+        "under-performance",
+    ],
     invalidates=True,
 )
 def check(trace: Trace, *, part: float = 0.5) -> Iterator[Finding]:

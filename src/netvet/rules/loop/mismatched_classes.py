@@ -58,7 +58,7 @@ TOLD = 3  # pairs of names in a sentence
 @rule(
     "mismatched-classes",
     needs=["val_accuracy", "val_images"],
-    explains=["generalisation-gap", "accuracy-plateau", "stuck-class"],
+    explains=["generalisation-gap", "accuracy-plateau", "stuck-class", "under-performance"],
     invalidates=True,
 )
 def check(trace: Trace, *, gain: float = 0.3, reached: float = 0.5, expected: float = 8.0) -> Iterator[Finding]:

@@ -63,7 +63,14 @@ SAID = {
     "mismatched-input",
     needs=["val_input_mean", "val_input_std", "train_input_std", "train_accuracy", "val_accuracy"],
     applies_if_recorded="loss",
-    explains=["generalisation-gap", "accuracy-plateau", "stuck-class", "batch-norm-mismatch", "late-stopping"],
+    explains=[
+        "generalisation-gap",
+        "accuracy-plateau",
+        "stuck-class",
+        "batch-norm-mismatch",
+        "late-stopping",
+        "under-performance",
+    ],
     invalidates=True,
 )
 def check(trace: Trace, *, gain: float = 0.05, ratio: float = 1.8, far: float = 1.0) -> Iterator[Answer]:

@@ -65,6 +65,7 @@ COSINE = "CosineAnnealingLR"
         "under-capacity",
         "vanishing-gradient",
         "weak-features",
+        "under-performance",
     ],
 )
 def check(

@@ -59,7 +59,14 @@ WRAPPED = ("softmax", "softmax over the batch", "sigmoid", "tanh", "relu")
     "probabilities-as-logits",
     needs=["batch_cross_entropy"],
     applies_if_recorded="loss",
-    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "learning-rate-too-low", "vanishing-gradient"],
+    explains=[
+        "loss-plateau",
+        "accuracy-plateau",
+        "stuck-class",
+        "learning-rate-too-low",
+        "vanishing-gradient",
+        "under-performance",
+    ],
     invalidates=True,
 )
 def check(trace: Trace, *, learnt: float = 0.8) -> Iterator[Finding]:

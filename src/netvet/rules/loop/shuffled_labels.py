@@ -52,7 +52,14 @@ FIX = "order = torch.randperm(len(x)); x, y = x[order], y[order]"
     "shuffled-labels",
     needs=["label_information"],
     applies_if_recorded="loss",
-    explains=["loss-plateau", "accuracy-plateau", "generalisation-gap", "label-noise", "late-stopping"],
+    explains=[
+        "loss-plateau",
+        "accuracy-plateau",
+        "generalisation-gap",
+        "label-noise",
+        "late-stopping",
+        "under-performance",
+    ],
     invalidates=True,
 )
 def check(trace: Trace, *, none: float = 2.5, sure: float = 5.0, part: float = 0.5) -> Iterator[Answer]:

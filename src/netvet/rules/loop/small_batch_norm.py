@@ -67,6 +67,7 @@ CURES = ("group-norm", "larger-batch", "layer-norm")
         "look-alike-classes",
         "label-noise",
         "class-imbalance",
+        "under-performance",
     ],
     remedies=CURES,
 )

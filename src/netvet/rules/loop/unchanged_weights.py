@@ -61,6 +61,7 @@ from netvet.trace import Series, Trace
         "learning-rate-too-low",
         "under-capacity",
         "weak-features",
+        "under-performance",
     ],
 )
 def check(

@@ -62,6 +62,7 @@ from netvet.trace import Series, Trace
         "exploding-gradient",
         "dead-relu",
         "late-stopping",
+        "under-performance",
     ],
 )
 def check(trace: Trace, *, limit: float = 0.5, share: float = 0.5, measured: int = 3) -> Iterator[Answer]:

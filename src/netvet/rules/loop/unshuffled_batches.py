@@ -72,6 +72,7 @@ DRAWS = 400
         "class-imbalance",
         "weak-features",
         "look-alike-classes",
+        "under-performance",
     ],
 )
 def check(

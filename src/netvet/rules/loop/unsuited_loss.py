@@ -70,6 +70,7 @@ SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with t
         "exploding-gradient",
         "vanishing-gradient",
         "dead-relu",
+        "under-performance",
     ],
     remedies=["class-weights"],
 )

@@ -58,6 +58,7 @@ from netvet.trace import Trace
         "batch-norm-mismatch",
         "late-stopping",
         "weak-regularisation",
+        "under-performance",
     ],
 )
 def check(trace: Trace, *, share: float = 0.5, images: int = 20) -> Iterator[Answer]:
