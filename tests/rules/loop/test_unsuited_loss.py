@@ -90,3 +90,9 @@ def test_a_loss_that_a_line_mends_names_no_remedy_beside_it() -> None:
     loop = altered(healthy_trace(recipe=None), {"batch_cross_entropy": 0.4})
     loop.meta["loss_form"] = {"name": "cross-entropy", "scale": -1.0}
     assert assert_fires("unsuited-loss", loop).remedies == ()
+
+
+def test_a_loss_of_any_kind_that_trains_away_from_the_labels() -> None:
+    away = altered(healthy_trace(recipe=None), {"batch_cross_entropy": 4.9, "label_pushed": 1.0})
+    assert "100% of the images" in assert_fires("unsuited-loss", away).message
+    assert_silent("unsuited-loss", altered(away, {"label_pushed": 0.6}))

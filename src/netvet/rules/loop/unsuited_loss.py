@@ -8,7 +8,9 @@ The loss given to `vet.step` is recognised by its value among those that people 
 step. Told are a minus before the loss, the likelihood of raw outputs or of probabilities instead of log-probabilities,
 one column where classes are wanted, squared and absolute errors, and a sum over the batch under an optimiser whose
 steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a class weighs `favour`
-times another or more, though it has as many times its images. A first loss that is not finite although the output is.
+times another or more, though it has as many times its images. A loss without a name is told by its gradient, where in
+the first epoch it pushes the class of the label down on a share of `away` or more of the images that the network gets
+wrong (`label_pushed`): sound losses do so on 0. A first loss that is not finite although the output is.
 Each is an illness only where a symptom shows.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
@@ -74,10 +76,11 @@ SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with t
     ],
     remedies=["class-weights"],
 )
-def check(trace: Trace, *, favour: float = 1.5) -> Iterator[Finding]:
-    """`favour`: ratio of weights, and of images."""
+def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95) -> Iterator[Finding]:
+    """`favour`: ratio of weights, and of images; `away`: share of the images that are wrong, 0..1."""
     form = loss_form(trace)
-    for told in (_unbegun(trace), _minus(trace, form), _likelihood(trace, form), _column(trace, form)):
+    named = (_unbegun(trace), _minus(trace, form), _likelihood(trace, form), _column(trace, form))
+    for told in (*named, _away(trace, away)):
         if told is not None:
             yield told
             return
@@ -110,6 +113,19 @@ def _minus(trace: Trace, form: LossForm) -> Finding | None:
     text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss:.3g}.")
     message = text.format(name=form.name, loss=_end(trace))
     return Finding(message, evidence=shown(trace), fix=PLAIN, confidence=0.99)
+
+
+def _away(trace: Trace, away: float) -> Finding | None:
+    """A loss, whatever it is, that trains away from the labels."""
+    pushed = trace.series("label_pushed")
+    if not pushed.first >= away:
+        return None
+    text = _(
+        "The loss trains away from the labels: on {share:.0%} of the images that the network gets wrong, its gradient "
+        "makes the class of the label less likely."
+    )
+    message = text.format(share=pushed.first)
+    return Finding(message, evidence=(pushed, *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
 
 
 def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
