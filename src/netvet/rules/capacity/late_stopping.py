@@ -6,7 +6,7 @@ Validation accuracy peaks early and then falls while training accuracy still ris
 ## Evidence
 Reads moving means of `val_accuracy` and `val_loss` over an eighth of the run. Fires when accuracy peaked in the first
 `early` of the run and ends more than `fall` (0..1) lower, by more than twice its standard error and three times the
-zigzag between epochs, and training accuracy kept at least half of that; only a peak above guessing by `peak` of the way
+zigzag between epochs, and training accuracy lost at most half as much; only a peak above guessing by `peak` of the way
 counts. Fires too, at lower confidence, when accuracy settled within the first half of `early` and validation loss now
 exceeds `rise` times its lowest: it only became more confident. With 40 % wrong labels and 40 epochs, accuracy peaked at
 50 % in epoch 4 and ended at 41 %; 8 healthy runs are silent.
