@@ -60,6 +60,15 @@ def smooth(values: NDArray[np.float64], window: int = 3) -> NDArray[np.float64]:
     return np.convolve(values, np.ones(window) / window, mode="valid")
 
 
+def current(trace: Trace, name: str) -> list[Series]:
+    """The curves of a quantity, place by place, without those that ended in the first half of the run: a layer that is
+    no longer called or trained has no present value.
+    """
+    end = int(trace.series("loss").steps[-1]) if len(trace.series("loss")) else 0
+    curves = [trace.series(name, place) for place in trace.places(name)]
+    return [curve for curve in curves if len(curve) and 2 * int(curve.steps[-1]) >= end]
+
+
 def last_third(series: Series) -> NDArray[np.float64]:
     """The values of the last third, at least two where there are two."""
     return series.values[-max(2, math.ceil(len(series) / 3)) :]

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.rules._curve import quantile
+from netvet.rules._curve import current, quantile
 from netvet.rules._loss import batch_loss
 from netvet.trace import Series, Trace
 
@@ -178,8 +178,7 @@ def _median_layer(trace: Trace, q: float) -> tuple[float, Series]:
 
 def _killed(trace: Trace) -> bool:
     """Whether most units of a layer lived at first and died in training."""
-    curves = (trace.series("dead_fraction", layer) for layer in trace.places("dead_fraction"))
-    return any(curve.first < 0.5 < curve.last for curve in curves)
+    return any(curve.first < 0.5 < curve.last for curve in current(trace, "dead_fraction"))
 
 
 def _decay(trace: Trace, peak: float) -> float:
@@ -194,8 +193,8 @@ def gradient_arrives(trace: Trace) -> bool:
     """Whether the layers get a gradient at all; where they do not, small steps say nothing of the learning rate, nor
     does a failure of the size of the network.
     """
-    places = [(name, place) for name in ("dead_fraction", "saturated_fraction") for place in trace.places(name)]
-    dead = max((trace.last(name, place) for name, place in places), default=0.0)
+    units = [*current(trace, "dead_fraction"), *current(trace, "saturated_fraction")]
+    dead = max((curve.last for curve in units), default=0.0)
     sizes = np.array([quantile(trace.series("grad_rms", layer).values, 0.5) for layer in trace.places("grad_rms")])
     third = max(1, len(sizes) // 3)
     faded = len(sizes) > 1 and not np.median(sizes[:third]) >= FADED * np.median(sizes[-third:]) > 0

@@ -53,3 +53,12 @@ def test_few_validation_images_prove_little() -> None:
 def test_what_never_rose_above_guessing_has_no_peak() -> None:
     guessing = [0.14, 0.16, 0.17, 0.15, 0.08, 0.04, 0.03, 0.03, 0.02]
     assert_silent(RULE, altered(healthy_trace(), {"val_accuracy": guessing}))
+
+
+def test_silent_where_training_lost_as_much() -> None:
+    """A net that came apart, as at too high a rate, did not go on for too long."""
+    peak = {"val_accuracy": [0.2, 0.7, 0.82, 0.5, 0.3, 0.25]}
+    assert_fires("late-stopping", altered(healthy_trace(), peak))
+    assert_silent(
+        "late-stopping", altered(healthy_trace(), {**peak, "train_accuracy": [0.2, 0.7, 0.85, 0.5, 0.3, 0.3]})
+    )

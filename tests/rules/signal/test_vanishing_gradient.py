@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import pytest
+
 from netvet.recipe import Recipe
-from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, healthy_trace
+from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
+from netvet.trace import Trace
 from tests.rules.signal._traces import examined
 
 RULE = "vanishing-gradient"
@@ -52,7 +56,42 @@ def test_says_the_factor_per_layer_and_what_the_exam_found() -> None:
     assert "With shortcuts" in assert_fires(RULE, examined(sick, {"own": False, "residual": True})).message
 
 
-def test_three_layers_have_a_factor_too() -> None:
-    tiny = {"grad_rms@features.0.conv": 1e-8, "grad_rms@features.1.conv": 0.0, "grad_rms@head": 1.0}
-    still = {"weight_distance@features.0.conv": 1e-3, "weight_distance@features.1.conv": 1e-3}
+def test_two_layers_before_the_head_have_a_factor_too() -> None:
+    tiny = {"grad_rms@features.0.conv": 1e-8, "grad_rms@features.1.conv": 1e-4, "grad_rms@head": 1.0}
+    still = {"weight_distance@features.0.conv": 1e-3, "weight_distance@features.1.conv": 1.0}
     assert "0.0001 per layer" in assert_fires(RULE, altered(healthy_trace(layers=2), {**tiny, **still})).message
+
+
+def test_the_head_does_not_count_as_a_late_layer() -> None:
+    """Its first weights are so small that it moves by ten times their norm, and its gradient is the largest."""
+    head = {"weight_distance@head": 17.0, "grad_rms@head": 0.5}
+    assert "Early layers learn" in assert_rules_out(RULE, altered(healthy_trace(), head)).message
+    assert_silent(RULE, altered(healthy_trace(), {**head, "grad_rms@head": 50.0}))
+
+
+def _decayed(early: float) -> Trace:
+    """A run in which decay alone moves a weight by this, and half of the layers by no more."""
+    base = healthy_trace(layers=12)
+    rates = base.series("learning_rate").values.sum()
+    decay = -np.log1p(-early) * (1 - 0.9) / rates
+    recipe = Recipe().change({"optimizer.weight_decay": float(decay)})
+    still: dict[str, Curve] = {f"weight_distance@{place}": early if i < 6 else 0.8 for i, place in enumerate(DEEP)}
+    return altered(healthy_trace(layers=12, recipe=recipe), still)
+
+
+def test_what_weight_decay_moves_is_not_learnt() -> None:
+    shrunk = _decayed(0.3)
+    assert findings(RULE, altered(shrunk, {k: v for k, v in _vanished().items() if "grad_rms" in k}))
+    with pytest.raises(AssertionError, match="does not rule its cause out"):
+        assert_rules_out(RULE, shrunk)
+    learnt = altered(shrunk, {f"weight_distance@{place}": 0.6 for place in DEEP[:6]})
+    assert_rules_out(RULE, learnt)
+
+
+def test_a_watched_loop_says_how_far_a_layer_turned_and_by_which_optimiser() -> None:
+    loop = altered(healthy_trace(layers=12, recipe=None), {**_vanished(), "weight_distance@*": 1.0})
+    turned: dict[str, Curve] = {f"weight_turn@{place}": 1e-4 if i < 6 else 0.8 for i, place in enumerate(DEEP)}
+    assert_silent(RULE, loop)
+    assert_fires(RULE, altered(loop, turned))
+    loop.meta["optimizer_class"] = "AdamW"
+    assert_fires(RULE, loop)

@@ -5,11 +5,11 @@ Validation accuracy peaks early and then falls while training accuracy still ris
 
 ## Evidence
 Reads moving means of `val_accuracy` and `val_loss` over an eighth of the run. Fires when accuracy peaked in the first
-`early` of the run and ends more than `fall` (0..1) lower, by more than twice its standard error and three times what
-the zigzag between epochs leaves in such means; only a peak above guessing by `peak` of the way counts.
-Fires too, at lower confidence, when accuracy settled within the first half of `early` and validation loss now exceeds
-`rise` times its lowest: the network only became more confident. With 40 % wrong labels and 40 epochs, accuracy peaked
-at 50 % in epoch 4 and ended at 41 %; on 8 healthy runs the rule is silent.
+`early` of the run and ends more than `fall` (0..1) lower, by more than twice its standard error and three times the
+zigzag between epochs, and training accuracy lost at most half as much; only a peak above guessing by `peak` of the way
+counts. Fires too, at lower confidence, when accuracy settled within the first half of `early` and validation loss now
+exceeds `rise` times its lowest: it only became more confident. With 40 % wrong labels and 40 epochs, accuracy peaked at
+50 % in epoch 4 and ended at 41 %; 8 healthy runs are silent.
 The runs behind these numbers: docs/evidence/late-stopping.md.
 
 ## Example
@@ -45,7 +45,7 @@ import numpy as np
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, skill
-from netvet.rules._curve import smooth
+from netvet.rules._curve import smooth, training_accuracy
 from netvet.trace import Trace
 
 
@@ -73,6 +73,9 @@ def check(
     error = math.sqrt(max(means[best] * (1 - means[best]), 0) / seen(trace, "val"))
     zigzag = float(np.std(np.diff(accuracy.values[epochs // 3 :]))) / math.sqrt(window)
     lost = float(means[best] - means[-1])
+    train = smooth(training_accuracy(trace).values, window)
+    if len(train) == len(means) and 2 * float(train[best] - train[-1]) > lost > 0:
+        return  # training lost it too: it came apart, and did not go on for too long
     if lost > max(fall, 2 * error, 3 * zigzag) and best + window / 2 < early * epochs:
         text = _(
             "Validation accuracy peaked around epoch {best} of {epochs} ({high:.1%}) and fell to {last:.1%} by the end."

@@ -51,7 +51,7 @@ import numpy as np
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
-from netvet.rules._curve import last_third, quantile
+from netvet.rules._curve import current, last_third, quantile
 from netvet.rules.signal._norms import by_chance, evaluated_loss, losses
 from netvet.trace import Trace
 
@@ -71,7 +71,9 @@ def check(
     if trace.places("norm_recalibrated_accuracy"):
         yield from _by_exam(trace, gain, hint)
         return
-    gaps = [trace.series("norm_mean_gap", layer) for layer in trace.places("norm_mean_gap")]
+    gaps = current(trace, "norm_mean_gap")
+    if not gaps:
+        return
     sizes = [quantile(last_third(curve), 0.5) for curve in gaps]
     worst = int(np.argmax(np.nan_to_num(sizes)))
     batch, evaluated = losses(trace)

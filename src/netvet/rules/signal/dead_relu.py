@@ -47,6 +47,7 @@ import numpy as np
 
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, RuledOut, rule
+from netvet.rules._curve import current
 from netvet.rules.signal._birth import birth
 from netvet.trace import Series, Trace
 
@@ -61,8 +62,7 @@ from netvet.trace import Series, Trace
 )
 def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0.1) -> Iterator[Answer]:
     """`limit`, `few`: shares of a layer's units, 0..1; `patience`: measurements."""
-    curves = [trace.series("dead_fraction", layer) for layer in trace.places("dead_fraction")]
-    curves = [curve for curve in curves if len(curve) >= patience]
+    curves = [curve for curve in current(trace, "dead_fraction") if len(curve) >= patience]
     dead = sorted((c for c in curves if c.values[-patience:].min() > limit), key=lambda c: -c.last)
     worst = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
     if worst < few:

@@ -46,6 +46,7 @@ import numpy as np
 
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, RuledOut, rule
+from netvet.rules._curve import current
 from netvet.rules.signal._birth import LOST, birth
 from netvet.trace import Series, Trace
 
@@ -73,7 +74,7 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         return
     order = trace.places("activation_std")
     last = order.index(trace.places("grad_rms")[-1])
-    curves = [trace.series("saturated_fraction", x) for x in trace.places("saturated_fraction") if x in order[:last]]
+    curves = [curve for curve in current(trace, "saturated_fraction") if curve.where in order[:last]]
     curves = [curve for curve in curves if len(curve) >= patience]
     full = sorted((c for c in curves if c.values[-patience:].min() > limit), key=lambda c: -c.last)
     if not full:
