@@ -4,21 +4,12 @@
 The loss jumps up and down, blows up, or settles at that of guessing; units die.
 
 ## Evidence
-<<<<<<< HEAD
-With the `lr-range` exam: fires when the run's highest rate exceeds twice the rate at which the loss is lowest, or three
-times the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing
-(`PROVEN`), and no higher than the whole run. Fires too on a batch loss above `wild` times that of guessing that does
-not come back (it ended at 0.08 to 0.16 of guessing where it did, else at 0.99). Without the exam, at lower
-confidence, on an `update_ratio` above `fast` in the median layer (a third where units died). Why 0.1: healthy runs have
-0.001 to 0.016, wrecked ones 0.06 to 0.9.
-=======
 With the `lr-range` exam: fires when the highest rate exceeds twice the rate at which the loss is lowest, or three times
 the best, and 40 steps at the best rate end lower than 40 at the run's own, by 5 % of the loss of guessing (`PROVEN`),
 and no higher than the whole run. Fires too on a batch loss above `wild` times that of guessing that does not come back:
 runs end at 0.08 to 0.16 of it where it did, else at 0.99 or more. Without the exam, at lower confidence, on an
 `update_ratio` above `fast` in the median layer (a third where units died); 0.1: healthy runs have 0.001 to 0.016,
 wrecked ones 0.06 to 0.9.
->>>>>>> w-c
 The runs behind these numbers: docs/evidence/learning-rate-too-high.md.
 
 ## Example
