@@ -6,7 +6,7 @@ from netvet.faults import fault
 from netvet.recipe import Recipe
 
 
-@fault("no-momentum", on={"model.depth": 7, "model.norm_after": "none"})
+@fault("no-momentum", on={"data.source": "reef:species=8,n=60", "model.depth": 7, "model.norm_after": "none"})
 def plain(recipe: Recipe, severity: int) -> Recipe | None:
     """SGD without momentum at its usual rate, at 0.6 or at 0.4 of it, in a net that has no norms and learns with it."""
     if recipe.optimizer.name != "sgd" or recipe.model.norm_after != "none":

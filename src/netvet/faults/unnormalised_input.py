@@ -6,7 +6,7 @@ from netvet.faults import fault
 from netvet.recipe import Recipe
 
 
-@fault("unnormalised-input")
+@fault("unnormalised-input", on={"data.source": "reef:species=8,n=60"})
 def in_bytes(recipe: Recipe, _severity: int) -> Recipe | None:
     """Pixels in 0..255, no norm, and SGD, whose steps grow with the input."""
     model = recipe.model
@@ -15,7 +15,7 @@ def in_bytes(recipe: Recipe, _severity: int) -> Recipe | None:
     return recipe.change({"data.normalise": "bytes", "model.norm_after": "none"})
 
 
-@fault("unnormalised-input")
+@fault("unnormalised-input", on={"data.source": "reef:species=8,n=60"})
 def in_bytes_bounded(recipe: Recipe, _severity: int) -> Recipe | None:
     """Pixels in 0..255 before tanh, and no norm: the first layer lies at its bounds."""
     if recipe.model.name != "cnn":

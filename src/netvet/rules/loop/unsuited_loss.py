@@ -4,12 +4,12 @@
 The loss falls, or is 0 from the start, or falls below 0 without end, and accuracy does not follow.
 
 ## Evidence
-The loss given to `vet.step` is recognised by its value, to a thousandth at every compared step: a minus before the loss,
-the likelihood of raw outputs or of probabilities, one column where classes are wanted, squared and absolute errors, and
-a sum over the batch under an optimiser whose steps grow with it. What each image weighs is read off the gradient
-(`loss_weight`): fires where a class weighs `favour` times another, though it has as many times its images. A loss
-without a name is told by its gradient, where it pushes the label's class down on a share of `away` of the images that
-are wrong (`label_pushed`): sound losses do so on 0. Or the first loss is not finite although the output is.
+The loss given to `vet.step` is recognised by its value, to a thousandth at every compared step: a minus before it, the
+likelihood of raw outputs or of probabilities, one column where classes are wanted, squared and absolute errors, a sum
+over the batch where steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a
+class weighs `favour` times another though it has as many times its images. A loss without a name is told by its
+gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`):
+sound losses do so on 0. Or the first loss is not finite though the output is.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Example
