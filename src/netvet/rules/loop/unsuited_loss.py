@@ -9,7 +9,7 @@ likelihood of raw outputs or of probabilities, one column where classes are want
 over the batch where steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a
 class weighs `favour` times another though it has as many times its images. A loss without a name is told by its
 gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`):
-sound losses do so on 0. Or the first loss is not finite though the output is.
+sound losses do so on 0. Or the first loss is not finite, the output is.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Example
