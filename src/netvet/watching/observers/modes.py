@@ -33,13 +33,17 @@ class Modes(Observer):
         super().__init__(loop)
         self._training = True
         self._told = False
+        self._passes = self._eval = self._blocks = self._steps = 0
+        self._inside = False
+        self._trained: list[Tensor] = []
+        self._checked: list[Tensor] = []
         self._begin()
 
     def _begin(self) -> None:
         self._passes = self._eval = self._blocks = self._steps = 0
         self._inside = False
-        self._trained: list[Tensor] = []
-        self._checked: list[Tensor] = []
+        self._trained = []
+        self._checked = []
 
     def forward(self, images: Tensor | None, logits: Tensor | None, *, training: bool, grad: bool) -> None:
         """Remember the mode, and which images they are."""
