@@ -6,7 +6,7 @@ from netvet.faults import fault
 from netvet.recipe import Recipe
 
 
-@fault("exploding-gradient", on={"stop.epochs": 6})
+@fault("exploding-gradient", on={"data.source": "reef:species=8,n=60", "stop.epochs": 6})
 def deep_batch_norm(recipe: Recipe, severity: int) -> Recipe | None:
     """Fifty, sixty or eighty narrow layers with batch norm and without shortcuts."""
     if recipe.model.name != "cnn" or recipe.model.activation != "relu":

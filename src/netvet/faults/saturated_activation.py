@@ -6,7 +6,7 @@ from netvet.faults import fault
 from netvet.recipe import Recipe
 
 
-@fault("saturated-activation")
+@fault("saturated-activation", on={"data.source": "reef:species=8,n=60"})
 def large_weights(recipe: Recipe, severity: int) -> Recipe | None:
     """Six, eight or twelve tanh layers with three times the usual weights and no norm."""
     if recipe.model.name != "cnn":
