@@ -76,3 +76,21 @@ def test_the_share_of_the_last_gradient(step: Step, kept: float, tmp_path: Path)
     values = trace.series("kept_gradient", "4").values
     assert len(values) >= 4
     assert values.tolist() == pytest.approx([kept] * len(values), abs=1e-6)
+
+
+def test_a_layer_that_the_optimiser_does_not_have_is_not_its_to_clear(tmp_path: Path) -> None:
+    """A head replaced after the optimiser was made keeps its gradients: that is another illness."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[3] = nn.Linear(8, 3)
+    with watch(model, optimizer, out=tmp_path) as vet:
+        for _ in range(12):
+            optimizer.zero_grad()
+            loss = loss_of(model, torch.randn(6, 3, 2, 2), torch.arange(6) % 3)
+            loss.backward()
+            optimizer.step()
+            vet.step(loss=loss, labels=torch.arange(6) % 3)
+    trace = Trace.open(tmp_path)
+    assert trace.places("kept_gradient") == ["1"]
+    assert trace.last("kept_gradient", "1") == 0

@@ -33,7 +33,8 @@ class GradientClearing(Observer):
 
     def __init__(self, loop: Loop) -> None:
         super().__init__(loop)
-        found = [(name, p) for name, p in weights(loop.model, {}).items() if p.requires_grad]
+        stepped = {id(p) for group in loop.optimizer.param_groups for p in group["params"]}  # others it cannot clear
+        found = [(name, p) for name, p in weights(loop.model, {}).items() if p.requires_grad and id(p) in stepped]
         apart = max(1, -(-(len(found) - 1) // (LAYERS - 1)))
         self._layers = [*found[:-1:apart], *found[-1:]]
         self._before: list[Tensor] | None = None  # norms as the optimiser last stepped
