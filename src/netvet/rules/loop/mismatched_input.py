@@ -6,8 +6,8 @@ Training accuracy is high, validation accuracy near guessing from the first epoc
 ## Evidence
 The network itself is asked, in evaluation mode, about up to 256 validation images in other readings
 (`reading_accuracy`): rescaled to the mean and spread of training, channels in reverse, as negatives, with height, width
-and channels in another order, upside down, at the size of training. Fires where one reading is right surely more than
-`gain` (0..1, paired 95 % bound) more often than the images as they are, and half as often as training images or more.
+and channels in another order, upside down, at or cut to the size of training. Fires where one is right surely more
+than `gain` (0..1, paired 95 % bound) more often than the images as they are, and half as often as training images.
 No augmentation is undone by such a reading; rescaling undoes other light, so it counts only where spreads differ by
 `ratio` or more, or means by `far` spreads. Where no reading was tried these decide, if validation falls behind.
 The runs behind these numbers: docs/evidence/mismatched-input.md.
@@ -56,6 +56,8 @@ SAID = {
     "height and width exchanged": later("with height and width exchanged"),
     "upside down": later("turned upside down"),
     "at the size of training": later("at the size of training"),
+    "sampled at the size of training": later("at the size of training"),
+    "cut to the size of training": later("cut to the size of training"),
 }
 
 
@@ -76,8 +78,22 @@ SAID = {
 def check(trace: Trace, *, gain: float = 0.05, ratio: float = 1.8, far: float = 1.0) -> Iterator[Answer]:
     """`gain`: accuracy, 0..1; `ratio`: of spreads; `far`: spreads of training."""
     read = _reading(trace, gain, ratio, far) if trace.places("reading_accuracy") else _apart(trace, gain, ratio, far)
+    read = read or _sizes(trace, gain)
     if read is not None:
         yield read
+
+
+def _sizes(trace: Trace, gain: float) -> Finding | None:
+    """Suspected where the sizes differ, validation falls behind, and no other reading undoes it."""
+    shapes = trace.meta.get("input_shapes", {})
+    train, val = (shapes.get(split, []) for split in ("training", "validation"))
+    accuracy, own = training_accuracy(trace), trace.series("val_accuracy")
+    behind = surely_more(accuracy.last, seen(trace, "train"), own.last, seen(trace, "val"))
+    if len(train) != 3 or len(val) != 3 or train == val or not behind > gain:
+        return None
+    message = _("Validation images are fed at another size than training images. {numbers}")
+    fix = _("give validation the transforms of training, less its random changes")
+    return Finding(message.format(numbers=_numbers(trace)), evidence=(own, accuracy), fix=fix, nearness=0.9)
 
 
 def _reading(trace: Trace, gain: float, ratio: float, far: float) -> Finding | None:

@@ -8,8 +8,9 @@ The loss given to `vet.step` is recognised by its value, to a thousandth at ever
 likelihood of raw outputs or of probabilities, one column where classes are wanted, squared and absolute errors, a sum
 over the batch where steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a
 class weighs `favour` times another though it has as many times its images. A loss without a name is told by its
-gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`):
-sound losses do so on 0. Or the first loss is not finite, the output is.
+gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`;
+sound losses: 0), or the class that is named instead on at most `idle` of them (`answer_pushed`; sound losses: most).
+Or the optimiser maximises it; or the first loss is not finite, the output is.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Example
@@ -52,6 +53,7 @@ from netvet.trace import Trace
 
 PLAIN = "cross_entropy(output, labels)"
 ERRORS = ("squared error", "absolute error", "smooth absolute error")
+FEWEST = 20  # images that are wrong, from which their share says something
 SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with the loss
 
 
@@ -74,11 +76,12 @@ SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with t
     ],
     remedies=["class-weights"],
 )
-def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95) -> Iterator[Finding]:
-    """`favour`: ratio of weights, and of images; `away`: share of the images that are wrong, 0..1."""
+def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95, idle: float = 0.05) -> Iterator[Finding]:
+    """`favour`: ratio of weights, and of images; `away`, `idle`: share of the images that are wrong, 0..1."""
     form = loss_form(trace)
-    named = (_unbegun(trace), _minus(trace, form), _likelihood(trace, form), _column(trace, form))
-    for told in (*named, _away(trace, away)):
+    climbs = bool(trace.meta.get("maximize"))
+    turned = (_climbs(trace, away),) if climbs else (_minus(trace, form), _away(trace, away))
+    for told in (_unbegun(trace), *turned, _likelihood(trace, form), _column(trace, form), _idle(trace, idle)):
         if told is not None:
             yield told
             return
@@ -124,6 +127,31 @@ def _away(trace: Trace, away: float) -> Finding | None:
     )
     message = text.format(share=pushed.first)
     return Finding(message, evidence=(pushed, *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
+
+
+def _climbs(trace: Trace, away: float) -> Finding | None:
+    """An optimiser that maximises a loss which ought to fall."""
+    pushed = trace.series("label_pushed")
+    if not pushed.first <= 1 - away:
+        return None
+    text = _("The optimiser has maximize=True: each step makes the loss larger; it ends at {loss:.3g}.")
+    message = text.format(loss=_end(trace))
+    return Finding(message, evidence=(*shown(trace), pushed), fix="maximize=False", confidence=0.98)
+
+
+def _idle(trace: Trace, idle: float) -> Finding | None:
+    """A loss of raw outputs in which the classes do not compete."""
+    pushed, images = trace.series("answer_pushed"), trace.series("pushed_images")
+    shares = always(trace, "output_probabilities") or always(trace, "output_log_probabilities")
+    if shares or not (pushed.first <= idle and images.first >= FEWEST):
+        return None
+    text = _(
+        "The loss does not make classes compete: on {share:.0%} of the images that the network gets wrong does its "
+        "gradient make the class that is named less likely. Raw outputs are given to a loss that expects probabilities "
+        "or their logarithms."
+    )
+    evidence = (pushed, images, *shown(trace))
+    return Finding(text.format(share=pushed.first), evidence=evidence, limit=idle, fix=PLAIN, confidence=0.96)
 
 
 def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
