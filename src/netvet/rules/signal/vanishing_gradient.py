@@ -9,7 +9,8 @@ out. Fires when the ratio is below `limit` and the early weights did not move: t
 decay alone moves, is below `moved` times the largest of the late layers. With Adam, which scales every step up, the
 gradient alone decides. Where early layers do learn (a ratio above `healthy`, a distance above `moves`), the rule says
 so. Why 1e-3: sigmoid nets of seven to thirty layers without a norm have 2e-4 to 0; other runs have 5e-3 and more,
-except where another cause is the root. The `initial-signal` exam tells what would help.
+except where another cause is the root. The `initial-signal` exam tells what would help; `early-layers` what the early
+layers give, in accuracy: a gap is theirs only where early features that were learnt are better than the first ones.
 The runs behind these numbers: docs/evidence/vanishing-gradient.md.
 
 ## Example
@@ -49,14 +50,16 @@ from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._curve import quantile
 from netvet.rules.signal._birth import birth, depth_change, per_layer
 from netvet.rules.signal._moved import learnt_distance, scales_steps
-from netvet.trace import Trace
+from netvet.trace import Series, Trace
+
+EFFECTS = ("loss-plateau", "accuracy-plateau", "stuck-class", "under-performance")
 
 
 @rule(
     "vanishing-gradient",
     needs=["grad_rms"],
-    exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
+    exams=["initial-signal", "early-layers"],
+    explains=[*EFFECTS, "generalisation-gap"],
     remedies=["early-batch-norm", "leaky-relu", "he-init", "residual", "elu"],
 )
 def check(
@@ -77,19 +80,37 @@ def check(
         trace.series("weight_distance", layers[0]),
     )
     if ratio < limit and (scales_steps(trace) or not early >= moved * late):
+        worth, curves = _worth(trace)
         yield Finding(
-            _sentence(trace, sizes, ratio, layers[0]),
+            f"{_sentence(trace, sizes, ratio, layers[0])} {worth}".rstrip(),
             where=layers[0],
-            evidence=evidence,
+            evidence=(*evidence, *curves),
             limit=limit * float(np.median(sizes[-third:])),
             confidence=min(0.97, 0.8 + 0.03 * float(np.log10(limit / max(ratio, 1e-12)))),
+            explains=EFFECTS,
         )
     elif ratio >= healthy and max(moved * late, moves) <= early < 10:
         text = _(
             "Early layers learn: the gradient in the first layers is {ratio:.2g} times that in the last ones, and the "
             "weights of {layer} moved by {moved:.0%}."
         )
-        yield RuledOut(text.format(ratio=ratio, layer=layers[0], moved=distance[0]), evidence)
+        said = text.format(ratio=ratio, layer=layers[0], moved=distance[0])
+        worth, curves = _worth(trace)
+        yield RuledOut(f"{said} {worth}".rstrip(), (*evidence, *curves))
+
+
+def _worth(trace: Trace) -> tuple[str, tuple[Series, ...]]:
+    """What early layers give, by the exam `early-layers`; "" where it was not taken."""
+    fall = [trace.series("reinitialised_together_fall", each) for each in trace.places("reinitialised_together_fall")]
+    trained, first = trace.series("early_probe_trained"), trace.series("early_probe_initial")
+    if not fall or not len(trained) or not len(first):
+        return "", ()
+    text = _(
+        "With their first weights in place of the trained ones validation accuracy is {fall:.1f} points lower; a "
+        "linear classifier behind them reaches {trained:.1%}, with the first weights {first:.1%}."
+    )
+    said = text.format(fall=100 * max(0.0, fall[-1].last), trained=trained.last, first=first.last)
+    return said, (fall[-1], trained, first)
 
 
 def _sentence(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], ratio: float, layer: str) -> str:
