@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import WIDE, birth
+from netvet.rules.signal._birth import NARROW, WIDE, birth
 from netvet.trace import Trace
 
 
@@ -82,7 +82,8 @@ def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
         elif found.loss > 1.5:
             message += " " + _("The initial loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
         confidence = 0.97 if found.cure == "normalised" else 0.9
-        yield Finding(message, evidence=(std, mean), limit=WIDE, confidence=confidence)
+        limit = WIDE if std.first > NARROW else NARROW
+        yield Finding(message, evidence=(std, mean), limit=limit, confidence=confidence)
     elif abs(mean.first) > far * std.first > 0 and not _normed_early(trace):
         text = _(
             "The input images have a mean of {mean:.3g}, which is {far:.1f} times their standard deviation; no norm "
@@ -90,7 +91,7 @@ def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
         )
         message = text.format(mean=mean.first, far=abs(mean.first) / std.first)
         yield Finding(message, evidence=(mean, std), limit=far * std.first, confidence=0.6)
-    elif abs(mean.first) < 2 * std.first < 8:
+    elif abs(mean.first) < 2 * std.first < 8 and max(abs(mean.first), std.first) >= NARROW:
         text = _(
             "The input is well scaled: the images have a mean of {mean:.2g} and a standard deviation of {std:.2g}."
         )
