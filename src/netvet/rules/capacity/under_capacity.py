@@ -1,8 +1,8 @@
 """The network is too small for its task.
 
 ## Symptom
-Training and validation accuracy stall together, far from right, whatever the learning rate; a wider or deeper network
-does better at once.
+Training and validation accuracy stall together, far from right, or some classes are never named, whatever the learning
+rate; a wider or deeper network does better at once.
 
 ## Evidence
 With the `overfit-batch` exam: fires when the reference (Adam at its best rate, no dropout, no weight decay) gets less
@@ -51,7 +51,7 @@ from netvet.trace import Trace
     "under-capacity",
     needs=["parameters", "train_accuracy"],
     exams=["overfit-batch"],
-    explains=["loss-plateau", "accuracy-plateau", "under-performance"],
+    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
     remedies=["larger-model"],
 )
 def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Answer]:
