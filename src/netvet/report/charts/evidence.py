@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.base.words import clean, number, short
+from netvet.base.words import clean, number, numeral, short
 from netvet.locale import _
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
@@ -97,7 +97,7 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 percent_axis(axes.yaxis)
             else:
                 axes.locator_params(axis="y", nbins=5)
-                axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.3g}")
+                axes.yaxis.set_major_formatter(lambda value, _position: numeral(value, ".3g"))
         if limit is not None:
             height = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
             right = _clearer_right(axes, first, limit)
