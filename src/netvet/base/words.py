@@ -52,6 +52,11 @@ def percent(share: float, digits: int = 1) -> str:
     return written(f"{100 * share:.{digits}f}%") if math.isfinite(share) else "–"
 
 
+def share(limit: float) -> str:
+    """A limit, 0..1, as it is, to three figures: 0.5 as "50%", 0.125 as "12.5%"."""
+    return written(f"{100 * limit:.3g}%")
+
+
 def points(effect: float) -> str:
     """A difference of shares in points: 0.031 as "+3.1"."""
     return numeral(100 * effect, "+.1f") if math.isfinite(effect) else "–"

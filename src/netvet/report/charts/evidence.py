@@ -138,7 +138,7 @@ def _clearer_right(axes: Axes, series: Series, limit: float) -> bool:
 def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
     """Single numbers as bars, the limit a named line across them."""
     shown = list(group[:MOST_BARS])
-    values = [s.last for s in shown]
+    values = [s.telling for s in shown]
     top = max([*values, limit or 0.0, 1e-12])
     bottom = min([*values, 0.0])
     with panel(48 + 26 * len(shown), left=120, right=62, top=24, bottom=20) as axes:
