@@ -92,4 +92,6 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
             "{value:.0%} of their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
-    yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
+    blown = found.source == "loss" and not math.isfinite(found.value)  # no limit is held against what is no number
+    limit = None if blown else found.limit
+    yield Finding(message, evidence=found.evidence, limit=limit, confidence=found.confidence)

@@ -97,7 +97,7 @@ def _same(trace: Trace, found: Birth) -> Finding:
     rest = ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", more) if more else "."
     spread = trace.series("unit_spread", layer)
     message = text.format(layer=layer, first=spread.first, last=spread.last) + rest.format(n=more)
-    return Finding(message, where=layer, evidence=(at_first(spread),), limit=ALIKE, confidence=0.97)
+    return Finding(message, where=layer, evidence=(at_first(spread), spread), limit=ALIKE, confidence=0.97)
 
 
 def _wrong_size(trace: Trace, found: Birth) -> Finding:
