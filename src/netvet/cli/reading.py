@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from netvet.base import words
 from netvet.base.errors import BadInput
 from netvet.cli import showing
 from netvet.locale import _
@@ -83,6 +84,8 @@ def predict(run: Path, images: Sequence[Path], json: bool) -> int:
             if answer.problem:
                 text = _("cannot be read: {problem}").format(problem=_(answer.problem))
             else:
-                text = ", ".join(f"{c} {p:.0%}" for c, p in zip(answer.classes, answer.probabilities, strict=True))
+                text = ", ".join(
+                    f"{c} {words.percent(p, 0)}" for c, p in zip(answer.classes, answer.probabilities, strict=True)
+                )
             showing.out().print(f"{escape(answer.path)}: {escape(text)}", soft_wrap=True)
     return 2 if all(a.problem for a in answers) else 0

@@ -74,7 +74,7 @@ def _environment() -> Environment:
         finalize=lambda value: words.clean(value) if type(value) is str else value,
     )
     made.globals["_"] = _
-    made.filters.update(pretty=words.pretty, percent=words.percent, number=words.number)
+    made.filters.update(pretty=words.pretty, percent=words.percent, number=words.number, numeral=words.numeral)
     return made
 
 

@@ -72,7 +72,7 @@ def data_lines(report: Report) -> list[str]:
     if all(isinstance(data.get(key), int) for key in ("images", "train", "val", "test")):
         lines.append(
             _("{images} images: {train} training, {val} validation, {test} test.").format(
-                **{key: f"{data[key]:,}" for key in ("images", "train", "val", "test")}
+                **{key: words.numeral(data[key], ",") for key in ("images", "train", "val", "test")}
             )
         )
     counts = [row.train for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
@@ -101,7 +101,7 @@ def class_table(report: Report) -> list[dict[str, Any]]:
             "name": row.name,
             "counts": [words.number(v) for v in (row.train, row.val, row.test)],
             "recall": words.percent(row.recall, 0),
-            "auc": f"{row.auc:.3f}" if np.isfinite(row.auc) else "–",
+            "auc": words.numeral(row.auc, ".3f") if np.isfinite(row.auc) else "–",
             "width": round(100 * row.train / most, 1) if most else 0.0,
         }
         for row in sorted(rows, key=lambda r: -r.train)

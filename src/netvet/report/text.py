@@ -95,7 +95,7 @@ def outcome(verdict: Verdict) -> str:
         parts.append(_("cured") if verdict.cured else _("not cured"))
     if verdict.stuck is not None:
         words_of = _("AUC of {name} {effect}, of the others {others}")
-        gain, paid = (f"{value:+.2f}".replace("-", "−") for value in (verdict.stuck.effect, verdict.stuck.others))
+        gain, paid = (words.numeral(value, "+.2f") for value in (verdict.stuck.effect, verdict.stuck.others))
         parts.append(words_of.format(name=words.clean(verdict.stuck.name), effect=gain, others=paid))
     if verdict.new_findings:
         parts.append(_("new: {names}").format(names=words.clean(", ".join(verdict.new_findings))))

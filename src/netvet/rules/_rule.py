@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.rules._order import with_order
@@ -23,12 +25,13 @@ About = Literal["run", "class", "both"]
 class Finding:
     """One pathology at one place.
 
-    `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
-    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the
-    rule that suit what was found, the likeliest first; where it names none and no `fix`, all of them. `explains`: those
-    of the rule's symptoms and causes that this finding brings about; where it names none, all of them. `fix`: the line
-    of code that mends a loop of one's own, "" where the cure is a remedy. `needed`: a sentence on the images or
-    labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`: 0..1,
+    `message`: one sentence with place and value. `evidence`: the curves that show it; what the sentence says of one is
+    what that one tells (`Series.telling`). `limit`: what the first curve is held against. `confidence`: 0..1, how sure
+    the rule is that this is what it names. `remedies`: those of the rule that suit what was found, the likeliest first;
+    where it names none and no `fix`, all of them. `explains`: those of the rule's symptoms and causes that this finding
+    brings about; where it names none, all of them. `fix`: the line of code that mends a loop of one's own, "" where the
+    cure is a remedy. `needed`: a sentence on the images or labels that it takes where no remedy helps, with numbers; ""
+    where others would not help either. `nearness`: 0..1,
     how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`: causes
     of the rule's `may_yield_to` that come before this finding. `certain`: an illness even where no symptom shows,
     since it is plainly not what was meant. The other fields are filled in by `diagnose`; `suspected`: reported as a
@@ -67,7 +70,7 @@ class Finding:
                 {
                     "name": s.name,
                     "where": s.where,
-                    "value": _plain(s.last),
+                    "value": _plain(s.telling if np.isfinite(s.reading) or s.observed.telling != "last" else s.last),
                     "limit": _plain(self.limit) if s is self.evidence[0] else None,
                     "unit": s.unit,
                 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from netvet.base.words import listed, metric, percent, points
+from netvet.base.words import listed, metric, numeral, percent, points
 from netvet.locale import _, ngettext
 from netvet.rules import Diagnosis, rules
 from netvet.trials import ClassEffect, Trial, Verdict
@@ -110,8 +110,8 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     numbers = {
         "name": stuck.name,
         "remedy": best.remedy,
-        "control": f"{stuck.control:.2f}",
-        "treated": f"{stuck.treated:.2f}",
+        "control": numeral(stuck.control, ".2f"),
+        "treated": numeral(stuck.treated, ".2f"),
         "effect": _auc(stuck.effect),
         "interval": _auc_interval(stuck.interval),
         "split": _("test") if on_test else _("validation"),
@@ -122,8 +122,8 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
             "({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
         )
         numbers |= {
-            "before": f"{sure.control:.2f}",
-            "after": f"{sure.treated:.2f}",
+            "before": numeral(sure.control, ".2f"),
+            "after": numeral(sure.treated, ".2f"),
             "surely": _auc_interval(sure.interval),
         }
     elif stuck.helped:
@@ -228,7 +228,7 @@ def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
 
 
 def _auc(effect: float) -> str:
-    return f"{effect:+.3f}".replace("-", "−")
+    return numeral(effect, "+.3f")
 
 
 def _auc_interval(interval: tuple[float, float]) -> str:

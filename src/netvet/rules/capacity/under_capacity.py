@@ -81,7 +81,9 @@ def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Ans
             "at its best learning rate, it gets {least:.0%} of them right."
         )
         confidence = min(0.95, 0.75 + 0.5 * (able - least))
-        yield Finding(text.format(weights=weights, least=least), evidence=seen, limit=able, confidence=confidence)
+        worst = seen[0] if least == reference else trace.series("overfit_tenth_accuracy")
+        evidence = (worst, *(each for each in seen if each is not worst), trace.series("parameters"))
+        yield Finding(text.format(weights=weights, least=least), evidence=evidence, limit=able, confidence=confidence)
     elif classes and weights < few * classes:
         text = _("The network has {weights:,.0f} weights for {classes} classes: {each:.0f} per class.")
         yield Finding(

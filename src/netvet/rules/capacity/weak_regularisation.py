@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._curve import gap
+from netvet.rules._curve import gap, kept, training_accuracy, upto
 from netvet.trace import Trace
 
 
@@ -73,6 +73,6 @@ def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator
     text = _("The recipe has {lacking}; training accuracy is {gap:.0f} points above validation accuracy.")
     yield Finding(
         text.format(lacking=", ".join(lacking), gap=100 * gap(trace)),
-        evidence=(trace.series("train_accuracy"), trace.series("val_accuracy")),
+        evidence=(upto(training_accuracy(trace), kept(trace)), upto(trace.series("val_accuracy"), kept(trace))),
         confidence=confidence,
     )

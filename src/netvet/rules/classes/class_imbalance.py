@@ -52,7 +52,7 @@ from scipy.special import logit
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
-from netvet.rules._curve import last_third
+from netvet.rules._curve import last_third, read
 from netvet.rules._nearness import below
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
@@ -122,10 +122,11 @@ def check(
             message,
             where=rarest,
             evidence=(
-                *(curves[name] for name in names[:half]),
+                *(read(curves[name], recall[name], _("mean of the last third")) for name in names[:half]),
+                *(trace.series("class_images", name) for name in (most, rarest)),
                 *(trace.series(f"curve_auc{part}", name) for name in asked[:1] for part in ("_half", "", "_twice")),
             ),
-            limit=high - cost,
+            limit=high - (cost if split == "train" else 2 * cost),
             confidence=confidence if counts[most] > 2 * ratio * counts[rarest] else min(confidence, MODERATE),
             needed=_needed(trace, rarest, counts, ratio),
         )
@@ -152,7 +153,7 @@ def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, 
     yield Finding(
         message,
         where=worst.place,
-        evidence=(worst.curve,),
+        evidence=(worst.curve, *(trace.series("class_images", name) for name in (worst.place, most))),
         limit=worst.limit,
         confidence=ALONE,
         needed=_needed(trace, worst.place, counts, ratio),

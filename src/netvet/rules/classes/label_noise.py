@@ -110,7 +110,7 @@ def check(
         text.format(share=share.last, name=place, usual=usual),
         where=place,
         evidence=(share, rest_auc, stuck.curve),
-        limit=errors,
+        limit=max(errors, above * usual),
         confidence=0.85,
         explains=("stuck-class",),
         nearness=nearness,

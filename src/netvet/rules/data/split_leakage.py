@@ -54,15 +54,16 @@ def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[
         return
     worst = max(leaked, key=lambda s: trace.last("leaked_share", s))
     by_group = trace.last("leaked_by_group", worst) > group
+    told = trace.series("leaked_by_group" if by_group else "leaked_by_look", worst)
     text = _("{share:.0%} of the {split} images have a twin in training ({how}), so the measured accuracy is too high")
     how = _("the same group, such as one fish's video") if by_group else _("a near-duplicate")
     named = {"val": _("validation"), "test": _("test")}
     pairs = len(trace.meta.get("examples", {}).get("leaked", ()))
     end = _("; the report shows {pairs} pairs.").format(pairs=pairs) if pairs else "."
     yield Finding(
-        text.format(share=trace.last("leaked_share", worst), split=named.get(worst, worst), how=how) + end,
+        text.format(share=told.last, split=named.get(worst, worst), how=how) + end,
         where=worst,
-        evidence=tuple(trace.series("leaked_share", s) for s in [worst, *(s for s in leaked if s != worst)]),
+        evidence=(told, *(trace.series("leaked_share", s) for s in [worst, *(s for s in leaked if s != worst)])),
         limit=group if by_group else look,
         confidence=0.97 if by_group else 0.85,
     )

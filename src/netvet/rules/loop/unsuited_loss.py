@@ -45,9 +45,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from netvet.base.words import numeral
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._curve import quantile
+from netvet.rules._curve import at_first, quantile
 from netvet.rules.loop._form import LossForm, always, loss_form, shown
 from netvet.trace import Trace
 
@@ -105,13 +106,13 @@ def _unbegun(trace: Trace) -> Finding | None:
         "model is one, from {low:.3g} to {high:.3g}: what the loss computes of them is at fault."
     )
     message = text.format(low=low.first, high=high.first)
-    return Finding(message, evidence=(loss, high), fix=PLAIN, confidence=0.97)
+    return Finding(message, evidence=(loss, at_first(low), at_first(high)), fix=PLAIN, confidence=0.97)
 
 
 def _minus(trace: Trace, form: LossForm) -> Finding | None:
     if not form.name or form.scale > 0:
         return None
-    text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss:.3g}.")
+    text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss}.")
     message = text.format(name=form.name, loss=_end(trace))
     return Finding(message, evidence=shown(trace), fix=PLAIN, confidence=0.99)
 
@@ -126,7 +127,7 @@ def _away(trace: Trace, away: float) -> Finding | None:
         "makes the class of the label less likely."
     )
     message = text.format(share=pushed.first)
-    return Finding(message, evidence=(pushed, *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
+    return Finding(message, evidence=(at_first(pushed), *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
 
 
 def _climbs(trace: Trace, away: float) -> Finding | None:
@@ -162,11 +163,11 @@ def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
         form.name == "log-likelihood of the output" and always(trace, "output_probabilities")
     )
     if shares:
-        text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss:.3g}.")
+        text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss}.")
     elif form.name == "log-likelihood of the output" and not always(trace, "output_log_probabilities"):
         text = _(
             "nll_loss is given raw outputs, where it expects log-probabilities: it can fall without end, and is "
-            "{loss:.3g}."
+            "{loss} at the end."
         )
     else:
         return None
@@ -215,10 +216,15 @@ def _summed(trace: Trace, form: LossForm) -> Finding | None:
     if not form.summed or trace.meta.get("optimizer_class", "SGD") not in SCALED:
         return None
     text = _(
-        "The loss is summed over the batch, not averaged: it ends at {loss:.3g} where the mean cross-entropy is "
+        "The loss is summed over the batch, not averaged: it ends at {loss} where the mean cross-entropy is "
         "{mean:.3g}, and each step is as many times longer as the batch has images."
     )
     mean = quantile(trace.series("batch_cross_entropy").values[-5:], 0.5)
+    if not math.isfinite(mean):
+        text = _(
+            "The loss is summed over the batch, not averaged: it ends at {loss}, and each step is as many times longer "
+            "as the batch has images."
+        )
     message = text.format(loss=_end(trace), mean=mean)
     return Finding(message, evidence=shown(trace), fix='reduction="mean"', confidence=0.8)
 
@@ -248,7 +254,7 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
     if len(recall):
         more = _("{message}; {recall:.0%} of the validation images of {small} are recognised.")
         message = more.format(message=message, recall=recall.last, small=small)
-    shown_weights = (trace.series("loss_weight", large), trace.series("loss_weight", small))
+    shown_weights = [trace.series(name, of) for name in ("loss_weight", "class_images") for of in (large, small)]
     evidence = (*((recall,) if len(recall) else ()), *shown_weights)
     return Finding(
         message,
@@ -260,6 +266,7 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
     )
 
 
-def _end(trace: Trace) -> float:
-    """The median of the last twenty losses."""
-    return quantile(trace.series("loss").values[-20:], 0.5)
+def _end(trace: Trace) -> str:
+    """The median of the last twenty losses, in words."""
+    value = quantile(trace.series("loss").values[-20:], 0.5)
+    return numeral(value, ".3g") if math.isfinite(value) else _("no finite value")

@@ -61,9 +61,16 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
     if found.source == "exam" and math.isfinite(found.reached):
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
-            "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
+            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
         )
-        message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
+        if not math.isfinite(found.own):
+            text = _(
+                "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short "
+                "test run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is "
+                "finite."
+            )
+        numbers = {"rate": found.rate, "best": found.best, "aim": found.aim, "reached": found.reached}
+        message = text.format(own=found.own, **numbers)
     elif found.source == "exam":
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates up to about {high:.2g}."
@@ -73,14 +80,18 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
         text = _(
             "At step {step}, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}, and it never came back."
         )
+        if found.step == int(found.evidence[0].steps[-1]):
+            text = _("At step {step}, the last, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}.")
         message = text.format(step=found.step, rate=found.rate, value=found.value)
     elif found.source == "loss":
         text = _("At step {step}, at a learning rate of {rate:.2g}, the loss was no longer finite.")
         message = text.format(step=found.step, rate=found.rate)
     else:
         text = _(
-            "With a learning rate of {rate:.2g} a single step changes the weights of {layer} by {value:.0%} of "
-            "their size."
+            "With learning rates of at most {rate:.2g} a single step changes the weights of {layer} by up to "
+            "{value:.0%} of their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
-    yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
+    blown = found.source == "loss" and not math.isfinite(found.value)  # no limit is held against what is no number
+    limit = None if blown else found.limit
+    yield Finding(message, evidence=found.evidence, limit=limit, confidence=found.confidence)

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._stuck import AUC, MARGIN, RECALL, SHARE, STILL, Stuck, stuck
-from netvet.trace import Trace
+from netvet.trace import Series, Trace
 
 
 @rule("stuck-class", kind="symptom", needs=["val_auc", "val_auc_high", "val_images"])
@@ -63,10 +63,18 @@ def check(
     first, *others = found
     message = _sentence(first.curve.name).format(name=first.place, value=first.value, usual=first.usual)
     if others:
-        more = _("{message} The same goes for {names}.")
+        more = _("{message} Also stuck: {names}.")
         message = more.format(message=message, names=", ".join(each.place for each in others))
-    message = " ".join(filter(None, [message, _favoured(trace, first)]))
-    yield Finding(message, first.place, tuple(each.curve for each in found), first.limit, 0.9)
+    favoured = _favoured(trace, first)
+    message = " ".join(filter(None, [message, favoured]))
+    curves = (*(each.curve for each in found), *(_shown(trace, first.place) if favoured else ()))
+    yield Finding(message, first.place, curves, first.limit, 0.9)
+
+
+def _shown(trace: Trace, place: str) -> tuple[Series, ...]:
+    """What the sentence says of the class's part in the loss."""
+    names = ("class_images", "gradient_share", "gradient_share_plain")
+    return tuple(series for series in (trace.series(name, place) for name in names) if len(series))
 
 
 def _favoured(trace: Trace, worst: Stuck) -> str:
@@ -113,15 +121,15 @@ def _effective(count: float, counts: list[float], beta: float) -> float:
 def _sentence(name: str) -> str:
     if name == "val_auc":
         return _(
-            "{name} is not learnt: its validation AUC stays at {value:.2f} over the last third of the run, where the "
-            "median class has {usual:.2f}."
+            "{name} is not learnt: its validation AUC has a median of {value:.2f} over the last third of the run, "
+            "where the median class has {usual:.2f}."
         )
     if name == "val_recall":
         return _(
-            "{name} is missed: its validation recall stays at {value:.0%} over the last third of the run, where a "
-            "quarter of the classes reach {usual:.0%}."
+            "{name} is missed: its validation recall has a median of {value:.0%} over the last third of the run, where "
+            "a quarter of the classes reach {usual:.0%}."
         )
     return _(
-        "{name} is not learnt: its training recall stays at {value:.0%} over the last third of the run, where a "
+        "{name} is not learnt: its training recall has a median of {value:.0%} over the last third of the run, where a "
         "quarter of the classes reach {usual:.0%}."
     )
