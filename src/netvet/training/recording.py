@@ -37,6 +37,7 @@ def setup(
         declare(writer, name)
         for where, count in zip(images.classes, counts, strict=True):
             writer.add(0, name, float(count), where)
+    _groups(writer, images)
     sizes = {split: len(images.indices(split)) for split in splits}
     declare(writer, "parameters", "train_images")
     writer.add(0, "parameters", float(sum(p.numel() for p in model.parameters() if p.requires_grad)))
@@ -58,11 +59,24 @@ def setup(
             "notes": list(images.notes),
             "digest": images.digest,
             "grouped": images.groups is not None,
+            "groups": 0 if images.known_groups is None else len(np.unique(images.known_groups)),
         },
     }
     for key, value in plain.items():
         writer.meta(key, value)
     writer.flush()
+
+
+def _groups(writer: TraceWriter, images: ImageSet) -> None:
+    """Record how many groups each class has in each split, where groups are known."""
+    known = images.known_groups
+    if known is None:
+        return
+    for split, name in (("train", "class_groups"), ("val", "val_groups"), ("test", "test_groups")):
+        declare(writer, name)
+        rows = images.indices(split)  # type: ignore[arg-type]
+        for k, where in enumerate(images.classes):
+            writer.add(0, name, float(len(np.unique(known[rows[images.labels[rows] == k]]))), where)
 
 
 def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence[str]) -> None:
