@@ -124,6 +124,7 @@ def load(
     labels = np.searchsorted(np.array(classes), names).astype(np.int64)
     notes += said
     notes += splits.shortages(classes, labels, groups, split, val=val > 0, test=test > 0)
+    notes += [] if groups is None else splits.alone(classes, labels, groups, split)
     if len(np.unique(labels[split == splits.TRAIN])) < 2:
         raise BadInput(_("{source} has fewer than two classes with images to train on.").format(source=source))
     digests = [raw.digests[row] for row in rows.tolist()]

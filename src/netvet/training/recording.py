@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from netvet.images.dataset import ImageSet
 from netvet.images.leakage import leakage
+from netvet.images.splits import group_counts
 from netvet.metrics import Summary, declare, record
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
@@ -72,11 +73,11 @@ def _groups(writer: TraceWriter, images: ImageSet) -> None:
     known = images.known_groups
     if known is None:
         return
-    for split, name in (("train", "class_groups"), ("val", "val_groups"), ("test", "test_groups")):
+    table = group_counts(images.labels, known, images.split, len(images.classes))
+    for counts, name in zip(table.T.tolist(), ("class_groups", "val_groups", "test_groups"), strict=True):
         declare(writer, name)
-        rows = images.indices(split)  # type: ignore[arg-type]
-        for k, where in enumerate(images.classes):
-            writer.add(0, name, float(len(np.unique(known[rows[images.labels[rows] == k]]))), where)
+        for where, count in zip(images.classes, counts, strict=True):
+            writer.add(0, name, float(count), where)
 
 
 def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence[str]) -> None:
