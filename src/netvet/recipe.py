@@ -84,12 +84,13 @@ class Data(_Part):
 
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
-    groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `clean_labels`: what becomes of training images whose label is likely wrong: `none` looks for none,
-    `correct` gives them the class that fits best, `leave-out` trains without them. `drop_low_quality`: train without
-    the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the statistics that pretrained weights
-    were made with, else those of the training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`:
-    the split depends on it alone, so that seeds can be compared.
+    groups; `none` splits at random; any other value names a CSV column, or is a regular expression whose brackets,
+    found in the path of an image, name its group, or `exif:day`, `exif:camera`, `exif:place`, `exif:event`. `exclude`,
+    `relabel`: CSV files, `path` and `path,label`. `clean_labels`: what becomes of training images whose label is likely
+    wrong: `none` looks for none, `correct` gives them the class that fits best, `leave-out` trains without them.
+    `drop_low_quality`: train without the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the
+    statistics that pretrained weights were made with, else those of the training images; `none` leaves pixels in 0..1,
+    `bytes` in 0..255. `split_seed`: the split depends on it alone, so that seeds can be compared.
     """
 
     source: str = "reef"

@@ -47,10 +47,11 @@ def seconds(text: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "": 1}[found[2]]
 
 
-def recipe_of(data: str, recipe: str | None, changes: Sequence[str]) -> Recipe:
+def recipe_of(data: str, recipe: str | None, changes: Sequence[str], group: str | None = None) -> Recipe:
     """The recipe that the options of a command ask for."""
     base = load(recipe) if recipe is not None else Recipe()
-    return base.change({"data.source": data, **parse_assignments(changes)})
+    grouped = {} if group is None else {"data.group": group}
+    return base.change({"data.source": data, **parse_assignments(changes), **grouped})
 
 
 def demo(out: Path | None, budget: str, json: bool) -> int:
@@ -66,10 +67,17 @@ def demo(out: Path | None, budget: str, json: bool) -> int:
 
 
 def checkup(
-    data: str, budget: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool
+    data: str,
+    budget: str,
+    group: str | None,
+    recipe: str | None,
+    changes: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    json: bool,
 ) -> int:
     """Train, diagnose, treat, report."""
-    return _checkup(recipe_of(data, recipe, changes), seconds(budget), out, resume=resume, json=json)
+    return _checkup(recipe_of(data, recipe, changes, group), seconds(budget), out, resume=resume, json=json)
 
 
 def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool) -> int:
@@ -87,9 +95,17 @@ def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, j
     return _stopped(outcome, "checkup", recipe)
 
 
-def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool) -> int:
+def train(
+    data: str,
+    group: str | None,
+    recipe: str | None,
+    changes: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    json: bool,
+) -> int:
     """Train and watch."""
-    chosen, run, images = _prepare(recipe_of(data, recipe, changes), out, resume=resume)
+    chosen, run, images = _prepare(recipe_of(data, recipe, changes, group), out, resume=resume)
     from netvet.base.words import duration, metric
     from netvet.trace import Trace
     from netvet.training import train as train_it

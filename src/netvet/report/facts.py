@@ -34,7 +34,9 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: images in each split, AUC with its interval, recall on validation; nan where not measured."""
+    """One class: images in each split, AUC with its interval, recall on validation; nan where not measured. `groups`:
+    those in train, val and test; nan where none are known.
+    """
 
     name: str
     train: float
@@ -44,6 +46,7 @@ class ClassRow:
     low: float
     high: float
     recall: float
+    groups: tuple[float, float, float] = (math.nan, math.nan, math.nan)
 
 
 def invalidates(finding: Finding) -> bool:
@@ -111,6 +114,7 @@ def class_rows(trace: Trace) -> list[ClassRow]:
             trace.last("val_auc_low", name),
             trace.last("val_auc_high", name),
             trace.last("val_recall", name),
+            (trace.last("class_groups", name), trace.last("val_groups", name), trace.last("test_groups", name)),
         )
         for name in class_names(trace)
     ]

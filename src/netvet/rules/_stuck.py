@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from netvet.confusion import most_confused_with
 from netvet.locale import _
-from netvet.rules._chance import interval
+from netvet.rules._chance import independent, interval
 from netvet.rules._curve import last_third, quantile, read, rise
 from netvet.rules._views import view
 from netvet.trace import Series, Trace
@@ -74,7 +74,8 @@ def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float
     """Upper end of the interval, z standard errors wide; nan where there is nothing to judge by."""
     if name == "val_auc":
         return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
-    n = trace.last("val_images" if name == "val_recall" else "class_images", place)
+    split = "val" if name == "val_recall" else "train"
+    n = independent(trace, trace.last("val_images" if split == "val" else "class_images", place), split, place)
     return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")
 
 

@@ -51,7 +51,7 @@ from scipy.special import logit
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._chance import surely_more
+from netvet.rules._chance import independent, surely_more
 from netvet.rules._curve import last_third, read
 from netvet.rules._nearness import below
 from netvet.rules._stuck import AUC, stuck
@@ -95,7 +95,9 @@ def check(
         names, half = list(recall), len(recall) // 2
         if not half or not np.isfinite(list(recall.values())).all():
             continue
-        (low, n_low), (high, n_high) = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
+        counted = {name: independent(trace, images[name], split, name) for name in names}
+        low, high = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
+        n_low, n_high = (sum(counted[name] for name in part) for part in (names[:half], names[half:]))
         if (
             surely_more(high, n_high, low, n_low) <= (cost if split == "train" else 2 * cost)
             or _spearman(counts, recall) <= correlation
@@ -220,10 +222,9 @@ def _more(trace: Trace, name: str, count: float, rising: float, flat: float) -> 
     )
 
 
-def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> tuple[float, float]:
-    """Recall of some classes taken together, and their images."""
-    total = sum(images[name] for name in names)
-    return sum(recall[name] * images[name] for name in names) / total, total
+def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> float:
+    """Recall of some classes taken together."""
+    return sum(recall[name] * images[name] for name in names) / sum(images[name] for name in names)
 
 
 def _spearman(counts: dict[str, float], recall: dict[str, float]) -> float:

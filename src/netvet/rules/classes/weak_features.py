@@ -48,7 +48,7 @@ from functools import partial
 
 from netvet.locale import _
 from netvet.rules import Finding, Stuck, rule
-from netvet.rules._chance import surely_more
+from netvet.rules._chance import independent, surely_more
 from netvet.rules._nearness import at_least, below
 from netvet.rules.classes._audit import audited, common
 from netvet.trace import Series, Trace
@@ -121,6 +121,7 @@ def _held(trace: Trace, stuck: Stuck, one: float, rest: float, gain: float) -> f
     n, auc, pair_auc, recall, own = (trace.last(name, stuck.place) for name in names)
     if not n > 0:
         return 0.0
+    n = independent(trace, n, "val", stuck.place)
     more = at_least(surely_more(recall, n, own, n), gain, slack=gain / 2)
     whole, of_pair = (at_least(min(auc, each), rest, slack=0.05) for each in (1.0, pair_auc))
     sure = of_pair if one == 1 else whole
