@@ -23,6 +23,7 @@ from netvet.report.model import Report
 from netvet.report.pages import page_html
 from netvet.rules import Finding, headline, reason, rules, to_mend
 from netvet.trace import Trace
+from netvet.trials.protocol import class_sizes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -237,5 +238,5 @@ def _prescription(report: Report) -> list[Fact]:
         return [Fact(name, known[name].title if name in known else "") for name in names]
     return [
         Fact(p.remedy, known[p.remedy].title, words.changed(report.recipe.differences(p.recipe)))
-        for p in prescribe(report.recipe, report.diagnosis)
+        for p in prescribe(report.recipe, report.diagnosis, sizes=class_sizes(report.trace))
     ]
