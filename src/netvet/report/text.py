@@ -91,6 +91,8 @@ def outcome(verdict: Verdict) -> str:
         parts = [_("measured on other images: {treated}").format(treated=words.percent(verdict.treated))]
     else:
         parts = [_("helps") if verdict.helped else _("not shown to help")]
+        if verdict.too_short:
+            parts = [_("not decided at {n} epochs").format(n=verdict.too_short)]
     if verdict.cured is not None:
         parts.append(_("cured") if verdict.cured else _("not cured"))
     if verdict.stuck is not None:
