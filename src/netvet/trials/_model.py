@@ -89,8 +89,8 @@ class Verdict:
     images: `effect`, `interval` and `p` are nan, `helped` is False and says nothing, `cured` is what counts, and
     `treated` is the honest accuracy. `against`: the arm that this one is compared with: where such a remedy is tried,
     the others are tried on its split. `stuck`: where a class is stuck, what became of it and of the others.
-    `too_short`: the epochs of the runs, where these are fewer than the recipe's, the remedy pays late and no gain is sure: it is
-    not decided; else 0.
+    `too_short`: the epochs of the runs, where these are fewer than the recipe's, the remedy pays late and no gain is
+    sure: it is not decided; else 0.
     """
 
     remedy: str

@@ -139,8 +139,8 @@ class LocalEngine:
 
 
 class _Ticking(TrainingListener):
-    """Passes on how much of a training is done. While a GAN is trained for it nothing is, and that too must end; with the
-    first step nothing is either, and the training begins.
+    """Passes on how much of a training is done: nothing while a GAN is trained for it, which too must end, and nothing
+    with the first step, when the training begins.
     """
 
     def __init__(self, tick: Callable[[float], None] | None) -> None:

@@ -137,7 +137,7 @@ def draw_up(run: Path, *, names: Sequence[str], seeds: int, least: int) -> Proto
         prescriptions=prescriptions,
         reference=reference,
         metric="accuracy" if recipe.stop.metric == "accuracy" else "balanced_accuracy",
-        pace=_pace(trace),
+        pace=pace_of(trace),
         least=len(prescriptions) if names else least,
         seeds=seeds,
         resolution={split: 1 / max(1.0, _count(trace, f"{split}_images")) for split in ("val", "test")},
@@ -217,7 +217,7 @@ def _mended_first(recipe: Recipe, found: Sequence[Prescription]) -> tuple[dict[s
     return arms, mends.remedy
 
 
-def _pace(trace: Trace) -> Pace:
+def pace_of(trace: Trace) -> Pace:
     """What a run costs, from the epochs of the one that is treated; the first, which also warms up, counts only if it
     is alone.
     """
