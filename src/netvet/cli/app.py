@@ -89,7 +89,8 @@ def checkup(
 ) -> int:
     """Train, diagnose, treat and report: the main command.
 
-    The budget is the time for the trials; the first training comes on top of it.
+    The budget is the time for the trials. The first training comes on top of it: unless you set its epochs it is
+    shortened, by half at most, where it would take most of the budget.
 
     Example: netvet checkup photos/ --budget 10m
     """

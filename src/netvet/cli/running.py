@@ -77,17 +77,23 @@ def checkup(
     json: bool,
 ) -> int:
     """Train, diagnose, treat, report."""
-    return _checkup(recipe_of(data, recipe, changes, group), seconds(budget), out, resume=resume, json=json)
+    free = recipe is None and "stop.epochs" not in parse_assignments(changes)  # nobody asked for that many epochs
+    chosen = recipe_of(data, recipe, changes, group)
+    return _checkup(chosen, seconds(budget), out, resume=resume, json=json, shorten=free)
 
 
-def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool) -> int:
+def _checkup(
+    recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool, shorten: bool = False
+) -> int:
     recipe, run, images = _prepare(recipe, out, resume=resume)
     from netvet import pipeline
     from netvet.cli.following import Shown
 
     with Shown(recipe, trials=budget > 0, quiet=json) as shown:
         try:
-            report = pipeline.checkup(recipe, out=run, budget=budget, images=images, resume=resume, listener=shown)
+            report = pipeline.checkup(
+                recipe, out=run, budget=budget, images=images, resume=resume, shorten=shorten, listener=shown
+            )
         except pipeline.Stopped as stopped:
             outcome = stopped.outcome
         else:
@@ -211,9 +217,11 @@ def _stopped(outcome: Outcome, command: str, recipe: Recipe) -> int:
 
 def _done(report: Report, json: bool) -> int:
     from netvet.report import html, render_json
+    from netvet.report.text import print_next
 
     if json:
         showing.json_out(render_json(report))
     else:
+        print_next(showing.out(), report)
         showing.report_line(report.run / html.FILE)
     return 0

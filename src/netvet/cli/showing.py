@@ -47,6 +47,11 @@ def report_line(page: Path) -> None:
     out().print(_("Report: {page}").format(page=escape(str(page))), soft_wrap=True)
 
 
+def notice(sentence: str) -> None:
+    """What should be known while it goes on."""
+    err().print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
+
+
 def report_images(images: ImageSet) -> None:
     """How many images there are, and what was left out."""
     splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")

@@ -15,8 +15,8 @@ from netvet import __version__
 from netvet.base import words
 from netvet.base.files import put
 from netvet.locale import _, language
-from netvet.remedies import prescribe, remedies
-from netvet.report import facts, pictures, tables
+from netvet.remedies import remedies
+from netvet.report import advice, facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.generated import paintings
 from netvet.report.model import Report
@@ -105,6 +105,8 @@ def _page(report: Report) -> dict[str, Any]:
         "verdict": diagnosis.verdict,
         "headline": headline(diagnosis),
         "reason": reason(diagnosis),
+        "next": advice.advise(report),
+        "untried": report.untried,
         "warnings": _warnings(report),
         "tiles": _tiles(report),
         "root": root,
@@ -235,7 +237,4 @@ def _prescription(report: Report) -> list[Fact]:
     if report.recipe is None:
         names = dict.fromkeys(name for f in report.diagnosis.findings if f.kind == "cause" for name in f.remedies)
         return [Fact(name, known[name].title if name in known else "") for name in names]
-    return [
-        Fact(p.remedy, known[p.remedy].title, words.changed(report.recipe.differences(p.recipe)))
-        for p in prescribe(report.recipe, report.diagnosis)
-    ]
+    return [Fact(p.remedy, known[p.remedy].title, advice.what_changes(report, p)) for p in advice.prescribed(report)]

@@ -202,7 +202,8 @@ class _Session:
             self._save()
         epochs, whole = self.recipe.stop.epochs, seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
         left = (epochs - self.at.epoch) * whole
-        self.listener.on_epoch(EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best))
+        told = EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best, trained)
+        self.listener.on_epoch(told)
         return not stop.is_set()
 
     def _step(self, rows: Any, batch: int) -> None:

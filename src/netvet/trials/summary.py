@@ -23,7 +23,12 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:
-        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, diagnosis)]
+        parts += [
+            _outcome(trial, compared),
+            *_undecided(trial, compared),
+            *_cures(trial, compared, diagnosis),
+            *_of_the_class(trial, diagnosis),
+        ]
     elif not parts or not any(v.measurement for v in trial.verdicts):
         parts.append(_("The trial ended before a remedy and the control had both finished on the same seed."))
     parts += _limits(trial, diagnosis)
@@ -73,6 +78,18 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
         "{effect} points, which may be chance ({interval}).",
         n,
     ).format(names=names, **_numbers(test, trial))
+
+
+def _undecided(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
+    """Remedies that pay late, against which runs as short as these say nothing."""
+    confirmed = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
+    open_ = [v.remedy for v in compared if v.too_short and v.remedy != confirmed]
+    sentence = ngettext(
+        "{names} is not decided at {epochs} epochs: it pays in longer runs, if at all.",
+        "{names} are not decided at {epochs} epochs: they pay in longer runs, if at all.",
+        len(open_),
+    )
+    return [sentence.format(names=listed(open_), epochs=trial.epochs)] if open_ else []
 
 
 def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> list[str]:
@@ -196,6 +213,16 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
                 epochs=trial.epochs, full=trial.full_epochs
             )
         )
+    said += _reduced(trial)
+    if trial.worse:
+        names, epochs = listed(list(trial.worse)), max(trial.worse.values())
+        said.append(
+            ngettext(
+                "{names} was clearly worse in runs of {epochs} epochs.",
+                "{names} were clearly worse in runs of {epochs} epochs.",
+                len(trial.worse),
+            ).format(names=names, epochs=epochs)
+        )
     if trial.interrupted:
         said.append(_("The trial was interrupted; the result rests on the finished runs."))
     if trial.left_out:
@@ -211,6 +238,17 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
             ).format(k=trial.reused, n=len(trial.runs))
         )
     return said
+
+
+def _reduced(trial: Trial) -> list[str]:
+    """That the images of all runs were smaller or fewer than the recipe's, for want of time."""
+    if trial.image_size is None or trial.sample is None:
+        return []
+    sentence = _(
+        "To fit the budget all runs had images of {size} pixels and {share} of the training images: whether it holds "
+        "at full size, a trial with more time tells."
+    )
+    return [sentence.format(size=trial.image_size, share=percent(trial.sample, 0))]
 
 
 def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:

@@ -28,7 +28,7 @@ Regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the net
 the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
 
 ## Remedies
-larger-model (more capacity, to be proven by a trial).
+larger-model (more capacity, to be proven by a trial), more-pooling (where few poolings leave a large last map).
 
 ## References
 Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 5.2, https://www.deeplearningbook.org/contents/ml.html
@@ -52,7 +52,7 @@ from netvet.trace import Trace
     needs=["parameters", "train_accuracy"],
     exams=["overfit-batch"],
     explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
-    remedies=["larger-model"],
+    remedies=["larger-model", "more-pooling"],
 )
 def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Answer]:
     """`able`: accuracy, 0..1; `few`: trainable weights for each class."""

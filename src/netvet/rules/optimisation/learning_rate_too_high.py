@@ -29,6 +29,8 @@ uncleared-gradients, unshuffled-batches, unsuited-loss (a sum over the batch).
 
 ## Remedies
 lower-learning-rate (to the exam's best), one-cycle (starts and ends low), early-batch-norm (makes larger steps safe).
+Of a constant rate that learns and never settles also cosine and reduce-on-plateau; cyclic-learning-rate last, since it
+goes back up (none of the three measured here).
 
 ## References
 Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
@@ -51,7 +53,10 @@ from netvet.trace import Trace
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
     explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient", "under-performance"],
-    remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
+    remedies=[
+        *("lower-learning-rate", "one-cycle", "early-batch-norm"),
+        *("cosine", "reduce-on-plateau", "cyclic-learning-rate"),
+    ],
 )
 def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
     """`fast`: update over weight; `wild`: multiple of the loss of guessing."""

@@ -26,7 +26,8 @@ A rate that is too high: the loss plateaus too, but it is noisy, and the exam te
 gradient: only the early layers stand still. A run that was merely too short.
 
 ## Remedies
-raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down).
+raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down),
+cyclic-learning-rate (up to the exam's best again and again; not measured here).
 
 ## References
 Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
@@ -49,7 +50,7 @@ from netvet.trace import Trace
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
     explains=["loss-plateau", "accuracy-plateau", "under-performance"],
-    remedies=["raise-learning-rate", "one-cycle"],
+    remedies=["raise-learning-rate", "one-cycle", "cyclic-learning-rate"],
     yields_to=["learning-rate-too-high"],
 )
 def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
