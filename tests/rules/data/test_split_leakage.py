@@ -37,3 +37,10 @@ def test_it_is_an_illness_without_any_symptom() -> None:
     assert diagnosis.verdict == "sick"
     assert diagnosis.root is not None
     assert diagnosis.root.rule == RULE
+
+
+def test_copies_in_a_watched_loop_have_a_line_of_code_for_a_cure() -> None:
+    copied = altered(healthy_trace(recipe=None), {"leaked_share@val": 0.4, "leaked_by_look@val": 0.4})
+    found = assert_fires(RULE, copied, where="val")
+    assert "the same picture" in found.message
+    assert found.fix

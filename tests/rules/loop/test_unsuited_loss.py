@@ -113,3 +113,12 @@ def test_an_optimiser_that_climbs() -> None:
     negated = loop("cross-entropy", scale=-1.0, label_pushed=1.0)  # minus the loss, maximised: as it should be
     negated.meta["maximize"] = True
     assert_silent(RULE, negated)
+
+
+def test_a_softmax_over_one_column_comes_before_weights_that_never_change() -> None:
+    constant = loop("", output_low=1.0, output_high=1.0, output_probabilities=1.0)
+    found = assert_fires(RULE, constant)
+    assert "always 1" in found.message
+    assert "unchanged-weights" in found.explains
+    assert_silent(RULE, loop("", output_low=0.2, output_high=1.0, output_probabilities=1.0))
+    assert "unchanged-weights" not in assert_fires(RULE, loop("cross-entropy", scale=-1.0)).explains

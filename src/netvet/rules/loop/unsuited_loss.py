@@ -44,6 +44,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from netvet.base.words import numeral
 from netvet.locale import _
@@ -58,27 +61,39 @@ FEWEST = 20  # images that are wrong, from which their share says something
 SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with the loss
 
 
+EFFECTS = (
+    "loss-plateau",
+    "accuracy-plateau",
+    "stuck-class",
+    "divergence",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "class-imbalance",
+    "exploding-gradient",
+    "vanishing-gradient",
+    "dead-relu",
+    "under-performance",
+)
+
+
 @rule(
     "unsuited-loss",
     needs=["batch_cross_entropy"],
     applies_if_recorded="loss",
-    explains=[
-        "loss-plateau",
-        "accuracy-plateau",
-        "stuck-class",
-        "divergence",
-        "learning-rate-too-high",
-        "learning-rate-too-low",
-        "class-imbalance",
-        "exploding-gradient",
-        "vanishing-gradient",
-        "dead-relu",
-        "under-performance",
-    ],
+    explains=[*EFFECTS, "unchanged-weights"],
     remedies=["class-weights"],
 )
 def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95, idle: float = 0.05) -> Iterator[Finding]:
     """`favour`: ratio of weights, and of images; `away`, `idle`: share of the images that are wrong, 0..1."""
+    constant = _constant(trace)
+    if constant is not None:
+        yield constant
+        return
+    for told in _found(trace, favour, away, idle):
+        yield replace(told, explains=EFFECTS)
+
+
+def _found(trace: Trace, favour: float, away: float, idle: float) -> Iterator[Finding]:
     form = loss_form(trace)
     climbs = bool(trace.meta.get("maximize"))
     turned = (_climbs(trace, away),) if climbs else (_minus(trace, form), _away(trace, away))
@@ -92,6 +107,16 @@ def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95, idle: float 
     for told in (_error(trace, form), _summed(trace, form)):
         if told is not None:
             yield told
+
+
+def _constant(trace: Trace) -> Finding | None:
+    """A softmax over a single column, which is 1 whatever the image: no weight gets a gradient."""
+    low, high = trace.series("output_low"), trace.series("output_high")
+    if not len(low) or not (np.all(low.values == 1) and np.all(high.values == 1)):
+        return None
+    text = _("The model's output is {value:g} for every image: a softmax over a single column is always 1.")
+    fix = "binary_cross_entropy_with_logits(output[:, 0], labels.float())  # without softmax"
+    return Finding(text.format(value=high.last), evidence=(high, low), fix=fix, confidence=0.99)
 
 
 def _unbegun(trace: Trace) -> Finding | None:
@@ -135,7 +160,7 @@ def _climbs(trace: Trace, away: float) -> Finding | None:
     pushed = trace.series("label_pushed")
     if not pushed.first <= 1 - away:
         return None
-    text = _("The optimiser has maximize=True: each step makes the loss larger; it ends at {loss:.3g}.")
+    text = _("The optimiser has maximize=True: each step makes the loss larger; it ends at {loss}.")
     message = text.format(loss=_end(trace))
     return Finding(message, evidence=(*shown(trace), pushed), fix="maximize=False", confidence=0.98)
 

@@ -6,7 +6,8 @@ colours and edges, by kernel ridge regression: `reference_accuracy` and `referen
 the training images, on those of validation; `label_information` (`training`, `validation`): balanced accuracy on one
 split, each image left out in turn, or (`across`) of validation by what training says; `label_chance` and
 `label_chance_spread`: the same with the labels shuffled.
-`repeated_images`: the share (0..1) of images of the second epoch that came in the first one too, pixel by pixel.
+`leaked_share` and `leaked_by_look` (`val`): the share (0..1) of validation images whose thumbnail is that of a training
+image, number by number; `repeated_images`: the share of images of the second epoch that came in the first one too.
 Measured once, when a diagnosis is asked for; takes about a second.
 
 ## Why it matters
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from netvet.base.observed import Observed
+from netvet.metrics import RECORDED
 from netvet.watching import Loop, Observer, observer
 from netvet.watching.likeness import Told, answers, balanced, by_chance, features, told
 from netvet.watching.outputs import class_labels, two_columns
@@ -34,12 +37,12 @@ from netvet.watching.pictures import pictures
 SIDE, TRAIN, VAL, AGAIN = 16, 1500, 700, 300
 CHANNELS = 4  # at most: pictures, with or without a mask
 FEWEST = 40  # images of a split, below which nothing is said
-EXPECTED = (
-    8.0  # of the second epoch's images, those that the first epoch's hold where none is augmented: below, nothing
-)
+EXPECTED = 8.0  # images that would be found among those kept of training, were all of them there: below, nothing
+LEAKED = 60.0  # the same, of validation: from there on leakage is told
 
-GIVES = {
+GIVES: dict[str, Observed | str] = {
     **dict.fromkeys(("reference_accuracy", "reference_balanced_accuracy"), "0..1"),
+    **{name: RECORDED[name] for name in ("leaked_share", "leaked_by_look")},
     **dict.fromkeys(("label_information", "label_chance", "label_chance_spread", "repeated_images"), "0..1"),
 }
 
@@ -114,6 +117,10 @@ class Thumbnails(Observer):
             return
         self._told = True
         (train, train_labels), (val, val_labels) = self._train.taken(), self._val.taken()
+        shared = self._shared(train, val)
+        if shared is not None and len(val) * self._train.kept >= LEAKED:
+            self.loop.add("leaked_share", shared, "val")
+            self.loop.add("leaked_by_look", shared, "val")
         for name, images, labels in (("training", train, train_labels), ("validation", val, val_labels)):
             if len(labels) >= FEWEST and len(np.unique(labels)) > 1:
                 self._write(name, told(features(images), labels))
@@ -127,11 +134,17 @@ class Thumbnails(Observer):
     def _compare(self) -> None:
         """How many images of the second epoch came in the first, of as many as would where all of them come again."""
         (train, _train), (again, _again) = self._train.taken(), self._again.taken()
-        expected = len(again) * self._train.kept
-        if expected >= EXPECTED and train.shape[1:] == again.shape[1:]:
-            known = {each.tobytes() for each in train}
-            found = sum(each.tobytes() in known for each in again)
-            self.loop.add("repeated_images", min(1.0, found / expected))
+        shared = self._shared(train, again)
+        if shared is not None:
+            self.loop.add("repeated_images", shared)
+
+    def _shared(self, train: NDArray[np.float64], others: NDArray[np.float64]) -> float | None:
+        """Which share of others are among all training images, by those that are kept of these; None for few."""
+        expected = len(others) * self._train.kept
+        if expected < EXPECTED or train.shape[1:] != others.shape[1:]:
+            return None
+        known = {each.tobytes() for each in train}
+        return min(1.0, sum(each.tobytes() in known for each in others) / expected)
 
     def _write(self, name: str, found: Told) -> None:
         self.loop.add("label_information", found.accuracy, name)
