@@ -35,11 +35,11 @@ BELOW = {
 def untrue(answer: Finding | RuledOut, trace: Trace) -> list[str]:
     """What is wrong with a sentence; empty where all of it is borne out."""
     text, found = answer.message, list(NONE.findall(answer.message))
-    allowed = [*_told(answer), *_constants(answer.rule), *DERIVED.get(answer.rule, lambda _a, _t: ())(answer, trace)]
+    allowed = [*_told(answer), *_constants(answer.rule), *DERIVED.get(answer.rule, _nothing)(answer, trace)]
     places = {getattr(answer, "where", ""), *(each.where for each in answer.evidence)}
     for token in NUMBER.findall(without_names(text, trace)):
         if token not in places and not any(_is(token, value) for value in allowed):
-            found.append(f"{token} in {text!r}")
+            found += [f"{token} in {text!r}"]
     return [*found, *_side(answer), *_since(answer)]
 
 
@@ -123,6 +123,10 @@ def _since(answer: Finding | RuledOut) -> Iterator[str]:
 Derived = Callable[[Finding | RuledOut, Trace], Iterable[float]]
 
 
+def _nothing(_answer: Finding | RuledOut, _trace: Trace) -> Iterable[float]:
+    return ()
+
+
 def _gap(answer: Finding | RuledOut, _trace: Trace) -> Iterable[float]:
     gap = answer.evidence[0]
     return 100 * gap.last, float(math.floor(100 * gap.telling))
@@ -150,7 +154,8 @@ def _fall(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
 
 
 def _stuck(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
-    assert isinstance(answer, Finding) and answer.limit is not None
+    assert isinstance(answer, Finding)
+    assert answer.limit is not None
     counts = [trace.last("class_images", name) for name in trace.places("class_images")]
     own = trace.last("class_images", answer.where)
     gamma = trace.recipe.loss.gamma if trace.recipe is not None else 0.0
@@ -281,7 +286,7 @@ def _taken(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
         return ()
     wrong = np.array(confusion, np.float64)
     np.fill_diagonal(wrong, 0)
-    return (wrong / np.maximum(wrong.sum(1, keepdims=True), 1)).ravel().tolist()
+    return [float(share) for share in (wrong / np.maximum(wrong.sum(1, keepdims=True), 1)).ravel()]
 
 
 def _sizes(_answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
@@ -300,7 +305,8 @@ def _renumbered(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
     from scipy.optimize import linear_sum_assignment
 
     confusion = trace.array("val_confusion")
-    assert isinstance(answer, Finding) and confusion is not None
+    assert isinstance(answer, Finding)
+    assert confusion is not None
     rows, columns = linear_sum_assignment(-confusion)
     moved = sum(1 for k in rows if columns[k] != k and confusion[k].sum() > 0)
     train, val = (sum(trace.last(f"{s}_images", n) for n in trace.places(f"{s}_images")) for s in ("class", "val"))
@@ -321,13 +327,15 @@ def _floor(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
 
 def _counts(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
     """How many measurements there are, and how many of them lie beyond the limit."""
-    assert isinstance(answer, Finding) and answer.limit is not None
+    assert isinstance(answer, Finding)
+    assert answer.limit is not None
     curve = answer.evidence[0]
     return float(len(curve)), float((curve.values > answer.limit).sum()), float((curve.values >= answer.limit).sum())
 
 
 def _drawn(answer: Finding | RuledOut, trace: Trace) -> Iterable[float]:
-    assert isinstance(answer, Finding) and answer.limit is not None
+    assert isinstance(answer, Finding)
+    assert answer.limit is not None
     return 2 * (answer.limit - 0.5), answer.limit / 0.6, float(len(trace.series("batch_top_share")))
 
 

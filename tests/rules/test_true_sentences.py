@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from benchmarks.clinic import store
 from netvet.base.observed import Observed
@@ -74,8 +75,8 @@ def _is_share(base: Trace, name: str) -> bool:
     return bool(np.isfinite(values).any() and np.nanmin(values) >= 0 and np.nanmax(values) <= 1)
 
 
-def _change(kind: str, by: float, share: bool) -> Callable[[np.ndarray], np.ndarray]:  # type: ignore[type-arg]
-    def changed(old: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _change(kind: str, by: float, share: bool) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def changed(old: NDArray[np.float64]) -> NDArray[np.float64]:
         new = old * by
         if kind == "flat":
             new = np.full(len(old), old[-1] * by)

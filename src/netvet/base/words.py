@@ -52,6 +52,11 @@ def percent(share: float, digits: int = 1) -> str:
     return written(f"{100 * share:.{digits}f}%") if math.isfinite(share) else "–"
 
 
+def loss_words(value: float, form: str = ".2f") -> str:
+    """A loss by a format specification; in words where it is no finite number."""
+    return numeral(value, form) if math.isfinite(value) else _("no finite value")
+
+
 def share(limit: float) -> str:
     """A limit, 0..1, as it is, to three figures: 0.5 as "50%", 0.125 as "12.5%"."""
     return written(f"{100 * limit:.3g}%")

@@ -135,11 +135,14 @@ def train(
         )
         return 0
     best = trace.series("val_accuracy").values[outcome.best_epoch - 1] if outcome.best_epoch else float("nan")
-    showing.out().print(
-        _(
+    text = _("Training accuracy {train:.1%}, validation accuracy {val:.1%}, in {time}.")
+    if best == best:  # not nan
+        text = _(
             "Training accuracy {train:.1%}, validation accuracy {val:.1%} ({best:.1%} in epoch {epoch}, the best by "
             "{metric}), in {time}."
-        ).format(
+        )
+    showing.out().print(
+        text.format(
             train=numbers["train_accuracy"],
             val=numbers["val_accuracy"],
             epoch=outcome.best_epoch,

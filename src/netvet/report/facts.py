@@ -86,7 +86,11 @@ def at(series: Series, index: int | None) -> float:
 def key_numbers(trace: Trace) -> dict[str, float]:
     """Accuracies of the run's final model, 0..1; only what was measured."""
     index = final_epoch(trace)
-    names = ("train_accuracy", "val_accuracy", "val_balanced_accuracy")
+    evaluated = (
+        trace.recipe is None and len(trace.series("train_eval_accuracy")) >= len(trace.series("val_accuracy")) > 0
+    )
+    train = "train_eval_accuracy" if evaluated else "train_accuracy"  # of a loop, of the batches: while it trained
+    names = (train, "val_accuracy", "val_balanced_accuracy")
     found = {name: at(trace.series(name), index) for name in names}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 

@@ -173,10 +173,13 @@ def _tiles(report: Report) -> list[Tile]:
     """The three or four numbers that matter most."""
     numbers = facts.key_numbers(report.trace)
     labels = {
-        "train_accuracy": _("training accuracy"),
+        "train_accuracy": _("training accuracy, of the batches as they were trained on"),
+        "train_eval_accuracy": _("training accuracy"),
         "val_accuracy": _("validation accuracy"),
         "val_balanced_accuracy": _("balanced, validation"),
     }
+    if report.trace.recipe is not None:
+        labels["train_accuracy"] = labels["train_eval_accuracy"]
     doubtful = any(map(facts.invalidates, report.diagnosis.findings))
     tiles = [
         Tile(words.percent(numbers[name]), label, "warn" if doubtful and name.startswith("val") else "")
@@ -185,7 +188,9 @@ def _tiles(report: Report) -> list[Tile]:
     ]
     confirmed = report.trial.confirmation if report.trial else None
     if confirmed is not None and confirmed.helped and math.isfinite(confirmed.treated):
-        tiles.append(Tile(words.percent(confirmed.treated), _("test, with {remedy}").format(remedy=confirmed.remedy)))
+        measured = words.metric(report.trial.metric) if report.trial else ""
+        label = _("{metric} on test, with {remedy}").format(metric=measured, remedy=confirmed.remedy)
+        tiles.append(Tile(words.percent(confirmed.treated), label))
     elif doubtful:
         share = facts.leaked(report.trace).get("val", math.nan)
         tiles.append(Tile(words.percent(share, 0), _("of validation leaked"), "warn"))

@@ -101,7 +101,8 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
         return []
     gone = [v.remedy for v in judged if v.cured]
     if not gone:
-        return [_("None of them cured {ailment}.").format(ailment=ailment)]
+        text = ngettext("It did not cure {ailment}.", "None of them cured {ailment}.", len(judged))
+        return [text.format(ailment=ailment)]
     winner = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
     if winner in gone:
         return [_("It cured {ailment}.").format(ailment=ailment)]

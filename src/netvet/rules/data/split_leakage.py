@@ -68,7 +68,7 @@ def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[
     yield Finding(
         text.format(share=told.last, split=named.get(worst, worst), how=how) + end,
         where=worst,
-        evidence=(told, *(trace.series("leaked_share", s) for s in [worst, *(s for s in leaked if s != worst)])),
+        evidence=(told, *(trace.series(told.name, s) for s in leaked if s != worst)),
         limit=group if by_group else look,
         confidence=0.97 if by_group or trace.recipe is None else 0.85,
         fix="" if trace.recipe is not None else FIX,

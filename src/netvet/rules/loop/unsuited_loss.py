@@ -48,7 +48,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netvet.base.words import numeral
+from netvet.base.words import loss_words
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._curve import at_first, quantile
@@ -293,5 +293,4 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
 
 def _end(trace: Trace) -> str:
     """The median of the last twenty losses, in words."""
-    value = quantile(trace.series("loss").values[-20:], 0.5)
-    return numeral(value, ".3g") if math.isfinite(value) else _("no finite value")
+    return loss_words(quantile(trace.series("loss").values[-20:], 0.5), ".3g")
