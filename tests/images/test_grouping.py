@@ -10,7 +10,10 @@ from PIL import ExifTags, Image
 
 from netvet.base.errors import BadInput
 from netvet.images import exif, load
+from netvet.images.grouping import split_by
 from netvet.images.splits import torn
+from netvet.recipe import Recipe
+from netvet.remedies import remedies
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +41,11 @@ def picture(
 
 
 def videos(root: Path, frames: int = 4) -> Path:
-    """Three classes of eight videos each."""
+    """Three classes of fourteen videos each."""
     for k, label in enumerate(("perch", "pike", "roach")):
-        for video in range(8):
+        for video in range(14):
             for frame in range(frames):
-                picture(root / label / f"video{10 * k + video}_{frame:03d}.jpg", 100 * k + 10 * video + frame)
+                picture(root / label / f"video{20 * k + video}_{frame:03d}.jpg", 200 * k + 10 * video + frame)
     return root
 
 
@@ -66,12 +69,12 @@ def test_an_image_that_a_regular_expression_misses_is_a_group_by_itself(tmp_path
     found = load(str(root), image_size=16, group=r"(video\d+)")
     assert found.groups is not None
     assert "pike/other.jpg" in set(found.groups.tolist())
-    assert any("1 of 97 images has no group" in note and "pike/other.jpg" in note for note in found.notes)
+    assert any("1 of 169 images has no group" in note and "pike/other.jpg" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
     ("group", "said"),
-    [("(video", "no regular expression"), ("(?:video)", "captures nothing"), ("(film)", "none of the 96 paths"),
+    [("(video", "no regular expression"), ("(?:video)", "captures nothing"), ("(film)", "none of the 168 paths"),
      ("tank", "no column tank"), ("exif:lens", "exif:day"), ("exif:day", "EXIF")],
 )  # fmt: skip
 def test_a_group_that_cannot_be_found_is_refused_in_one_sentence(tmp_path: Path, group: str, said: str) -> None:
@@ -86,17 +89,17 @@ def test_a_column_whose_name_looks_like_an_expression_is_still_a_column(tmp_path
     (root / "manifest.csv").write_text("\n".join(["path,label,tank (no.)", *rows]))
     found = load(str(root), image_size=16, group="tank (no.)")
     assert found.groups is not None
-    assert len(set(found.groups.tolist())) == 24
+    assert len(set(found.groups.tolist())) == 42
 
 
 def test_a_split_that_tears_named_groups_is_said_with_the_option_that_does_not(tmp_path: Path) -> None:
     found = load(str(videos(tmp_path / "set")), image_size=16)
     (note,) = found.notes
-    assert "24 videos" in note
+    assert "42 videos" in note
     pattern = note.split("--group ")[1].split(";")[0].strip("'")
     whole = load(str(tmp_path / "set"), image_size=16, group=pattern)
     assert whole.groups is not None
-    assert len(set(whole.groups.tolist())) == 24
+    assert len(set(whole.groups.tolist())) == 42
     assert whole.notes == ()
 
 
@@ -172,3 +175,28 @@ def test_a_broken_header_says_nothing(tmp_path: Path) -> None:
             spoilt[at] = int(chance.integers(256))
         (tmp_path / "b.jpg").write_bytes(bytes(spoilt))
         assert len(exif.read([str(tmp_path / "b.jpg")])) == 1
+
+
+def test_group_split_takes_what_the_names_propose(tmp_path: Path) -> None:
+    recipe = Recipe().change({"data.source": str(videos(tmp_path / "set"))})
+    mended = remedies()["group-split"].apply(recipe, None)
+    assert mended is not None
+    found = load(mended.data.source, image_size=16, group=mended.data.group)
+    assert found.groups is not None
+    assert len(set(found.groups.tolist())) == 42
+    assert remedies()["group-split"].apply(mended, None) is None
+
+
+def test_group_split_is_not_offered_where_nothing_tells_of_groups(tmp_path: Path) -> None:
+    for k in range(60):
+        picture(tmp_path / "set" / ("perch", "pike", "roach")[k % 3] / f"IMG_{1000 + k}.jpg", k)
+    recipe = Recipe().change({"data.source": str(tmp_path / "set")})
+    assert remedies()["group-split"].apply(recipe, None) is None
+    assert remedies()["group-split"].apply(recipe.change({"data.source": "nowhere"}), None) is None
+
+
+def test_a_group_column_comes_before_names(tmp_path: Path) -> None:
+    root = videos(tmp_path / "set")
+    rows = [f"{p.relative_to(root).as_posix()},{p.parent.name},{p.stem[-1]}" for p in sorted(root.rglob("*.jpg"))]
+    (root / "manifest.csv").write_text("\n".join(["path,label,group", *rows]))
+    assert split_by(str(root)) == "auto"

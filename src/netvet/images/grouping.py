@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
 from netvet.images import exif
+from netvet.images.listing import list_source
 from netvet.images.names import Kind
 from netvet.images.proposals import keys_by, propose, recommended
+from netvet.images.sources import Files, open_source
 from netvet.images.splits import torn
 from netvet.locale import _, ngettext
 
@@ -64,6 +66,25 @@ def pattern(by: str) -> re.Pattern[str]:
     if not found.groups:
         raise BadInput(_("The group {by} captures nothing: put brackets around what names a group.").format(by=by))
     return found
+
+
+def split_by(source: str) -> str | None:
+    """What `data.group` takes to split a source by its groups: "auto" where it has a group column, or paints its
+    images; what its names propose; None where it gives the split itself, or nothing tells.
+    """
+    opened = open_source(source)
+    if not isinstance(opened, Files):
+        return "auto"
+    try:
+        listing = list_source(source)
+    except BadInput:
+        return None
+    if listing.split is not None:
+        return None
+    if any(listing.columns.get("group", ())):
+        return "auto"
+    best = recommended(propose(listing.paths, listing.labels))
+    return None if best is None else best.by
 
 
 def warn_of_torn(paths: Sequence[str], labels: Sequence[str], split: NDArray[np.int8], *, given: bool) -> str | None:
