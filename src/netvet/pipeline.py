@@ -183,10 +183,6 @@ class Foretelling(TrainingListener):
         epochs = max(math.ceil(report.epochs / 2), int(MOST * self._budget / max(report.seconds, 1e-9)))
         short = self._shorten and epochs < report.epochs
         time = time_for_trials(self._budget, report.seconds * (1 + epochs) if short else report.seconds + report.left)
-        recipe = shortened(self._recipe, epochs) if short else self._recipe
-        sentence = foretold(recipe, time, seconds=report.seconds, training=report.training, images=self._images)
-        if sentence:
-            self._heard.on_notice(sentence)
         if short:
             text = _(
                 "An epoch takes {pace}: so that there is time for trials the training begins anew with {epochs} epochs "
@@ -194,6 +190,11 @@ class Foretelling(TrainingListener):
             )
             pace = duration(report.seconds)
             self._heard.on_notice(text.format(pace=pace, epochs=epochs, full=report.epochs))
+        recipe = shortened(self._recipe, epochs) if short else self._recipe
+        sentence = foretold(recipe, time, seconds=report.seconds, training=report.training, images=self._images)
+        if sentence:
+            self._heard.on_notice(sentence)
+        if short:
             raise TooLong(epochs)
 
 

@@ -524,6 +524,25 @@ class TestTooSmallABudget:
         assert begun.pairs("weight-decay") != []
         assert begun.pairs("augment") == []
 
+    def test_a_machine_that_becomes_busy_during_the_first_run_is_planned_for_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A trial once ended after its first run, with three quarters of its budget left."""
+
+        class Busy(FakeEngine):
+            def run(self, jobs: Any) -> Any:
+                for job in jobs:
+                    self.seconds = 16.0 * (job.recipe.data.image_size / 64) ** 2
+                    yield from super().run([job])
+
+        engine = Busy()
+        monkeypatch.setattr(protocol, "diagnose", lambda trace, run="": HEALTHY)
+        laid_out = protocol.draw_up(record_run(tmp_path / "run"), names=[], seeds=3, least=3)
+        begun = race.Race(laid_out, 420, engine, tmp_path, clock=engine.clock)
+        course.run(begun)
+        assert begun.protocol.reduction is not None
+        assert begun.differences() != {}
+
     def test_where_not_even_the_first_run_ends_it_is_said(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

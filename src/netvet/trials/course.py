@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from netvet.base.errors import BadInput
-from netvet.trials import CONTROL
+from netvet.trials import CONTROL, ArmRun
 from netvet.trials.budget import FIRST, Pace, Plan
 from netvet.trials.race import Race, TimeUp, TooSlow
 from netvet.trials.records import recorded, set_aside
@@ -37,6 +37,9 @@ def _ran(race: Race) -> bool:
     try:
         pilot(race)
         race.seeds(race.tried)
+        if race.tried and race.runs and not race.differences():  # the machine became busy: no time for a pair
+            took = statistics.median(run.seconds for run in race.runs.values())
+            return not refitted(race, max(0.0, took - race.protocol.pace.start))
         while not race.is_decided:
             others(race)
             if not longer(race):
@@ -114,9 +117,7 @@ def longer(race: Race) -> bool:
         return False
     if plan.remedies < len(still):
         return False
-    first, digest = race.protocol.recipe.seed, race.protocol.digest
-    kept = {(arm, seed): set_aside(run, race.job(arm, seed - first), digest) for (arm, seed), run in race.runs.items()}
-    before = (race.protocol, race.plan, kept, race.racing)
+    before = (race.protocol, race.plan, _set_aside(race), race.racing)
     race.protocol, race.plan, race.runs = narrowed, plan, {}
     try:
         race.seeds(race.tried)
@@ -130,7 +131,7 @@ def longer(race: Race) -> bool:
 
 def refitted(race: Race, seconds: float) -> bool:
     """Plan anew for the pace that the first run has, `seconds` of training, as on a machine that became busy; whether
-    that is another plan, and there is time for it.
+    that is another plan, and there is time for it. Runs that were made by then are set aside.
     """
     pace = race.protocol.pace
     slower = seconds / race.plan.epochs / max(1e-9, pace.epoch)
@@ -142,8 +143,16 @@ def refitted(race: Race, seconds: float) -> bool:
     if (protocol.reduction, plan.epochs) == (race.protocol.reduction, race.plan.epochs):
         return False
     reduced = protocol.reduction != race.protocol.reduction
+    _set_aside(race)
+    race.runs = {}
     race.protocol, race.plan = protocol if reduced else replace(protocol, pace=measured), plan
     return True
+
+
+def _set_aside(race: Race) -> dict[tuple[str, int], ArmRun]:
+    """The runs that were made, moved out of the way of others of the same seeds."""
+    first, digest = race.protocol.recipe.seed, race.protocol.digest
+    return {(arm, seed): set_aside(run, race.job(arm, seed - first), digest) for (arm, seed), run in race.runs.items()}
 
 
 def _measured(race: Race) -> Pace:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from netvet.base.errors import BadInput
+from netvet.images.sampling import sampled
 from netvet.listener import EpochReport, TrainingListener
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
@@ -123,7 +124,6 @@ class LocalEngine:
         )
 
     def _load(self, recipe: Recipe) -> ImageSet:
-        from netvet.images.sampling import sampled
         from netvet.training import load_images
 
         key = _key(recipe)
