@@ -121,7 +121,7 @@ def measure(data: str, seeds: int) -> dict[str, Any]:
             for seed in range(seeds):
                 given = plant(truth, units, seed, partner if noise == "look-alike" else None)
                 twins = duplicates.find(seen, given, None, images.images)  # their limit depends on the labels
-                for groups, member in zip(GROUPS, (track, duplicates.clusters(twins, len(given))), strict=True):
+                for groups, member in zip(GROUPS, (track, duplicates.folds(twins, given)), strict=True):
                     for kind in values:
                         scores.setdefault((kind, groups), []).append(judge(values[kind], given, truth, member))
             for (name, groups), found in scores.items():

@@ -103,7 +103,7 @@ def _see(images: ImageSet, at: Callable[[int], ImageSet]) -> _Seen:
 def _wrong(seen: _Seen) -> tuple[Rows, Rows]:
     """Rows of the set whose label is likely wrong, and the classes that fit better; groups stay together."""
     member = duplicates.members(
-        seen.groups, len(seen.rows), lambda: duplicates.find(seen.looks, seen.labels, None, seen.pixels)
+        seen.groups, seen.labels, lambda: duplicates.find(seen.looks, seen.labels, None, seen.pixels)
     )
     if len(np.unique(member)) < FEWEST or len(np.unique(seen.labels)) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

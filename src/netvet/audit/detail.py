@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from netvet.audit.frames import content, smoothed
 from netvet.audit.image_stats import LUMA, SHARP, release, shrink
 
-_WINDOW, _BLOCK = 7, 256
+_WINDOW, _BLOCK, _PAIRS = 7, 128, 1_024
 
 Rows = NDArray[np.int64]
 
@@ -23,18 +24,21 @@ Rows = NDArray[np.int64]
 def detail_correlation(images: NDArray[np.uint8], pairs: Rows) -> NDArray[np.float32]:
     """The correlation of the fine detail of each pair of rows of (n, size, size, 3), -1..1."""
     found = np.empty(len(pairs), np.float32)
-    for at, start in enumerate(range(0, len(pairs), _BLOCK)):
-        part = slice(start, start + _BLOCK)
-        one, other = (_detail(images[pairs[part, k]]) for k in (0, 1))
+    order = np.lexsort(pairs.T[::-1])
+    for start in range(0, len(pairs), _PAIRS):
+        part = order[start : start + _PAIRS]
+        rows, place = np.unique(pairs[part], return_inverse=True)
+        detail = np.concatenate([_detail(images[rows[at : at + _BLOCK]]) for at in range(0, len(rows), _BLOCK)])
+        one, other = (detail[each] for each in place.reshape(-1, 2).T)
         found[part] = _aligned(one, other)
-        if at % 16 == 15:
-            release(images)
-    release(images)
+        release(images)
     return found
 
 
 def _detail(block: NDArray[np.uint8]) -> NDArray[np.float32]:
-    luma = shrink(np.asarray(block @ LUMA, np.float32)[..., None], min(SHARP, block.shape[1]))[..., 0]
+    seen = content(block)
+    whole = smoothed(np.asarray(seen.pixels @ LUMA, np.float32), seen.frame)
+    luma = shrink(whole[..., None], min(SHARP, block.shape[1]))[..., 0]
     margin = luma.shape[1] // 8
     inner = slice(margin, luma.shape[1] - margin)
     fine = luma - uniform_filter(luma, (0, _WINDOW, _WINDOW), mode="nearest")

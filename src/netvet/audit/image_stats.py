@@ -1,7 +1,7 @@
 """One pass over all images: a thumbnail, a hash of the pixels and what can be measured of the quality of each.
 
 Images are read block by block from the memory-mapped cache, and the pages that were read are given back, so that the
-memory that is used does not grow with the pixels; what is kept of an image is its row of `ImageStats`, about 800 bytes.
+memory that is used does not grow with the pixels; what is kept of an image is its row of `ImageStats`, about 1 kB.
 
 Sources: the Laplacian as a measure of focus, Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548; a
 comparison of such measures, Pertuz et al. 2013, https://doi.org/10.1016/j.patcog.2012.11.011.
@@ -18,7 +18,11 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.audit.colours import BINS, histogram
+from netvet.audit.frames import content, framed, smoothed
+
 SIDE = 16  # of a thumbnail
+COARSE = 32  # pixels a side at which colours are counted
 SHARP = 64  # pixels a side at which quality is measured: the same for every image, whatever the cache holds
 BLOCK = 64
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -33,7 +37,9 @@ class ImageStats:
     """What is measured of each image; n rows.
 
     Attributes:
-        thumbnails: (n, 16, 16, 3) RGB 0..255, means of blocks (fewer pixels a side where the images are smaller).
+        thumbnails: (n, 16, 16, 3) RGB 0..255, means of blocks (fewer pixels a side where the images are smaller), of
+            the pictures without their frames (`netvet.audit.frames`), as all measures below.
+        colours: (n, 216) histogram, as `netvet.audit.colours` makes it.
         hashes: (n,) of the decoded pixels; equal for exact copies.
         detail: log10 of the energy of the Laplacian at 64 px over that at 32 px. Falls where the finest detail is gone;
             does not depend on contrast.
@@ -45,6 +51,7 @@ class ImageStats:
     """
 
     thumbnails: NDArray[np.uint8]
+    colours: NDArray[np.uint8]
     hashes: NDArray[np.uint64]
     detail: NDArray[np.float32]
     outline: NDArray[np.float32]
@@ -58,27 +65,37 @@ def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None
     n, size = images.shape[:2]
     side = min(SIDE, size)
     thumbnails = np.empty((n, side, side, 3), np.uint8)
-    hashes = np.empty(n, np.uint64)
+    colours, hashes = np.empty((n, BINS**3), np.uint8), np.empty(n, np.uint64)
     numbers = np.empty((5, n), np.float32)
 
     def work(start: int) -> int:
         rows = slice(start, min(n, start + BLOCK))
         block = np.array(images[rows])
-        thumbnails[rows] = np.rint(shrink(block.astype(np.float32), side))
+        frame = framed(block)
+        seen = content(block, frame)
+        pixels = seen.pixels.astype(np.float32)
+        thumbnails[rows] = np.rint(shrink(pixels, side))
+        cells = min(COARSE, size)
+        colours[rows] = histogram(
+            shrink(pixels, cells), shrink(seen.frame[..., None].astype(np.float32), cells)[..., 0]
+        )
         hashes[rows] = [int.from_bytes(blake2b(image.data, digest_size=8).digest(), "big") for image in block]
-        numbers[:, rows] = quality(block)
+        numbers[:, rows] = quality(block, frame)
         return len(block)
 
     for done in each_block(images, work, BLOCK, workers):
         if advance is not None:
             advance(done)
-    return ImageStats(thumbnails, hashes, *numbers)
+    return ImageStats(thumbnails, colours, hashes, *numbers)
 
 
-def quality(block: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """`detail`, `outline`, `light`, `contrast`, `glare` of (k, size, size, 3), as (5, k)."""
+def quality(block: NDArray[np.uint8], frame: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """`detail`, `outline`, `light`, `contrast`, `glare` of (k, size, size, 3), as (5, k); of what is not `frame`,
+    (k, size, size).
+    """
     size = block.shape[1]
-    pixels = np.asarray(block @ LUMA, np.float32)[..., None]
+    frame = framed(block) if frame is None else frame
+    pixels = smoothed(np.asarray(block @ LUMA, np.float32), frame)[..., None]
     luma = shrink(pixels, min(SHARP, size))[..., 0] / np.float32(255)
     side = luma.shape[1] // 8 * 8
     scales: list[NDArray[np.float32]] = [luma[:, :side, :side]]
@@ -87,17 +104,34 @@ def quality(block: NDArray[np.uint8]) -> NDArray[np.float32]:
     energy = [_laplacian(scale).var(axis=(1, 2)) if scale.shape[1] >= 3 else np.zeros(len(block)) for scale in scales]
     # white noise of variance v gives the Laplacian 20 v, and a quarter of that after each halving
     middle, low = energy[1] - energy[0] / 4, energy[3] - energy[0] / 64
-    glare = (block >= WHITE).all(axis=-1).mean(axis=(1, 2))
-    flat = luma.reshape(len(block), -1)
+    light, contrast, glare = _levels(luma, frame, np.asarray((block >= WHITE).all(axis=-1), np.bool_))
     return np.stack(
         [
             np.log10(np.maximum(energy[0], _TINY_ENERGY)) - np.log10(np.maximum(energy[1], _TINY_ENERGY)),
             np.log10(np.maximum(middle, _TINY_ENERGY)) - np.log10(np.maximum(low, _TINY_ENERGY)),
-            np.quantile(flat, 0.9, axis=1),
-            flat.std(axis=1),
+            light,
+            contrast,
             glare,
         ]
     ).astype(np.float32)
+
+
+def _levels(
+    luma: NDArray[np.float32], frame: NDArray[np.bool_], white: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """`light`, `contrast`, `glare`. `luma`: (k, side, side); `frame`, `white`: (k, size, size). Of a picture that is
+    all frame, what it is as a whole.
+    """
+    flat = luma.reshape(len(luma), -1)
+    light, contrast = np.quantile(flat, 0.9, axis=1), flat.std(axis=1)
+    glare = white.mean(axis=(1, 2))
+    inner = shrink(frame.astype(np.float32)[..., None], luma.shape[1])[..., 0] < 0.5
+    for row in np.flatnonzero(frame.any(axis=(1, 2))).tolist():
+        if inner[row].any() and not frame[row].all():
+            kept = luma[row][inner[row]]
+            light[row], contrast[row] = np.quantile(kept, 0.9), kept.std()
+            glare[row] = white[row][~frame[row]].mean()
+    return light, contrast, glare
 
 
 def shrink(block: NDArray[np.float32], side: int) -> NDArray[np.float32]:

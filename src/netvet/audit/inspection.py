@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit import duplicates, features, files, image_stats, labels, quality, shift
+from netvet.audit.leakage import leakage
 from netvet.audit.notices import Notice, notices
 from netvet.images.splits import NAMES, group_counts
 
@@ -216,30 +217,12 @@ def inspect(
         described = features.extract(images.images, kind=features_from, workers=workers, advance=counter("features"))
         kind = described.kind
         finish("features")
-        member = duplicates.members(known, total, lambda: twins)
+        member = duplicates.members(known, images.labels, lambda: twins)
         on_fold = (lambda done, of: on_step("labels", done, of)) if on_step is not None else None
         errors = labels.find(described.values, images.labels, member, on_fold=on_fold)
         finish("labels")
         shifts = shift.compare(described.values, images.labels, images.split, member)
         finish("shift")
     return Inspection(
-        source, images, seen, headers, twins, assessed, errors, shifts, kind, _leaked(images, twins), seconds
+        source, images, seen, headers, twins, assessed, errors, shifts, kind, leakage(images, twins).shares, seconds
     )  # fmt: skip
-
-
-def _leaked(images: ImageSet, twins: duplicates.Duplicates) -> dict[str, dict[str, float]]:
-    known, found = images.known_groups, dict[str, dict[str, float]]()
-    touched = np.zeros(len(images.labels), np.bool_)
-    touched[twins.pairs[twins.across(images.split)].ravel()] = True
-    for number, name in ((1, "val"), (2, "test")):
-        mine = images.split == number
-        if not mine.any():
-            continue
-        by_look, numbers = touched[mine], {}
-        leaked = by_look
-        if known is not None:
-            by_group = np.isin(known[mine], known[images.split == 0])
-            numbers["leaked_by_group"] = float(by_group.mean())
-            leaked = by_look | by_group
-        found[name] = {"leaked_share": float(leaked.mean()), "leaked_by_look": float(by_look.mean()), **numbers}
-    return found

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvet.audit.duplicates import at_least
+from netvet.audit.leakage import HELD_OUT
 from netvet.locale import _, ngettext
 
 if TYPE_CHECKING:
     from netvet.audit.inspection import Inspection
 
-# From where a sentence is written, and how heavy each kind weighs: a wrong label or a leaked image spoils what is
-# measured, a large class only makes it harder. They order the sentences and decide nothing else.
+# From where a sentence is written (for likeness by the lower end of its interval: a few look-alikes are in any split),
+# and how heavy each kind weighs: a wrong label or a leaked image spoils what is measured, a large class only makes it
+# harder. They order the sentences and decide nothing else.
 _LEAKED, _IMBALANCE, _WHOLE = 0.02, 10.0, 0.5
 
 
@@ -56,7 +59,8 @@ def words(kind: str) -> str:
 def _splits(found: Inspection) -> Iterator[Notice]:
     for split, shares in found.leaked.items():
         name = _("validation") if split == "val" else _("test")
-        if shares["leaked_share"] < _LEAKED:
+        images = int((found.images.split == HELD_OUT[split]).sum())
+        if shares.get("leaked_by_group", 0.0) < _LEAKED and at_least(shares["leaked_by_look"], images) < _LEAKED:
             continue
         if shares.get("leaked_by_group", 0.0) >= _LEAKED:
             text = _(

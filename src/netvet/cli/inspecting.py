@@ -18,9 +18,6 @@ from netvet.recipe import Recipe, parse_assignments
 if TYPE_CHECKING:
     from netvet.audit.inspection import OnStep
 
-FINE, COARSE = 128, 64  # pixels a side that are measured; the larger for sets of at most `MANY` images
-MANY = 20_000  # images: at 128 px these take 1 GB of the disk
-
 
 def run(
     data: str,
@@ -33,13 +30,14 @@ def run(
     group: str | None = None,
 ) -> int:
     """Inspect the data, write the page and the tables into `out`, and print the summary or the JSON."""
+    from netvet.audit.leakage import audit_size
     from netvet.cli import showing
 
     given = parse_assignments(changes)
     files = {"data.exclude": exclude, "data.relabel": relabel}
     given |= {key: str(path) for key, path in files.items() if path is not None}
     given |= {} if group is None else {"data.group": group}
-    recipe = Recipe().change({"data.source": data, "data.image_size": _size(data), **given})
+    recipe = Recipe().change({"data.source": data, "data.image_size": audit_size(data), **given})
     recipe = recipe.change({"data.clean_labels": "none", "data.drop_low_quality": False})  # the data as they are
     if out is not None:
         _make(out)
@@ -62,14 +60,6 @@ def run(
     else:
         print_inspection(showing.out(), found, written)
     return 0
-
-
-def _size(data: str) -> int:
-    """Pixels a side at which a set is measured, by how many images it lists."""
-    from netvet.images.sources import open_source
-
-    count = open_source(data).count()
-    return FINE if count is None or count <= MANY else COARSE
 
 
 def _make(folder: Path) -> None:

@@ -57,4 +57,4 @@ def member(images: ImageSet, rows: NDArray[np.int64] | None = None) -> NDArray[n
         pixels = images.images if rows is None else images.images[chosen]
         return duplicates.find(image_stats.look(pixels), images.labels[chosen], None, pixels)
 
-    return duplicates.members(None if known is None else known[chosen], len(chosen), near)
+    return duplicates.members(None if known is None else known[chosen], images.labels[chosen], near)

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netvet.audit.leakage import Leakage, as_inspected, leakage
 from netvet.images.dataset import ImageSet
-from netvet.images.leakage import leakage
 from netvet.images.splits import group_counts
 from netvet.metrics import Summary, declare, record
 from netvet.recipe import Recipe
@@ -43,7 +43,7 @@ def setup(
     declare(writer, "parameters", "train_images")
     writer.add(0, "parameters", float(sum(p.numel() for p in model.parameters() if p.requires_grad)))
     writer.add(0, "train_images", float(sizes["train"]))
-    shown = _leakage(writer, images)
+    shown = _leakage(writer, images, recipe.data.source)
     plain: dict[str, Any] = {
         "classes": list(images.classes),
         "steps_per_epoch": steps_per_epoch,
@@ -90,9 +90,20 @@ def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence
     writer.flush()
 
 
-def _leakage(writer: TraceWriter, images: ImageSet) -> list[dict[str, str]]:
+_searched: dict[tuple[str, str], Leakage] = {}  # the last one, by source and digest: the arms of a trial ask the same
+
+
+def _search(images: ImageSet, source: str) -> Leakage:
+    key = source, images.digest
+    if not images.digest or key not in _searched:
+        _searched.clear()
+        _searched[key] = leakage(as_inspected(images, source))
+    return _searched[key]
+
+
+def _leakage(writer: TraceWriter, images: ImageSet, source: str) -> list[dict[str, str]]:
     """Record how much of each held-out split has a twin in training; returns the captions of the pairs."""
-    found = leakage(images)
+    found = _search(images, source)
     declare(writer, "leaked_share", "leaked_by_group", "leaked_by_look")
     for split, shares in found.shares.items():
         for name, value in shares.items():
