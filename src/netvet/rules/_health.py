@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from netvet.base.words import listed
 from netvet.locale import _
 from netvet.rules._chance import chance_accuracy, prior
-from netvet.rules._curve import gap, kept
+from netvet.rules._curve import gap, kept, quantile
 from netvet.rules._outlook import outlook
+from netvet.rules._stuck import SHARE, hard
 from netvet.trace import Trace
 
 Health = Literal["healthy", "unfinished", "sick", "undecided", "no-fault-found"]
@@ -49,7 +53,15 @@ def judge(trace: Trace) -> Outcome:
         )
         return Outcome("unfinished", text.format(now=reached, epoch=2 * coming.epochs, then=coming.then))
     said, good = _beside(trace, reached, skill)
-    return Outcome("healthy" if good else "no-fault-found", said)
+    return Outcome("healthy" if good else "no-fault-found", f"{said} {_hard(trace)}".rstrip())
+
+
+def _hard(trace: Trace) -> str:
+    """The classes that are missed, and are hard by simple features too."""
+    recalls = np.array([trace.last("val_recall", place) for place in trace.places("val_recall")])
+    names = [name for name in hard(trace) if trace.last("val_recall", name) < SHARE * quantile(recalls, 0.75)]
+    text = _("Hard to tell from the others, by colours and edges within validation too: {names}.")
+    return text.format(names=listed(names)) if names else ""
 
 
 def balanced_skill(trace: Trace) -> float:
@@ -101,4 +113,14 @@ def _beside(trace: Trace, reached: float, skill: float) -> tuple[str, bool]:
         "Balanced accuracy in validation is {reached:.1%}; a linear classifier on {features} of the same images "
         "reaches {reference:.1%}."
     )
-    return text.format(reached=balanced, features=features_of(kind), reference=reference), good
+    said = text.format(reached=balanced, features=features_of(kind), reference=reference)
+    return (said if good else f"{said} {_short_of(skill, apart, close=close)}".rstrip()), good
+
+
+def _short_of(skill: float, apart: float, *, close: bool) -> str:
+    """What keeps a run beside its reference from being called healthy, where the two figures do not say it."""
+    if not close:
+        return _("Training accuracy is {apart:.1f} points above validation accuracy.").format(apart=100 * apart)
+    if not skill >= SKILL:
+        return _("It is {skill:.0%} of the way from guessing to always right.").format(skill=skill)
+    return ""

@@ -52,7 +52,7 @@ def stuck(
     names = trace.places("val_auc")
     if len(names) < 3:
         return ()
-    z = float(-ndtri(0.05 / len(names)))
+    z, apart = float(-ndtri(0.05 / len(names))), hard(trace, share)
     found: dict[str, Stuck] = {}
     for name in ("val_auc", "val_recall", "train_recall"):
         curves = [trace.series(name, place) for place in names]
@@ -65,9 +65,20 @@ def stuck(
             highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
             if place in found or not highest < limit or (gain >= still and value + 2 * gain >= limit):
                 continue
+            if place in apart:
+                continue
             told = read(curve, value, _("median of the last third"))
             found[place] = Stuck(place, told, value, usual, limit, *partner(trace, place))
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))
+
+
+def hard(trace: Trace, share: float = SHARE) -> tuple[str, ...]:
+    """Classes of a watched loop that simple features miss within validation alone, whatever training is like: as far
+    below the others as a stuck class is, by the same share. They are hard, which no change of the training undoes.
+    """
+    recalls = {place: trace.last("label_recall", place) for place in trace.places("label_recall")}
+    usual = quantile(np.array(list(recalls.values())), 0.75) if len(recalls) > 2 else 0.0
+    return tuple(place for place, recall in recalls.items() if usual >= RECALL and recall < share * usual)
 
 
 def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float:

@@ -59,3 +59,15 @@ def test_a_class_without_validation_images_where_chance_does_not_explain_it() ->
     assert "no validation image" in assert_fires(RULE, none, where="species 3").message
     rare = altered(none, {"class_images@species 3": 5.0})
     assert_silent(RULE, Trace(rare.observations(), meta=none.meta, arrays={("val_confusion", ""): good()}))
+
+
+def test_validation_of_classes_that_training_lacks_is_told_first() -> None:
+    """A list sorted by class was cut in two."""
+    confusion = np.zeros((N, N), dtype=np.int64)
+    confusion[N // 2 :, : N // 2] = 6
+    cut = {f"class_images@species {k}": 120.0 if k < 4 else 0.0 for k in range(N)}
+    cut |= {f"val_images@species {k}": 0.0 if k < 4 else 24.0 for k in range(N)}
+    base = altered(healthy_trace(recipe=None), cut)
+    trace = Trace(base.observations(), arrays={("val_confusion", ""): confusion}, meta=base.meta)
+    found = assert_fires(RULE, trace)
+    assert "96 of the 96 validation images" in found.message

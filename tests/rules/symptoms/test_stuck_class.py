@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netvet.recipe import Recipe
+from netvet.rules import diagnose
 from netvet.testing import altered, assert_fires, assert_silent, findings, healthy_trace
 
 RULE = "stuck-class"
@@ -100,3 +101,17 @@ def test_a_few_epochs_of_luck_are_no_recovery() -> None:
     lucky = [0.0] * 14 + [0.9] * 3 + [0.0] * 3
     found = assert_fires(RULE, altered(healthy_trace(), {"val_recall@species 3": lucky}))
     assert found.where == "species 3"
+
+
+def test_a_class_that_is_hard_within_validation_alone_is_named_and_no_symptom() -> None:
+    """As shirts among Fashion-MNIST's clothes: whatever training is like, simple features miss them too."""
+    missed = {"val_images@species 3": 70.0, "val_recall@species 3": 0.4}
+    loop = altered(healthy_trace(recipe=None, val_accuracy=0.95), missed)
+    assert_fires(RULE, loop, where="species 3")
+    told = {"label_recall@species 3": 0.35, **{f"label_recall@species {k}": 0.85 for k in range(8) if k != 3}}
+    hard = diagnose(altered(loop, told))
+    assert RULE not in {each.rule for each in hard.findings}
+    assert "within validation too: species 3" in hard.grounds
+    assert_fires(RULE, altered(loop, {**told, "label_recall@species 3": 0.7}), where="species 3")  # the net is at fault
+    weak = {name: value / 2 for name, value in told.items()}
+    assert_fires(RULE, altered(loop, weak), where="species 3")  # such features say nothing of a class

@@ -46,6 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.observed import Observed
+from netvet.base.words import listed
 from netvet.locale import _, later
 from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
@@ -54,6 +55,9 @@ from netvet.trace import Trace
 
 HALF = 0.5  # of the accuracy by the new numbers, that training has to have by its own
 TOLD = 3  # pairs of names in a sentence
+
+
+BOTH = later("split within each class, so that both splits have all of them, numbered by one list")
 
 
 @rule(
@@ -127,6 +131,16 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
     train = {name: trace.last("class_images", name) for name in names}
     val = {name: trace.last("val_images", name) for name in names}
     all_train, all_val = sum(train.values()), sum(val.values())
+    unseen = [name for name in names if train[name] == 0 and val[name] > 0]
+    strange = sum(val[name] for name in unseen)
+    if len(unseen) > 1 and 2 * strange > all_val:
+        text = _(
+            "{strange:.0f} of the {images:.0f} validation images are of classes that have no training image: {names}."
+        )
+        message = text.format(strange=strange, images=all_val, names=listed(unseen))
+        evidence = tuple(trace.series("val_images", name) for name in unseen)
+        yield Finding(message, unseen[0], evidence, limit=0.0, confidence=0.95, fix=_(BOTH))
+        return
     for name in names:
         due = train[name] / max(all_train, 1) * all_val
         evidence = (trace.series("val_images", name), trace.series("class_images", name))
@@ -141,6 +155,7 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
             return
         if train[name] == 0 and val[name] > 0 and not trace.last("labels_none") > 0:
             text = _("Validation has {val:.0f} images of {name}, and training has none.")
-            fix = _("number the classes of both splits by one list, such as sorted(class_names)")
-            yield Finding(text.format(name=name, val=val[name]), name, evidence, limit=0.0, confidence=0.85, fix=fix)
+            yield Finding(
+                text.format(name=name, val=val[name]), name, evidence, limit=0.0, confidence=0.85, fix=_(BOTH)
+            )
             return

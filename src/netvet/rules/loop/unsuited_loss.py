@@ -196,7 +196,7 @@ def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
         )
     else:
         return None
-    return Finding(text.format(loss=_end(trace)), evidence=shown(trace), fix=PLAIN, confidence=0.98)
+    return Finding(text.format(loss=_end(trace)), evidence=shown(trace), fix=PLAIN, confidence=0.98, certain=True)
 
 
 def _column(trace: Trace, form: LossForm) -> Finding | None:

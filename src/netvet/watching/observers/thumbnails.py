@@ -5,7 +5,7 @@ Thumbnails of 16 x 16 pixels of up to 1,500 training images of the first epoch a
 colours and edges, by kernel ridge regression: `reference_accuracy` and `reference_balanced_accuracy` (0..1), trained on
 the training images, on those of validation; `label_information` (`training`, `validation`): balanced accuracy on one
 split, each image left out in turn, or (`across`) of validation by what training says; `label_chance` and
-`label_chance_spread`: the same with the labels shuffled.
+`label_chance_spread`: the same with the labels shuffled; `label_recall` (0..1) of each class within validation alone.
 `leaked_share` and `leaked_by_look` (`val`): the share (0..1) of validation images whose thumbnail is that of a training
 image, number by number; `repeated_images`: the share of images of the second epoch that came in the first one too.
 Measured once, when a diagnosis is asked for; takes about a second.
@@ -38,12 +38,15 @@ SIDE, TRAIN, VAL, AGAIN = 16, 1500, 700, 300
 CHANNELS = 4  # at most: pictures, with or without a mask
 FEWEST = 40  # images of a split, below which nothing is said
 EXPECTED = 8.0  # images that would be found among those kept of training, were all of them there: below, nothing
+OF_A_CLASS = 10  # validation images of a class, below which nothing is said of it
 LEAKED = 60.0  # the same, of validation: from there on leakage is told
 
 GIVES: dict[str, Observed | str] = {
     **dict.fromkeys(("reference_accuracy", "reference_balanced_accuracy"), "0..1"),
     **{name: RECORDED[name] for name in ("leaked_share", "leaked_by_look")},
-    **dict.fromkeys(("label_information", "label_chance", "label_chance_spread", "repeated_images"), "0..1"),
+    **dict.fromkeys(
+        ("label_information", "label_chance", "label_chance_spread", "repeated_images", "label_recall"), "0..1"
+    ),
 }
 
 
@@ -123,7 +126,10 @@ class Thumbnails(Observer):
             self.loop.add("leaked_by_look", shared, "val")
         for name, images, labels in (("training", train, train_labels), ("validation", val, val_labels)):
             if len(labels) >= FEWEST and len(np.unique(labels)) > 1:
-                self._write(name, told(features(images), labels))
+                found = told(features(images), labels)
+                self._write(name, found)
+                if name == "validation":
+                    self._by_class(found, labels)
         if min(len(train), len(val)) >= FEWEST and len(np.unique(train_labels)) > 1 and train.shape[1] == val.shape[1]:
             both = features(np.concatenate([train, val]))
             named = answers(both[: len(train)], train_labels, both[len(train) :])
@@ -150,6 +156,13 @@ class Thumbnails(Observer):
         self.loop.add("label_information", found.accuracy, name)
         self.loop.add("label_chance", found.chance, name)
         self.loop.add("label_chance_spread", found.spread, name)
+
+    def _by_class(self, found: Told, labels: NDArray[np.int64]) -> None:
+        """How well each class is told from the others in validation alone."""
+        names = self.loop.writer.get_meta("classes") or ()
+        for k, recall in found.recalls.items():
+            if k < len(names) and (labels == k).sum() >= OF_A_CLASS:
+                self.loop.add("label_recall", recall, names[k])
 
     def _add(self, sample: Sample, images: Tensor, labels: Tensor, logits: Tensor) -> None:
         seen = pictures(images)
