@@ -48,8 +48,10 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, Stuck, rule
+from netvet.rules._marked import mislabelled
 from netvet.rules._nearness import at_least, at_most, below
 from netvet.rules.classes._audit import audited
+from netvet.rules.classes._contradicted import contradicted
 from netvet.trace import Trace
 
 
@@ -62,6 +64,7 @@ from netvet.trace import Trace
     remedies=["clean-labels", "early-stopping"],
     yields_to=["harmful-augmentation", "low-quality-images"],
     may_yield_to=["scattered-class"],
+    always=["label-audit"],
 )
 def check(
     trace: Trace,
@@ -74,6 +77,9 @@ def check(
     doubtful: float = 0.3,
 ) -> Iterator[Finding]:
     """`errors`, `together`, `doubtful`: shares, 0..1; `above`: times the other classes' median; `rest`: AUC."""
+    if stuck in mislabelled(trace):
+        yield contradicted(trace, stuck)
+        return
     place, share = stuck.place, trace.series("label_error_share", stuck.place)
     others = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]
     usual, rest_auc = float(np.median(others)) if others else 0.0, trace.series("image_rest_auc", place)
