@@ -15,6 +15,14 @@ class that cannot be told from its partner has half of its probability there). A
 images, the likeliest error first, by what `netvet inspect` makes of them; `label_suggested`: the class that fits each
 of them best; and `label_wrong`: the probability that its label is wrong, by the same.
 
+Of the core of each class, the images that the cross-validated regression takes for it most surely, a quarter as many as
+carry its label: `label_core_wrong`, the share with another label, `label_core_images`, how many they are,
+`label_core_class`, the index of the label that most of these have, `label_core_together`, the share of those with
+another label that have it, and `label_core_back`, the share of that class's own core that carries this label. Where
+groups are known: `label_torn`, of the pairs of images of one group in which at least one carries the label, the share
+in which the other carries another, and `label_torn_pairs`, how many pairs. Images are taken from their files at 128
+pixels a side where the network is shown fewer and they are at most 4,000.
+
 ## What it decides
 Whether wrong labels keep a class from being learnt, and, where labels are sound, whether its images hold what tells it
 from the others: where features that have never seen the run separate them and the network does not, the network lacks

@@ -7,7 +7,8 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
 largest class has more than `ratio` times the images of the smallest, recall follows the counts (rank correlation above
 `correlation`), and the rarer half of the classes is recognised surely more than `cost` (0..1) less often than the
-others; validation recall alone takes twice that. A single rare class fires where it is stuck. The
+others; validation recall alone takes twice that. A single rare class fires where it is stuck, and without a symptom where fewer than 6
+training images are left of it and it is not surely learnt. The
 `class-learning-curve` exam says whether twice the images surely raise its AUC by more than `rising`, or by less than
 `flat`.
 

@@ -10,6 +10,12 @@ is at least `errors` and at least `above` times the median of the other classes,
 images belong to one other class, and when the class is not told from all but its nearest either (`image_rest_auc` below
 `rest`). Below `doubtful` it yields to forms (scattered-class).
 
+Without a symptom, it fires on labels that contradict their images: where groups are known, a class of whose pairs of
+images of one group surely more than in other classes have two labels; a class that the audit's features know, and whose
+core (the quarter that is most surely of it) carries other labels in 0.4 or more, but for two classes that each have the
+other's; and a class of which they know nothing though they know the others, with 0.4 or more of likely errors that go
+to many classes.
+
 Proof: with 45 to 60 % of one class's labels swapped the share was 0.24 to 0.34 in that class and at most 0.13 in the
 others.
 The runs behind these numbers: docs/evidence/label-noise.md.

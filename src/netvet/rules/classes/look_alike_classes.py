@@ -10,6 +10,10 @@ the network's own features (`probe_pair_auc` of `class-features`) nor features t
 told well (`image_rest_auc` of at least `rest`). Of two such classes with equally many images neither is stuck: it takes
 a larger twin.
 
+Without a symptom, it fires on two classes that are taken for one another where the images tell neither from the other
+better than chance (`image_pair_auc` of at most 0.6) and each from the rest (`image_rest_auc` of at least 0.85): one
+kind under two names, or exchanged labels, which nothing in the images can tell apart.
+
 Proof: rendered species with the same look had pair AUCs of 0.52 and 0.40; at 15 % of the usual distance they had 0.80
 and 0.68, and no class was stuck. Sound pairs have 0.93 to 1.00.
 The runs behind these numbers: docs/evidence/look-alike-classes.md.
