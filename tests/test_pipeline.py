@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import netvet
@@ -14,6 +15,7 @@ from netvet import pipeline
 from netvet.base.errors import BadInput
 from netvet.cli import reading
 from netvet.images.dataset import ImageSet
+from netvet.metrics import Summary
 from netvet.recipe import Recipe
 from netvet.rules import Diagnosis, diagnose
 from netvet.testing import altered, healthy_trace
@@ -141,3 +143,69 @@ def test_a_checkup_that_is_stopped_says_how_far_it_came(tmp_path: Path, recipe: 
     assert isinstance(stopped.value, KeyboardInterrupt)
     assert (stopped.value.outcome.steps, stopped.value.outcome.finished) == (2, False)
     assert pipeline.checkup(recipe, out=tmp_path, budget=0, images=images, resume=True).recipe == recipe
+
+
+class Told(Heard):
+    """Writes down the sentences, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def on_notice(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def test_a_budget_for_no_trial_ends_with_a_prescription(
+    tmp_path: Path, recipe: Recipe, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once ended with exit code 2, after all the training."""
+    monkeypatch.setattr(pipeline, "examine", lambda run, **_options: diagnose(Trace.open(run)))
+    heard = Told()
+    report = pipeline.checkup(recipe, out=tmp_path, budget=0.02, images=images, listener=heard)
+    assert report.trial is None
+    assert "too small for a trial" in report.untried
+    assert "trial" not in heard.told
+    assert len(heard.said) == 1
+    assert "end with a prescription" in heard.said[0]
+    assert json.loads((tmp_path / "report.json").read_text())["untried"] == report.untried
+    assert report.untried in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("stage", ["examine", "treat"])
+def test_ctrl_c_after_the_training_leaves_the_diagnosis_and_a_prescription(
+    tmp_path: Path, recipe: Recipe, images: ImageSet, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    def stopped(*_given: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, stage, stopped)
+    if stage == "treat":
+        monkeypatch.setattr(pipeline, "examine", lambda run, **_options: diagnose(Trace.open(run)))
+    short = recipe.change({"stop.epochs": 1})
+    report = pipeline.checkup(short, out=tmp_path, budget=600, images=images)
+    assert report.trial is None
+    assert report.untried.startswith("Stopped before any")
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_a_training_that_takes_most_of_the_budget_begins_anew_with_fewer_epochs(
+    tmp_path: Path, recipe: Recipe, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "examine", lambda run, **_options: diagnose(Trace.open(run)))
+    (tmp_path / "mine.txt").write_text("stays")
+    heard, full = Told(), recipe.change({"stop.epochs": 6})
+    report = pipeline.checkup(full, out=tmp_path, budget=0.02, images=images, shorten=True, listener=heard)
+    assert report.recipe is not None
+    assert report.recipe.stop.epochs == 3
+    assert "begins anew with 3 epochs instead of 6" in " ".join(heard.said)
+    assert len(report.trace.series("epoch_seconds")) == 3
+    assert (tmp_path / "mine.txt").read_text() == "stays"
+
+
+def test_where_there_is_time_it_is_not_shortened(tmp_path: Path, recipe: Recipe, images: ImageSet) -> None:
+    told = pipeline.Foretelling(heard := Told(), recipe, 3600, 700, shorten=True)
+    summary = Summary({"loss": 1.0}, {}, np.zeros((2, 2), np.int64))
+    told.on_epoch(EpochReport(1, 24, summary, summary, 3.0, 69.0, True, 2.5))
+    assert heard.said == []
+    assert heard.told == ["epoch"]

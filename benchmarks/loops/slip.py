@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "tiny-rate": ("unchanged-weights", "learning-rate-too-low"),
     "nothing-arrives": ("unchanged-weights", "uncleared-gradients"),
     "no-number": ("unsuited-loss", "probabilities-as-logits"),
-    "broken-image": ("divergence",),  # a symptom, which no cause explains as yet: every one of them is a miss
+    "broken-image": ("broken-input",),
     "wrong-statistics": ("wrong-mode", "batch-norm-mismatch", "small-batch-norm"),
     "summed-loss": ("unsuited-loss", "learning-rate-too-high"),
     "few-images": ("weak-regularisation", "over-capacity", "late-stopping"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class EpochReport:
     """What is known after an epoch (counted from 1). `seconds`: of this epoch; `left`: an estimate for the rest of
-    the run.
+    the run; `training`: the seconds of this epoch that went into optimiser steps.
     """
 
     epoch: int
@@ -25,6 +25,7 @@ class EpochReport:
     seconds: float
     left: float
     best: bool
+    training: float = 0.0
 
 
 class TrainingListener:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netvet.base.observed import Observed
+from netvet.design_effect import correlation, design_effect
 from netvet.locale import later
 from netvet.trace import TraceWriter
 
@@ -24,6 +25,7 @@ SPLITS = {
         "entropy": Observed("", "of ln(classes), 0..1", "share"),
         "auc": Observed(later("AUC on training images"), "one against the rest, 0..1", "auc"),
         "recall": Observed(later("Recall on training images"), "0..1", "share"),
+        "design_effect": Observed("", "images that count as one", "number"),
     },
     "train_eval": {
         "loss": Observed(later("Training loss in evaluation mode"), "nats", "nats"),
@@ -44,6 +46,7 @@ SPLITS = {
         "auc_low": Observed("", "95 % interval, 0..1", "auc"),
         "auc_high": Observed("", "95 % interval, 0..1", "auc"),
         "recall": Observed(later("Recall on validation images"), "0..1", "share"),
+        "design_effect": Observed("", "images that count as one", "number"),
     },
 }
 """What `record` writes of a split, by metric; in the trace the split's name stands before it, as in `val_auc`."""
@@ -58,6 +61,9 @@ RECORDED = {
     "class_images": Observed(later("Training images"), "images", "count"),
     "val_images": Observed("", "images", "count"),
     "test_images": Observed("", "images", "count"),
+    "class_groups": Observed(later("Training groups"), "groups", "count"),
+    "val_groups": Observed(later("Validation groups"), "groups", "count"),
+    "test_groups": Observed("", "groups", "count"),
     "train_images": Observed(kind="count"),
     "generated_images": Observed("", "images", "count"),
     "parameters": Observed(later("Trainable parameters"), "trainable numbers", "count"),
@@ -75,7 +81,7 @@ class Summary:
     `numbers`: loss (nats), accuracy, balanced_accuracy (mean recall of the classes that occur), calibration_error
     (expected, 15 bins, Guo et al. 2017, https://arxiv.org/abs/1706.04599) and entropy (of the predictions, over
     ln(classes)), all 0..1 but the loss. `per_class`: auc (one against the rest), auc_low, auc_high (95 %) and recall,
-    for each class that occurs.
+    for each class that occurs. Where groups are known both have a design_effect, and the intervals are over groups.
     `confusion`: (classes, classes) int64, rows true, columns predicted.
     """
 
@@ -84,9 +90,11 @@ class Summary:
     confusion: NDArray[np.int64]
 
 
-def summarise(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Summary:
+def summarise(
+    logits: Tensor, labels: Tensor, classes: Sequence[str], groups: NDArray[np.int64] | None = None
+) -> Summary:
     """Metrics of `logits` (n, classes) against `labels` (n,) int64. Logits that are not finite give nan, never an
-    error.
+    error. `groups`: (n,) the number of the group of each image, where groups are known.
     """
     from torchmetrics.functional.classification import (
         multiclass_calibration_error,
@@ -113,8 +121,17 @@ def summarise(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Summary
         "entropy": float(torch.special.entr(probabilities).sum(1).mean() / math.log(count)) if finite else math.nan,
     }
     auc = one_vs_rest_auc(probabilities.numpy(), labels.numpy())
-    low, high = auc_interval(auc, support, support.sum() - support)
+    effect, rest = np.ones(count), np.ones(count)
+    if groups is not None:
+        truth = labels.numpy()
+        rho = correlation(logits.nan_to_num().argmax(1).numpy() == truth, truth, groups)
+        effect = np.array([design_effect(groups[truth == k], rho) for k in range(count)])
+        rest = np.array([design_effect(groups[truth != k], rho) for k in range(count)])
+        numbers["design_effect"] = design_effect(groups, rho)
+    low, high = auc_interval(auc, support / effect, (support.sum() - support) / rest)
     per_class = {"auc": auc, "auc_low": low, "auc_high": high, "recall": recall}
+    if groups is not None:
+        per_class["design_effect"] = np.where(occurs, effect, np.nan)
     named = {
         name: {classes[i]: float(values[i]) for i in range(count) if np.isfinite(values[i])}
         for name, values in per_class.items()
@@ -159,7 +176,7 @@ def one_vs_rest_auc(probabilities: NDArray[np.floating], labels: NDArray[np.int6
 
 
 def auc_interval(
-    auc: NDArray[np.float64], positive: NDArray[np.int64], negative: NDArray[np.int64], z: float = 1.96
+    auc: NDArray[np.float64], positive: NDArray[np.number], negative: NDArray[np.number], z: float = 1.96
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The 95 % score interval of an AUC from its class sizes, Newcombe's method 5; arrays of shape (classes,).
 

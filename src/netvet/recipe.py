@@ -84,12 +84,14 @@ class Data(_Part):
 
     `source`: see `netvet.images.dataset.load`. `image_size`: pixels a side. `val`, `test`: shares of the images, 0..1.
     `group`: `auto` keeps the images of a group (a trajectory, an animal, a camera) in one split where the source names
-    groups; `none` splits at random; any other value names the CSV column. `exclude`, `relabel`: CSV files, `path` and
-    `path,label`. `clean_labels`: what becomes of training images whose label is likely wrong: `none` looks for none,
-    `correct` gives them the class that fits best, `leave-out` trains without them. `drop_low_quality`: train without
-    the blurred, dark, glaring, flat and tiny images. `normalise`: `auto` uses the statistics that pretrained weights
-    were made with, else those of the training images; `none` leaves pixels in 0..1, `bytes` in 0..255. `split_seed`:
-    the split depends on it alone, so that seeds can be compared.
+    groups; `none` splits at random; any other value names a CSV column, or is a regular expression whose brackets,
+    found in the path of an image, name its group, or `exif:day`, `exif:camera`, `exif:place`, `exif:event`. `exclude`,
+    `relabel`: CSV files, `path` and `path,label`. `clean_labels`: what becomes of training images whose label is likely
+    wrong: `none` looks for none, `correct` gives them the class that fits best, `leave-out` trains without them.
+    `drop_low_quality`: train without the blurred, dark, glaring, flat and tiny images. `sample`: the share of each
+    class's training images that is trained on, 0..1, for short trials. `normalise`: `auto` uses the
+    statistics that pretrained weights were made with, else those of the training images; `none` leaves pixels in 0..1,
+    `bytes` in 0..255. `split_seed`: the split depends on it alone, so that seeds can be compared.
     """
 
     source: str = "reef"
@@ -101,6 +103,7 @@ class Data(_Part):
     relabel: str | None = None
     clean_labels: Literal["none", "correct", "leave-out"] = "none"
     drop_low_quality: bool = False
+    sample: Annotated[float, Field(gt=0, le=1)] = 1.0
     normalise: Literal["auto", "none", "bytes"] = "auto"
     split_seed: int = 0
 
@@ -113,7 +116,8 @@ class Model(_Part):
     double at every pooling, up to 8 times. `norm_after`: after which convolutions, counted from 1: `all`, `none`,
     `early` (the first half), `late` (the second half) or a list. `pool_every`: convolutions between poolings, which
     stop at a map of 4 pixels. `dropout`: before the last layer; `spatial_dropout`: whole channels after each pooling
-    (Tompson et al. 2015).
+    (Tompson et al. 2015), with pooling `stride` before each stride, of a net without any after the last convolution;
+    timm models have none.
     `norm_momentum`: the share of each batch in the running statistics of batch norms, 0..1. `recalibrate`: compute
     these statistics anew over training images at the end of each epoch, of a timm model too. `bias`: the first value of
     every bias, of norms too, except the head's.

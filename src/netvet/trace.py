@@ -52,7 +52,8 @@ class Observation(NamedTuple):
 class Series:
     """One quantity at one place over the run: `steps` (n,) int64 ascending and `values` (n,) float64.
 
-    `observed`: its printed name, unit and kind, as it was declared when it was recorded.
+    `observed`: its printed name, unit and kind, as it was declared when it was recorded. `reading`: the number that a
+    sentence reads off the curve where none was declared, such as a median; `read_as`: what it is, in words.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Series:
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
     observed: Observed = PLAIN
+    reading: float = float("nan")
+    read_as: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -81,14 +84,16 @@ class Series:
 
     @property
     def title(self) -> str:
-        """What it is called in print."""
-        return self.observed.title(self.name)
+        """What it is called in print, with what is read off it."""
+        return ", ".join(filter(None, (self.observed.title(self.name), self.read_as)))
 
     @property
     def telling(self) -> float:
-        """The value that stands for the curve: of those that are finite the newest, or the highest or lowest where it
-        was declared so; nan where there is none.
+        """The value that stands for the curve: what a sentence reads off it; else of those that are finite the newest,
+        or the highest or lowest where it was declared so; nan where there is none.
         """
+        if np.isfinite(self.reading):
+            return self.reading
         values = self.values[np.isfinite(self.values)]
         if not len(values):
             return float("nan")

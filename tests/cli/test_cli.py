@@ -20,7 +20,10 @@ from netvet.cli.app import main
 from netvet.testing import altered, healthy_trace
 from netvet.trace import Trace, TraceWriter
 
-COMMANDS = ["demo", "checkup", "train", "diagnose", "treat", "inspect", "exam", "rules", "explain", "predict"]
+COMMANDS = [
+    *("demo", "checkup", "train", "diagnose", "treat"),
+    *("inspect", "groups", "exam", "rules", "explain", "predict"),
+]
 HEAVY = ("torch", "torchvision", "timm", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "pydantic", "yaml", "jinja2")
 SMALL = ["--set", "data.image_size=16", "--set", "model.depth=2", "--set", "model.width=4", "--set", "stop.epochs=1"]
 
@@ -333,3 +336,35 @@ def test_checkup_without_trials(netvet: Netvet, tmp_path: Path) -> None:
     report = next((tmp_path / "runs").glob("data-*")) / "report.html"
     assert report.is_file()
     assert str(report.relative_to(tmp_path)) in out
+
+
+def videos(root: Path) -> Path:
+    """Frames of 24 videos in two class folders."""
+    for k in range(2):
+        (root / f"species {k}").mkdir(parents=True)
+        for video in range(12):
+            for frame in range(3):
+                name = f"video{12 * k + video}_{frame:03d}.png"
+                Image.new("RGB", (16, 16), (20 * video, 80 * k, 9 * frame)).save(root / f"species {k}" / name)
+    return root
+
+
+def test_groups_are_proposed_with_the_option_that_uses_them(netvet: Netvet, tmp_path: Path) -> None:
+    code, out, _err = netvet("groups", videos(tmp_path / "set"))
+    assert code == 0
+    assert "24 videos" in out
+    code, out, _err = netvet("groups", tmp_path / "set", "--json")
+    tree = json.loads(out)
+    code, _out, err = netvet("train", tmp_path / "set", "--group", tree["recommended"], *SMALL, "--out", "run")
+    assert (code, "24 groups" in err) == (0, True)
+
+
+def test_where_names_tell_nothing_groups_says_so(netvet: Netvet, tmp_path: Path) -> None:
+    code, out, _err = netvet("groups", render(tmp_path / "set"))
+    assert code == 0
+    assert "Neither" in out
+
+
+def test_a_training_warns_once_where_its_split_tears_what_names_tell_of(netvet: Netvet, tmp_path: Path) -> None:
+    _code, _out, err = netvet("train", videos(tmp_path / "set"), *SMALL, "--out", "run")
+    assert err.count("--group") == 1

@@ -82,7 +82,7 @@ def test_sharpness_is_taken_at_both_ends_against_the_optimisers_limit(
 
 
 def test_a_network_with_room_learns_a_batch_by_heart(tmp_path: Path) -> None:
-    trace, sentence = _taken("overfit-batch", {}, tmp_path)
+    trace, sentence = _taken("overfit-batch", {"model.width": 24}, tmp_path)
     assert trace.last("overfit_batch_accuracy", "reference") > 0.9
     assert trace.last("overfit_batch_accuracy", "own") > 0.9
     assert "memorise" in sentence

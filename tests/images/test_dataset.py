@@ -121,7 +121,9 @@ def test_groups_stay_whole(tmp_path: Path) -> None:
     found = load(source, image_size=16)
     assert found.groups is not None
     assert torn(found.groups.tolist(), found.split) == []
-    assert found.notes == ("The class roach has 2 groups: none is in test.",)
+    assert found.notes[0] == "The class roach has 2 groups: none is in test."
+    assert "roach" in found.notes[1]
+    assert "1 group in validation" in found.notes[1]
     loose = load(source, image_size=16, group="none")
     assert loose.groups is None
     assert loose.known_groups is not None
@@ -314,7 +316,8 @@ def test_real_fish_by_trajectory() -> None:
     assert len(fish.labels) == 4179
     assert len(fish.classes) == 23
     assert fish.rejected == ()
-    assert fish.notes == ()
+    (note,) = fish.notes
+    assert "1 group in validation" in note
     assert fish.groups is not None
     assert torn(fish.groups.tolist(), fish.split) == []
     table = np.zeros((23, 3), dtype=int)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from netvet.images.splits import TEST, TRAIN, VAL, assign, shortages, torn
+from netvet.images.splits import TEST, TRAIN, VAL, alone, assign, group_counts, shortages, torn
 
 
 @st.composite
@@ -136,3 +136,27 @@ def test_train_comes_first_for_a_class_whose_groups_others_have_placed() -> None
     assert torn(groups, split) == []
     for label in range(3):
         assert TRAIN in split[labels == label]
+
+
+def burbot() -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.int8]]:
+    """Two classes: burbot with nine validation images of one video, perch with two of each of two."""
+    labels = np.array([0] * 12 + [1] * 8)
+    groups = np.array(["a"] * 9 + ["b"] * 3 + ["c", "c", "d", "d", "e", "e", "f", "f"])
+    split = np.array([VAL] * 9 + [TRAIN] * 3 + [VAL] * 4 + [TRAIN] * 4, np.int8)
+    return labels, groups, split
+
+
+def test_groups_of_a_class_are_counted_in_each_split() -> None:
+    labels, groups, split = burbot()
+    assert group_counts(labels, groups, split, 2).tolist() == [[1, 1, 0], [2, 2, 0]]
+
+
+def test_a_class_with_one_group_in_validation_is_named_and_another_is_not() -> None:
+    (note,) = alone(("burbot", "perch"), *burbot())
+    assert note.startswith("burbot has 1 group in validation")
+
+
+def test_a_single_validation_image_is_no_group_to_speak_of() -> None:
+    labels, _groups, split = burbot()
+    split[1:9] = TRAIN
+    assert alone(("burbot", "perch"), labels, np.array([str(i) for i in range(20)]), split) == []

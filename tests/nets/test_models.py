@@ -111,6 +111,24 @@ def test_stride_takes_the_place_of_pooling() -> None:
     assert not any(place.pool for place in places)
 
 
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(
+    "fields", [{}, {"pooling": "stride"}, {"depth": 1}, {"pool_every": 50}, {"shortcut": "residual"}]
+)
+def test_spatial_dropout_drops_channels_with_and_without_pooling(name: str, fields: dict[str, object]) -> None:
+    net = build(32, 5, name=name, spatial_dropout=0.5, **fields)
+    images = torch.randn(4, 3, 32, 32)
+    net.train()
+    assert not torch.equal(net(images), net(images))
+    net.eval()
+    assert torch.equal(net(images), net(images))
+
+
+def test_spatial_dropout_of_a_timm_model_is_refused_with_what_to_set_instead() -> None:
+    with pytest.raises(BadInput, match=r"of the timm model resnet18 set model\.dropout"):
+        build(32, 5, name="resnet18", spatial_dropout=0.2)
+
+
 def test_poolings_of_residual_nets_lie_between_blocks() -> None:
     resnet18 = plan(recipe.Model(name="resnet", depth=17, width=64, pool_every=4, pooling="stride"), 64, in_blocks=True)
     assert [place.outputs for place in resnet18] == [64] * 5 + [128] * 4 + [256] * 4 + [512] * 4

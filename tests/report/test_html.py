@@ -311,3 +311,17 @@ def test_write_leaves_one_whole_file(report: Report) -> None:
     assert path == report.run / "report.html"
     assert [p.name for p in report.run.iterdir()] == ["report.html"]
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+
+
+def test_counts_read_images_and_groups_where_groups_are_known(report: Report) -> None:
+    trace, place = report.trace, FISH[0]
+    known = {"class_groups": 6.0, "val_groups": 1.0, "val_images": 9.0, "class_images": 65.0}
+    rows = [*trace.observations(), *(Observation(0, name, value, place) for name, value in known.items())]
+    rows += [Observation(0, "val_design_effect", 3.2)]
+    meta = {**trace.meta, "data": {**trace.meta["data"], "groups": 90}}
+    shown = "".join(page(replace(report, trace=Trace(rows, recipe=trace.recipe, meta=meta))).text)
+    assert "65, 6 groups" in shown
+    assert "9, 1 group" in shown
+    assert "90 groups" in shown
+    assert "3.2 validation images count as one" in shown
+    assert "groups" not in "".join(page(report).text).replace("without groups", "")

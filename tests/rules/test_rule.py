@@ -62,7 +62,7 @@ def test_a_symptom_without_a_cause_is_undecided_and_orders_the_exam_that_tells()
 
 
 def test_a_gap_orders_no_learning_rate_exam() -> None:
-    assert diagnose(altered(healthy_trace(), OVERFIT)).exams == ()
+    assert diagnose(altered(healthy_trace(), OVERFIT)).exams == ("label-audit", "initial-signal", "early-layers")
 
 
 def test_a_cause_folds_under_the_cause_that_explains_it() -> None:

@@ -180,7 +180,7 @@ SAME: dict[str, Curve] = {"unit_spread@features.1.conv": 0.0}
     [
         (LARGE, "bad-initialisation", "The initial weights are too large"),
         (LARGE | WIDE, "unnormalised-input", "The input images have a mean of 100"),
-        (LARGE | WIDE | SAME, "bad-initialisation", "All units of features.1.conv have the same weights"),
+        (LARGE | WIDE | SAME, "bad-initialisation", "All units of features.1.conv start with the same weights"),
     ],
 )
 def test_of_two_faults_at_the_first_weights_one_stands(faults: dict[str, Curve], named: str, sentence: str) -> None:

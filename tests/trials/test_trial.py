@@ -16,9 +16,22 @@ import pytest
 
 from netvet.base.errors import BadInput
 from netvet.recipe import Recipe
+from netvet.report.text import outcome
 from netvet.rules import Diagnosis, Finding
 from netvet.trace import TraceWriter
-from netvet.trials import AUC_OF, CONTROL, Progress, Trial, TrialListener, Verdict, protocol, race, treat
+from netvet.trials import (
+    AUC_OF,
+    CONTROL,
+    Progress,
+    Trial,
+    TrialListener,
+    Verdict,
+    course,
+    protocol,
+    race,
+    reduction,
+    treat,
+)
 from netvet.trials import budget as budgets
 from tests.trials.fakes import HEALTHY, ILL, LEAK, LEAKING, ONE_STUCK, SICK, STUCK, SYMPTOM, FakeEngine, record_run
 
@@ -332,7 +345,7 @@ class TestTheRace:
             begun.tick(0.5)
 
     def test_runs_are_long_enough_to_show_what_ails(self, trying: Treat) -> None:
-        """Runs of 4 epochs do not show it, of 8 they do: then all are of 8, and a second call knows that."""
+        """Runs of 6 epochs do not show it, of 9 they do: then all are of 9, and a second call knows that."""
 
         class ShowsLate(FakeEngine):
             def run(self, jobs: Any) -> Any:
@@ -342,9 +355,9 @@ class TestTheRace:
 
         engine = ShowsLate()
         trial = trying(engine, diagnosis=ILL, budget=120)
-        assert trial.epochs == 8
-        assert [(job.arm, job.recipe.stop.epochs) for job in engine.jobs][:2] == [(CONTROL, 4), (CONTROL, 8)]
-        assert {run.epochs for run in trial.runs} == {8}
+        assert trial.epochs == 9
+        assert [(job.arm, job.recipe.stop.epochs) for job in engine.jobs][:2] == [(CONTROL, 6), (CONTROL, 9)]
+        assert {run.epochs for run in trial.runs} == {9}
         assert {v.cured for v in trial.verdicts} == {True}
         again = ShowsLate()
         assert trying(again, diagnosis=ILL, budget=120).reused == len(trial.runs)
@@ -373,6 +386,190 @@ class TestTheRace:
         assert last["dropout"].state == "dropped"
         assert math.isnan(seen[0].arms[0].mean)
         assert seen[-1].doing == ""
+
+
+class TestWhatIsLeftOfTheBudget:
+    """A trial once gave up with three quarters of its budget left."""
+
+    LONG = Recipe().change({"stop.epochs": 24})
+
+    def test_remedies_that_pay_late_are_not_judged_by_short_runs(self, trying: Treat) -> None:
+        engine = FakeEngine(effects={"augment": -0.2, "weight-decay": -0.2, "dropout": -0.2})
+        trial = trying(engine, budget=180, recipe=self.LONG)
+        short = trial.epochs
+        assert short < 24
+        assert {v.remedy: v.too_short for v in trial.verdicts} == {
+            "augment": short,
+            "weight-decay": 0,
+            "dropout": short,
+        }
+        assert f"augment and dropout are not decided at {short} epochs" in trial.summary
+        assert outcome(verdict(trial, "augment")).startswith(f"not decided at {short} epochs")
+        assert outcome(verdict(trial, "weight-decay")).startswith("not shown to help")
+
+    def test_at_full_length_they_are_judged(self, trying: Treat) -> None:
+        trial = trying(FakeEngine(effects={"augment": -0.2}), budget=2000, recipe=self.LONG)
+        assert trial.epochs == 24
+        assert {v.too_short for v in trial.verdicts} == {0}
+
+    def test_the_epochs_are_the_last_to_be_given_up_for_them(self) -> None:
+        pace = budgets.Pace(epoch=1.0, start=1.0, evaluation=0.1)
+        fast, slow = (
+            budgets.make_plan(200, pace, full=24, remedies=4, least=3, seeds=3, slow=late) for late in (False, True)
+        )
+        assert slow.epochs > fast.epochs
+        assert slow.seeds == 3
+
+    def test_where_short_runs_help_nothing_the_open_ones_are_run_longer(self, trying: Treat, tmp_path: Path) -> None:
+        """Runs take a third of what the plan reckoned with, and all are clearly worse after two seeds: with the time
+        that is left those that pay late get twice the epochs.
+        """
+
+        class PaysLate(FakeEngine):
+            def _value(self, arm: str, seed: int, split: str) -> float:
+                late = self.jobs[-1].recipe.stop.epochs >= 20
+                return super()._value(arm, seed, split) + (0.3 if late and arm == "dropout" else 0.0)
+
+        engine = PaysLate(
+            effects={"augment": -0.1, "weight-decay": -0.2, "dropout": -0.1}, scatter={"": 0.002}, seconds=0.3
+        )
+        trial = trying(engine, budget=250, recipe=self.LONG.change({"stop.epochs": 40}))
+        lengths = sorted({job.recipe.stop.epochs for job in engine.jobs})
+        assert len(lengths) >= 2
+        assert trial.epochs == lengths[-1]
+        assert {run.epochs for run in trial.runs} == {trial.epochs}
+        assert verdict(trial, "dropout").effect > 0.1
+        assert trial.worse == {"weight-decay": lengths[0]}
+        assert f"weight-decay was clearly worse in runs of {lengths[0]} epochs" in trial.summary
+        assert "weight-decay" not in trial.left_out
+        assert trial.spent_seconds <= 250
+        assert Trial.open(tmp_path / "run") == trial
+        again = PaysLate(effects=engine.effects, scatter=engine.scatter, seconds=0.3)
+        trying(again, budget=250, recipe=self.LONG.change({"stop.epochs": 40}))
+        assert not {job.recipe.to_yaml() for job in engine.jobs} & {job.recipe.to_yaml() for job in again.jobs}
+
+    def test_where_there_is_no_time_for_longer_runs_the_verdicts_stay(self, trying: Treat) -> None:
+        engine = FakeEngine(effects={"augment": -0.2, "weight-decay": -0.2, "dropout": -0.2}, scatter={"": 0.002})
+        trial = trying(engine, budget=150, recipe=self.LONG)
+        assert len(trial.verdicts) == 3
+        assert {run.epochs for run in trial.runs} == {trial.epochs}
+
+    def test_remedies_that_the_plan_left_out_are_tried_where_there_is_time_after_all(self, trying: Treat) -> None:
+        """The plan has time for fewer; runs turn out to take a third of what it reckoned with."""
+        sick = Diagnosis(
+            (replace(SICK, remedies=("larger-batch", "weight-decay", "elu", "group-norm", "layer-norm")), SYMPTOM),
+            {},
+            "sick",
+        )
+        engine = FakeEngine(findings={CONTROL: (SYMPTOM.rule,)}, seconds=0.2, scatter={"": 0.0001})
+        trial = trying(engine, diagnosis=sick, budget=120, recipe=self.LONG)
+        assert len({run.arm for run in trial.runs}) == 5
+        assert trial.left_out == ()
+
+
+class TestTooSmallABudget:
+    """Met by fewer epochs, a sample, smaller images; and by a sentence where nothing fits."""
+
+    def test_smaller_images_are_tried_and_told(self, trying: Treat) -> None:
+        engine = FakeEngine(effects={"augment": 0.2})
+        trial = trying(engine, budget=28)
+        assert (trial.image_size, trial.sample) == (32, 1.0)
+        assert {job.recipe.data.image_size for job in engine.jobs} == {32}
+        assert "all runs had images of 32 pixels and 100% of the training images" in trial.summary
+        assert trial.spent_seconds <= 28
+
+    def test_a_sample_comes_before_smaller_images_and_leaves_steps_enough(self) -> None:
+        found = list(reduction.reductions(Recipe(), 40_000))
+        assert [(each.image_size, each.sample) for each in found[:4]] == [(64, 0.5), (64, 0.25), (64, 0.125), (32, 1.0)]
+        few = list(reduction.reductions(Recipe(), 700))
+        assert [(each.image_size, each.sample) for each in few] == [(32, 1.0)]
+        assert list(reduction.reductions(Recipe().change({"data.image_size": 16}), 700)) == []
+
+    def test_time_goes_with_pixels_and_training_with_the_sample(self) -> None:
+        pace = budgets.Pace(epoch=10.0, start=3.0, evaluation=2.0)
+        quarter = reduction.Reduction(32, 0.5).pace(pace, Recipe())
+        assert (quarter.epoch, quarter.start, quarter.evaluation) == (1.5, 3.0, 0.5)
+
+    def test_remedies_are_those_of_the_reduced_recipe(self, trying: Treat) -> None:
+        engine = FakeEngine()
+        trying(engine, budget=28, names=["larger-images"])
+        assert {job.arm: job.recipe.data.image_size for job in engine.jobs} == {CONTROL: 32, "larger-images": 64}
+
+    @pytest.mark.parametrize(
+        ("budget", "words"),
+        [(1000.0, ""), (60.0, "1 min of trials are too short for runs of full size"), (5.0, "end with a prescription")],
+    )
+    def test_it_is_foretold_by_the_first_epoch(self, budget: float, words: str) -> None:
+        said = reduction.foretold(Recipe(), budget, seconds=4.0, training=3.5, images=700)
+        assert words in said
+        assert bool(said) == bool(words)
+
+    def test_a_first_run_that_is_slower_than_planned_is_planned_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A machine that has become busy: epochs of 6 seconds, where the run that is treated took one."""
+        begun = _ticking(tmp_path, monkeypatch, seconds={"": 6.0}, budget=200)
+        course.run(begun)
+        assert {run.epochs for run in begun.runs.values()} == {begun.plan.epochs}
+        assert begun.plan.epochs < 12
+        assert begun.pairs("augment") != []
+        assert begun.spent() <= 200
+
+    def test_a_remedy_that_takes_too_long_is_given_up_and_the_others_go_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun = _ticking(tmp_path, monkeypatch, seconds={"": 1.0, "augment": 60.0}, budget=200)
+        course.run(begun)
+        assert "longer than there is time for" in begun.refused["augment"]
+        assert begun.pairs("weight-decay") != []
+        assert begun.pairs("augment") == []
+
+    def test_a_machine_that_becomes_busy_during_the_first_run_is_planned_for_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A trial once ended after its first run, with three quarters of its budget left."""
+
+        class Busy(FakeEngine):
+            def run(self, jobs: Any) -> Any:
+                for job in jobs:
+                    self.seconds = 16.0 * (job.recipe.data.image_size / 64) ** 2
+                    yield from super().run([job])
+
+        engine = Busy()
+        monkeypatch.setattr(protocol, "diagnose", lambda trace, run="": HEALTHY)
+        laid_out = protocol.draw_up(record_run(tmp_path / "run"), names=[], seeds=3, least=3)
+        begun = race.Race(laid_out, 420, engine, tmp_path, clock=engine.clock)
+        course.run(begun)
+        assert begun.protocol.reduction is not None
+        assert begun.differences() != {}
+
+    def test_where_not_even_the_first_run_ends_it_is_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun = _ticking(tmp_path, monkeypatch, seconds={"": 500.0}, budget=200)
+        course.run(begun)
+        assert begun.runs == {}
+
+
+def _ticking(folder: Path, monkeypatch: pytest.MonkeyPatch, *, seconds: dict[str, float], budget: float) -> race.Race:
+    """A race whose engine says after each epoch how much is done, as the real one does."""
+
+    class Ticks(FakeEngine):
+        def run(self, jobs: Any) -> Any:
+            for job in jobs:
+                begun.tick(0.0)
+                epochs, pace = job.recipe.stop.epochs, seconds.get(job.arm, seconds[""])
+                for epoch in range(1, epochs + 1):
+                    self.clock.now += pace * (job.recipe.data.image_size / 64) ** 2
+                    begun.tick(epoch / epochs)
+                self.seconds = 0.0
+                yield from super().run([job])
+
+    monkeypatch.setattr(protocol, "diagnose", lambda trace, run="": HEALTHY)
+    engine = Ticks()
+    laid_out = protocol.draw_up(record_run(folder / "run"), names=[], seeds=2, least=2)
+    begun = race.Race(laid_out, budget, engine, folder, clock=engine.clock)
+    return begun
 
 
 class TestBreakingOffAndGoingOn:
@@ -498,9 +695,10 @@ class TestBadInput:
         with pytest.raises(BadInput, match="too small") as error:
             trying(FakeEngine(), budget=5)
         needed = float(str(error.value).split("about ")[1].split(" s")[0])
-        assert trying(FakeEngine(), budget=needed).verdicts
-        with pytest.raises(BadInput):
-            trying(FakeEngine(), budget=needed - 2)
+        whole = trying(FakeEngine(), budget=needed)
+        assert whole.verdicts
+        assert whole.image_size is None
+        assert trying(FakeEngine(), budget=needed - 2).image_size == 32
 
     def test_a_loop_of_its_own_has_no_recipe(self, trying: Treat, tmp_path: Path) -> None:
         with TraceWriter(tmp_path / "own") as writer:
@@ -611,8 +809,8 @@ def _whole_trials(
 ) -> list[Trial]:
     """Many trials of three remedies, of about five seeds for the best; nothing is kept on disk."""
     run = record_run(tmp_path / "run", Recipe().change({"stop.epochs": 4}))
-    monkeypatch.setattr(race, "_record", lambda *_: None)
-    monkeypatch.setattr(race, "_recorded", lambda *_: None)
+    monkeypatch.setattr(race, "record", lambda *_: None)
+    monkeypatch.setattr(race, "recorded", lambda *_: None)
     monkeypatch.setattr(Trial, "save", lambda *_: None)
     monkeypatch.setattr(protocol, "diagnose", lambda trace, run="": HEALTHY)
     trials = []

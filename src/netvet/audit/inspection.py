@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from netvet.audit import duplicates, features, files, image_stats, labels, quality, shift
 from netvet.audit.notices import Notice, notices
-from netvet.images.splits import NAMES
+from netvet.images.splits import NAMES, group_counts
 
 if TYPE_CHECKING:
     from netvet.images.dataset import ImageSet
@@ -62,6 +62,14 @@ class Inspection:
         np.add.at(table, (self.images.labels, self.images.split), 1)
         return table
 
+    def _group_counts(self) -> dict[str, dict[str, int]]:
+        """Class -> split -> groups; {} where none are known."""
+        images = self.images
+        if images.known_groups is None:
+            return {}
+        table = group_counts(images.labels, images.known_groups, images.split, len(images.classes)).tolist()
+        return {name: dict(zip(NAMES, table[k], strict=True)) for k, name in enumerate(images.classes)}
+
     @property
     def imbalance(self) -> float:
         """Images of the largest class over those of the smallest."""
@@ -97,6 +105,7 @@ class Inspection:
             "grouped": images.groups is not None,
             "groups": 0 if known is None else len(np.unique(known)),
             "counts": {name: dict(zip(NAMES, counts[k], strict=True)) for k, name in enumerate(classes)},
+            "group_counts": self._group_counts(),
             "imbalance": self.imbalance,
             "leaked": self.leaked,
             "leaked_pairs": listed(across),

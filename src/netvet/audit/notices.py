@@ -114,7 +114,7 @@ def _files(found: Inspection) -> Iterator[Notice]:
 def _quality(found: Inspection) -> Iterator[Notice]:
     for each in found.quality.classes:
         text = _(
-            "{name} is {kind} compared with the other classes: worse than {share:.0%} of their images (effect "
+            "{name} is {kind} compared with the other classes: worse in {share:.0%} of pairs of images (effect "
             "{effect:.2f}, 99% interval {low:.2f} to {high:.2f})."
         ).format(
             name=_pretty(found.images.classes[each.label]),
@@ -128,7 +128,7 @@ def _quality(found: Inspection) -> Iterator[Notice]:
         yield Notice("quality", weight * each.effect + 0.1, text)
     for part in found.quality.parts:
         text = _(
-            "Part of {name} is {kind}: {n} of {total} images, worse than {share:.0%} of those of the other classes "
+            "Part of {name} is {kind}: {n} of {total} images, worse in {share:.0%} of pairs with one of the others "
             "(effect {effect:.2f}, 99% interval {low:.2f} to {high:.2f})."
         ).format(
             name=_pretty(found.images.classes[part.label]),

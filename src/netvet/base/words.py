@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netvet.locale import _
+from netvet.locale import _, written
 
 
 def clean(text: object) -> str:
@@ -42,14 +42,29 @@ def short(name: object, length: int = 22) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def numeral(value: float, form: str) -> str:
+    """A number by a format specification (".2f", "+.3f", ","), as the language in force writes it."""
+    return written(format(value, form)).replace("-", "−")
+
+
 def percent(share: float, digits: int = 1) -> str:
     """0.981 as "98.1%"; "–" for what is not a number."""
-    return f"{100 * share:.{digits}f}%" if math.isfinite(share) else "–"
+    return written(f"{100 * share:.{digits}f}%") if math.isfinite(share) else "–"
+
+
+def loss_words(value: float, form: str = ".2f") -> str:
+    """A loss by a format specification; in words where it is no finite number."""
+    return numeral(value, form) if math.isfinite(value) else _("no finite value")
+
+
+def share(limit: float) -> str:
+    """A limit, 0..1, as it is, to three figures: 0.5 as "50%", 0.125 as "12.5%"."""
+    return written(f"{100 * limit:.3g}%")
 
 
 def points(effect: float) -> str:
     """A difference of shares in points: 0.031 as "+3.1"."""
-    return f"{100 * effect:+.1f}".replace("-", "−") if math.isfinite(effect) else "–"
+    return numeral(100 * effect, "+.1f") if math.isfinite(effect) else "–"
 
 
 def interval(low: float, high: float) -> str:
@@ -68,13 +83,13 @@ def number(value: float, kind: str = "") -> str:
     if kind == "share" and -1 <= value <= 1:
         return percent(value)
     if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}".replace("-", "−")
+        return numeral(int(value), ",")
     if 1e-4 <= abs(value) < 1000:
-        return f"{value:.3g}".replace("-", "−")
+        return numeral(value, ".3g")
     if 1000 <= abs(value) < 1e6:
-        return f"{value:,.0f}".replace("-", "−")
+        return numeral(value, ",.0f")
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits.removesuffix('.0')}×10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
+    return written(f"{digits.removesuffix('.0')}×10{str(int(exponent)).translate(RAISED)}").replace("-", "−")
 
 
 def duration(seconds: float) -> str:

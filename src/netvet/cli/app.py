@@ -16,6 +16,14 @@ from netvet.locale import _
 
 Lang = Annotated[Literal["en", "id"] | None, Parameter(help="Language: en or id; default: the language of the system.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print JSON instead of text.")]
+GroupBy = Annotated[
+    str | None,
+    Parameter(
+        name="--group",
+        help="Keep the images of a group in one split: a regular expression whose brackets, found in a path, name the "
+        "group; a column of the CSV; or exif:day, exif:camera, exif:place, exif:event. netvet groups proposes some.",
+    ),
+]
 Out = Annotated[Path | None, Parameter(help="The run's folder; default: runs/NAME-DATE-TIME.")]
 Set = Annotated[
     list[str],
@@ -71,6 +79,7 @@ def checkup(
     /,
     *,
     budget: Budget = "10m",
+    group: GroupBy = None,
     recipe: RecipeName = None,
     set_: Set = [],  # noqa: B006 - cyclopts reads it
     out: Out = None,
@@ -80,13 +89,14 @@ def checkup(
 ) -> int:
     """Train, diagnose, treat and report: the main command.
 
-    The budget is the time for the trials; the first training comes on top of it.
+    The budget is the time for the trials. The first training comes on top of it: unless you set its epochs it is
+    shortened, by half at most, where it would take most of the budget.
 
     Example: netvet checkup photos/ --budget 10m
     """
     from netvet.cli import running
 
-    return running.checkup(data, budget, recipe, set_, out, resume, json)
+    return running.checkup(data, budget, group, recipe, set_, out, resume, json)
 
 
 @app.command(group=MAIN)
@@ -94,6 +104,7 @@ def train(
     data: DataArgument,
     /,
     *,
+    group: GroupBy = None,
     recipe: RecipeName = None,
     set_: Set = [],  # noqa: B006
     out: Out = None,
@@ -107,7 +118,7 @@ def train(
     """
     from netvet.cli import running
 
-    return running.train(data, recipe, set_, out, resume, json)
+    return running.train(data, group, recipe, set_, out, resume, json)
 
 
 @app.command(group=MAIN)
@@ -167,6 +178,7 @@ def inspect(
         Literal["auto", "pretrained", "handmade", "none"],
         Parameter(help="Features for judging labels and splits; auto: pretrained if the weights are installed."),
     ] = "auto",
+    group: GroupBy = None,
     set_: Set = [],  # noqa: B006
     json: Json = False,
     lang: Lang = None,
@@ -179,7 +191,20 @@ def inspect(
     """
     from netvet.cli import inspecting
 
-    return inspecting.run(data, set_, out, exclude, relabel, features, json)
+    return inspecting.run(data, set_, out, exclude, relabel, features, json, group)
+
+
+@app.command(group=LOOK)
+def groups(data: DataArgument, /, *, json: Json = False, lang: Lang = None) -> int:
+    """Propose groups: what the names, folders and EXIF headers of the images tell of videos, tracks, sites or days.
+
+    Images of one group are alike; a random split puts some into training and their siblings into validation.
+
+    Example: netvet groups photos/
+    """
+    from netvet.cli import grouping
+
+    return grouping.run(data, json)
 
 
 @app.command(group=LOOK)

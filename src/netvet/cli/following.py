@@ -50,6 +50,10 @@ class Shown(Listener):
         """An epoch is over."""
         self._training.on_epoch(report)
 
+    def on_notice(self, sentence: str) -> None:
+        """Something is known early."""
+        showing.notice(sentence)
+
     def on_trained(self, outcome: Outcome) -> None:  # noqa: ARG002
         """The training is over; the diagnosis begins."""
         self._say = self._show(showing.status(_("Diagnosing")))

@@ -30,6 +30,7 @@ def run(
     relabel: Path | None,
     features: Literal["auto", "pretrained", "handmade", "none"],
     json: bool,
+    group: str | None = None,
 ) -> int:
     """Inspect the data, write the page and the tables into `out`, and print the summary or the JSON."""
     from netvet.cli import showing
@@ -37,6 +38,7 @@ def run(
     given = parse_assignments(changes)
     files = {"data.exclude": exclude, "data.relabel": relabel}
     given |= {key: str(path) for key, path in files.items() if path is not None}
+    given |= {} if group is None else {"data.group": group}
     recipe = Recipe().change({"data.source": data, "data.image_size": _size(data), **given})
     recipe = recipe.change({"data.clean_labels": "none", "data.drop_low_quality": False})  # the data as they are
     if out is not None:

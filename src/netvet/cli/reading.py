@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from netvet.base import words
 from netvet.base.errors import BadInput
 from netvet.cli import showing
 from netvet.locale import _
+
+if TYPE_CHECKING:
+    from netvet.report import Report
 
 
 def diagnose(run: Path, exams: bool, fail_on: str | None, limit: Sequence[str], json: bool) -> int:
     """Say what ails a recorded run."""
     from netvet.cli.following import SaysExams
     from netvet.pipeline import examine
+    from netvet.report import Report
+    from netvet.report.json import next_step
+    from netvet.report.text import print_next
     from netvet.rules import diagnose as read
     from netvet.rules import print_diagnosis, read_limits
     from netvet.trace import Trace
@@ -26,22 +34,24 @@ def diagnose(run: Path, exams: bool, fail_on: str | None, limit: Sequence[str], 
             found = examine(run, listener=SaysExams(say), limits=limits)
     else:
         found = read(Trace.open(run), run=str(run), limits=limits)
-    page = _write_report(run, limits)
+    report = Report.open(run, limits=limits)
+    page = _written(report)
     if json:
-        showing.json_out(found.to_json())
+        showing.json_out({**found.to_json(), "next": next_step(report)})
     else:
         print_diagnosis(showing.out(), found)
+        print_next(showing.out(), report)
         if page is not None:
             showing.report_line(page)
     return 1 if fail_on == "sick" and found.verdict == "sick" else 0
 
 
-def _write_report(run: Path, limits: Mapping[str, Mapping[str, float]]) -> Path | None:
+def _written(report: Report) -> Path | None:
     """The report's path; None where the run's folder cannot be written, which must not hide a diagnosis."""
-    from netvet.report import Report, write
+    from netvet.report import write
 
     try:
-        return write(Report.open(run, limits=limits))
+        return write(report)
     except OSError:
         return None
 
@@ -83,6 +93,8 @@ def predict(run: Path, images: Sequence[Path], json: bool) -> int:
             if answer.problem:
                 text = _("cannot be read: {problem}").format(problem=_(answer.problem))
             else:
-                text = ", ".join(f"{c} {p:.0%}" for c, p in zip(answer.classes, answer.probabilities, strict=True))
+                text = ", ".join(
+                    f"{c} {words.percent(p, 0)}" for c, p in zip(answer.classes, answer.probabilities, strict=True)
+                )
             showing.out().print(f"{escape(answer.path)}: {escape(text)}", soft_wrap=True)
     return 2 if all(a.problem for a in answers) else 0

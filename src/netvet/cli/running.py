@@ -47,10 +47,11 @@ def seconds(text: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "": 1}[found[2]]
 
 
-def recipe_of(data: str, recipe: str | None, changes: Sequence[str]) -> Recipe:
+def recipe_of(data: str, recipe: str | None, changes: Sequence[str], group: str | None = None) -> Recipe:
     """The recipe that the options of a command ask for."""
     base = load(recipe) if recipe is not None else Recipe()
-    return base.change({"data.source": data, **parse_assignments(changes)})
+    grouped = {} if group is None else {"data.group": group}
+    return base.change({"data.source": data, **parse_assignments(changes), **grouped})
 
 
 def demo(out: Path | None, budget: str, json: bool) -> int:
@@ -66,20 +67,33 @@ def demo(out: Path | None, budget: str, json: bool) -> int:
 
 
 def checkup(
-    data: str, budget: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool
+    data: str,
+    budget: str,
+    group: str | None,
+    recipe: str | None,
+    changes: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    json: bool,
 ) -> int:
     """Train, diagnose, treat, report."""
-    return _checkup(recipe_of(data, recipe, changes), seconds(budget), out, resume=resume, json=json)
+    free = recipe is None and "stop.epochs" not in parse_assignments(changes)  # nobody asked for that many epochs
+    chosen = recipe_of(data, recipe, changes, group)
+    return _checkup(chosen, seconds(budget), out, resume=resume, json=json, shorten=free)
 
 
-def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool) -> int:
+def _checkup(
+    recipe: Recipe, budget: float, out: Path | None, *, resume: bool, json: bool, shorten: bool = False
+) -> int:
     recipe, run, images = _prepare(recipe, out, resume=resume)
     from netvet import pipeline
     from netvet.cli.following import Shown
 
     with Shown(recipe, trials=budget > 0, quiet=json) as shown:
         try:
-            report = pipeline.checkup(recipe, out=run, budget=budget, images=images, resume=resume, listener=shown)
+            report = pipeline.checkup(
+                recipe, out=run, budget=budget, images=images, resume=resume, shorten=shorten, listener=shown
+            )
         except pipeline.Stopped as stopped:
             outcome = stopped.outcome
         else:
@@ -87,9 +101,17 @@ def _checkup(recipe: Recipe, budget: float, out: Path | None, *, resume: bool, j
     return _stopped(outcome, "checkup", recipe)
 
 
-def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | None, resume: bool, json: bool) -> int:
+def train(
+    data: str,
+    group: str | None,
+    recipe: str | None,
+    changes: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    json: bool,
+) -> int:
     """Train and watch."""
-    chosen, run, images = _prepare(recipe_of(data, recipe, changes), out, resume=resume)
+    chosen, run, images = _prepare(recipe_of(data, recipe, changes, group), out, resume=resume)
     from netvet.base.words import duration, metric
     from netvet.trace import Trace
     from netvet.training import train as train_it
@@ -113,11 +135,14 @@ def train(data: str, recipe: str | None, changes: Sequence[str], out: Path | Non
         )
         return 0
     best = trace.series("val_accuracy").values[outcome.best_epoch - 1] if outcome.best_epoch else float("nan")
-    showing.out().print(
-        _(
+    text = _("Training accuracy {train:.1%}, validation accuracy {val:.1%}, in {time}.")
+    if best == best:  # not nan
+        text = _(
             "Training accuracy {train:.1%}, validation accuracy {val:.1%} ({best:.1%} in epoch {epoch}, the best by "
             "{metric}), in {time}."
-        ).format(
+        )
+    showing.out().print(
+        text.format(
             train=numbers["train_accuracy"],
             val=numbers["val_accuracy"],
             epoch=outcome.best_epoch,
@@ -195,9 +220,11 @@ def _stopped(outcome: Outcome, command: str, recipe: Recipe) -> int:
 
 def _done(report: Report, json: bool) -> int:
     from netvet.report import html, render_json
+    from netvet.report.text import print_next
 
     if json:
         showing.json_out(render_json(report))
     else:
+        print_next(showing.out(), report)
         showing.report_line(report.run / html.FILE)
     return 0

@@ -47,15 +47,21 @@ def report_line(page: Path) -> None:
     out().print(_("Report: {page}").format(page=escape(str(page))), soft_wrap=True)
 
 
+def notice(sentence: str) -> None:
+    """What should be known while it goes on."""
+    err().print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
+
+
 def report_images(images: ImageSet) -> None:
     """How many images there are, and what was left out."""
     splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     counts = {split: len(images.indices(split)) for split in splits}
-    err().print(
-        _("{n} images of {k} classes: {train} training, {val} validation, {test} test.").format(
-            n=len(images.labels), k=len(images.classes), **counts
-        )
-    )
+    known = images.known_groups
+    text = _("{n} images of {k} classes: {train} training, {val} validation, {test} test.")
+    if known is not None:
+        text = _("{n} images of {k} classes in {groups} groups: {train} training, {val} validation, {test} test.")
+    groups = 0 if known is None else len(set(known.tolist()))
+    err().print(text.format(n=len(images.labels), k=len(images.classes), groups=groups, **counts))
     if images.rejected:
         n = len(images.rejected)
         first = images.rejected[0]

@@ -44,6 +44,7 @@ import torch
 from torch import Tensor, nn
 
 from netvet.base.observed import Observed
+from netvet.base.words import loss_words
 from netvet.exams import ExamContext, exam
 from netvet.locale import _
 from netvet.nets.device import choose
@@ -253,7 +254,7 @@ def _record(context: ExamContext, found: Mapping[str, _Pass], sound: Mapping[str
 def _sentence(found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> str:
     own = found["own"]
     forward, back = math.exp(own.slope("std")), math.exp(-own.slope("gradient"))
-    numbers = {"forward": forward, "back": back, "loss": own.loss, "layers": len(own.layers)}
+    numbers = {"forward": forward, "back": back, "loss": loss_words(own.loss, ".3g"), "layers": len(own.layers)}
     known = math.isfinite(forward + back)  # two layers between the first and the last, and none of them dead
     if sound["own"]:
         text = _(
@@ -268,10 +269,10 @@ def _sentence(found: Mapping[str, _Pass], sound: Mapping[str, bool]) -> str:
     cure = next((name for name in list(found)[1:] if sound[name]), None)
     start = _(
         "At its initial weights the signal does not get through {layers} layers: it is multiplied by {forward:.2g} per "
-        "layer on its way forward, the gradient by {back:.2g} on its way back, and the loss is {loss:.3g}."
+        "layer on its way forward, the gradient by {back:.2g} on its way back, and the loss is {loss}."
     )
     if not known:
-        start = _("At its initial weights the signal does not get through {layers} layers: the loss is {loss:.3g}.")
+        start = _("At its initial weights the signal does not get through {layers} layers: the loss is {loss}.")
     start = start.format(**numbers)
     if cure is None:
         return f"{start} " + _("No single change fixes this: there is more than one fault.")

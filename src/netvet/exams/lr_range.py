@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.observed import Observed
+from netvet.base.words import loss_words
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import scratch_model
 from netvet.locale import _, later
@@ -103,7 +104,7 @@ def run_exam(context: ExamContext) -> str:
         record.add(0, "lr_range_stretch", ends[place], place)
     text = _(
         "The loss falls fastest at a learning rate of {best:.2g}; rates from {low:.2g} to {high:.2g} lower it. {steps} "
-        "steps at the run's own {own:.2g} end at a loss of {own_loss:.2f}, as many at {aim:.2g} at {aim_loss:.2f}."
+        "steps at the run's own {own:.2g} end at a loss of {own_loss}, as many at {aim:.2g} at {aim_loss}."
     )
     return text.format(
         best=best,
@@ -111,9 +112,9 @@ def run_exam(context: ExamContext) -> str:
         high=high,
         steps=STRETCH,
         own=context.recipe.optimizer.lr,
-        own_loss=ends["own"],
+        own_loss=loss_words(ends["own"]),
         aim=aim,
-        aim_loss=ends["best"],
+        aim_loss=loss_words(ends["best"]),
     )
 
 

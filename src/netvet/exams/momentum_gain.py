@@ -34,6 +34,7 @@ from collections.abc import Callable
 import torch
 
 from netvet.base.observed import Observed
+from netvet.base.words import loss_words
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import scratch_model
 from netvet.locale import _
@@ -99,11 +100,11 @@ def run_exam(context: ExamContext) -> str:
     if math.isfinite(cosine):
         record.add(0, "grad_cosine", cosine)
     text = _(
-        "After {steps} steps at the best learning rate, the loss is {own:.2f} with the run's own momentum (at "
-        "{own_rate:.2g}) and {with_it:.2f} with a momentum of 0.9 (at {rate:.2g})."
+        "After {steps} steps at the best learning rate, the loss is {own} with the run's own momentum (at "
+        "{own_rate:.2g}) and {with_it} with a momentum of 0.9 (at {rate:.2g})."
     )
     rates = {"own_rate": own_at * (1 - settings.momentum), "rate": with_at * (1 - MOMENTUM)}
-    return text.format(steps=steps, own=own, with_it=with_it, **rates)
+    return text.format(steps=steps, own=loss_words(own), with_it=loss_words(with_it), **rates)
 
 
 def _climb(loss: Callable[[float], float], start: float) -> tuple[float, float, float]:

@@ -48,5 +48,8 @@ def run_exam(context: ExamContext) -> str:
         record.add(0, f"reference_{name}", value, found.kind)
     record.add(0, "reference_images", found.images, found.kind)
     kind = _("pretrained features") if found.kind == "pretrained" else _("handmade features")
-    text = _("A linear classifier on {kind} of the same images reaches {share:.1%} in validation.")
-    return text.format(kind=kind, share=found.accuracy)
+    text = _(
+        "A linear classifier on {kind} of the same images has an accuracy of {share:.1%} in validation, and a balanced "
+        "accuracy of {balanced:.1%}."
+    )
+    return text.format(kind=kind, share=found.accuracy, balanced=found.balanced_accuracy)

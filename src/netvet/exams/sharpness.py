@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from netvet.base.observed import Observed
+from netvet.base.words import numeral
 from netvet.exams import ExamContext, exam
 from netvet.exams._scratch import ScratchModel, scratch_model
 from netvet.locale import _
@@ -65,7 +66,7 @@ def run_exam(context: ExamContext) -> str:
     context.record.add(0, "sharpness_limit", limit)
     if not found:
         return _("The loss has no finite curvature at the run's weights.")
-    listed = ", ".join(f"{place}: {value:.3g}" for place, value in found.items())
+    listed = ", ".join(f"{place}: {numeral(value, '.3g')}" for place, value in found.items())
     text = _("Sharpness at the run's weights: {listed}; at its learning rate, steps overshoot above about {limit:.3g}.")
     return text.format(listed=listed, limit=limit)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.base.errors import BadInput
-from netvet.images import cache, listing, splits
+from netvet.images import cache, exif, grouping, listing, splits
 from netvet.images.decode import VERSION
 from netvet.images.sources import Raw, Rejected, open_source
 from netvet.locale import _
@@ -73,7 +73,8 @@ def load(
         val: share of each class for val, 0..1. Where the source gives the split it is taken as given, and a part
             that it lacks is taken from train.
         test: share for test.
-        group: "auto" (the group column where there is one), "none" (images are split one by one) or a column's name.
+        group: "auto" (the group column where there is one), "none" (images are split one by one), a column's name, a
+            regular expression with a group that is searched in the paths, or `exif:day`, `camera`, `place`, `event`.
         exclude: CSV with a path column: images to leave out. The split of the others stays as it is without.
         relabel: CSV path,label: labels that replace those of the source, after the split.
         seed: of the split.
@@ -92,7 +93,8 @@ def load(
         )
     raw = open_source(source).read(image_size, progress=progress)
     names = np.array(raw.labels, dtype=np.str_)
-    known = _known_groups(source, raw, group)
+    files = open_source(source).files() if group.startswith(exif.PREFIX) else None
+    known, said = grouping.known_groups(group, source, raw.paths, raw.columns, files)
     groups = None if group == "none" else known
     keys = list(raw.paths) if groups is None else groups.tolist()
     _sorted, labels = np.unique(names, return_inverse=True)
@@ -103,6 +105,8 @@ def load(
             )
         )
     split, notes = _split(source, raw.split, labels.astype(np.int64), keys, val, test, seed)
+    if group == "auto" and known is None and raw.pack is not None:
+        said += filter(None, [grouping.warn_of_torn(raw.paths, raw.labels, split, given=raw.split is not None)])
 
     rows = np.arange(len(names))
     if relabel is not None:
@@ -118,7 +122,9 @@ def load(
     if len(classes) < 2:
         raise BadInput(_("Fewer than two classes of {source} have images left.").format(source=source))
     labels = np.searchsorted(np.array(classes), names).astype(np.int64)
+    notes += said
     notes += splits.shortages(classes, labels, groups, split, val=val > 0, test=test > 0)
+    notes += [] if groups is None else splits.alone(classes, labels, groups, split)
     if len(np.unique(labels[split == splits.TRAIN])) < 2:
         raise BadInput(_("{source} has fewer than two classes with images to train on.").format(source=source))
     digests = [raw.digests[row] for row in rows.tolist()]
@@ -134,23 +140,6 @@ def load(
         notes=raw.notes + tuple(notes),
         digest=_digest(image_size, digests, names, groups, split),
     )
-
-
-def _known_groups(source: str, raw: Raw, group: str) -> NDArray[np.str_] | None:
-    name = "group" if group in ("auto", "none") else group.lower()
-    column = raw.columns.get(name)
-    if column is None:
-        if group in ("auto", "none"):
-            return None
-        raise BadInput(
-            _("{source} has no column {group} to group by: use auto, none or one of its columns ({columns}).").format(
-                source=source, group=group, columns=", ".join(raw.columns) or _("it has none")
-            )
-        )
-    if not any(column):
-        return None
-    # an image without a group is a group by itself
-    return np.array([name or path for name, path in zip(column, raw.paths, strict=True)], dtype=np.str_)
 
 
 def _split(

@@ -26,6 +26,7 @@ NAMES = ("train", "val", "test")
 
 _DEALS = 60  # orders tried a class; the cheapest is kept
 _GROUPS = 0.5  # weight of a share of groups that is off, beside a share of images that is off
+_SHOWN = 6  # names in a sentence
 _CHEAP = 0.02  # an order at this price or below is taken at once
 
 
@@ -155,3 +156,34 @@ def shortages(
             )
         notes.append(sentence.format(name=name, n=count, splits=_(" and ").join(absent)))
     return notes
+
+
+def group_counts(
+    labels: NDArray[np.int64], groups: NDArray[np.str_], split: NDArray[np.int8], classes: int
+) -> NDArray[np.int64]:
+    """(classes, 3): how many groups each class has in train, val and test."""
+    member = np.unique(groups, return_inverse=True)[1]
+    inside = split >= 0
+    each = np.unique(np.stack([labels[inside], split[inside].astype(np.int64), member[inside]]), axis=1)
+    table = np.zeros((classes, 3), np.int64)
+    np.add.at(table, (each[0], each[1]), 1)
+    return table
+
+
+def alone(
+    classes: Sequence[str], labels: NDArray[np.int64], groups: NDArray[np.str_], split: NDArray[np.int8]
+) -> list[str]:
+    """A sentence on the classes whose validation images are all of one group."""
+    counts, images = group_counts(labels, groups, split, len(classes))[:, VAL], np.zeros(len(classes), np.int64)
+    np.add.at(images, labels[split == VAL], 1)
+    names = [name for name, count, n in zip(classes, counts.tolist(), images.tolist(), strict=True) if count == 1 < n]
+    if not names:
+        return []
+    text = ngettext(
+        "{name} has 1 group in validation: its images there count as one, too few to judge the class by.",
+        "{n} classes have 1 group in validation: the images of such a class count as one, too few to judge it by: "
+        "{name}.",
+        len(names),
+    )
+    shown = ", ".join(names[:_SHOWN]) + (_(" and {n} more").format(n=len(names) - _SHOWN) if names[_SHOWN:] else "")
+    return [text.format(n=len(names), name=shown)]

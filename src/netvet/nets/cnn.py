@@ -27,6 +27,8 @@ class Place:
 
     `inputs`, `outputs`: channels. `stride`: 1, or 2 where it takes a pooling's place. `norm`: whether one follows it.
     `pool`: whether a pooling follows it. `opens`, `closes`: whether a shortcut begins before it and ends after it.
+    `ends`: whether it is the last before the map is halved, in whatever way; of a net that halves none, the last of
+    all.
     """
 
     inputs: int
@@ -36,6 +38,7 @@ class Place:
     pool: bool
     opens: bool
     closes: bool
+    ends: bool
 
 
 def plan(model: recipe.Model, image_size: int, *, in_blocks: bool = False) -> tuple[Place, ...]:
@@ -68,7 +71,8 @@ def plan(model: recipe.Model, image_size: int, *, in_blocks: bool = False) -> tu
         open_ = opens and not closes
         strided = model.pooling == "stride"
         stride = 2 if strided and pooled[index] else 1
-        places.append(Place(channels, width, stride, index in normed, next_pooled and not strided, opens, closes))
+        ends = next_pooled or (index + 1 == depth and not any(pooled))
+        places.append(Place(channels, width, stride, index in normed, next_pooled and not strided, opens, closes, ends))
         channels = width
     return tuple(places)
 
@@ -103,7 +107,7 @@ class Block(nn.Module):
         self.closes = place.closes
         self.act = activation(model.activation)
         self.pool = pooling(model.pooling) if place.pool else None
-        self.drop = nn.Dropout2d(model.spatial_dropout) if place.pool and model.spatial_dropout else None
+        self.drop = nn.Dropout2d(model.spatial_dropout) if place.ends and model.spatial_dropout else None
 
     def forward(self, x: Tensor, kept: Tensor) -> Tensor:
         """`x`: (batch, channels, h, w); `kept`: what the open shortcut carries, in its own shape."""

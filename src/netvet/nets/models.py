@@ -24,8 +24,9 @@ def build(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
     """A network with initial weights drawn from torch's global generator (seed it before).
 
     Input: (batch, 3, image_size, image_size) float, normalised; output: (batch, classes) logits. Of a timm model,
-    `depth`, `width`, `norm`, `activation`, `init`, `shortcut`, pooling and `spatial_dropout` are its own, and
-    `dropout` is its `drop_rate`. Raises BadInput: no such model, or one that does not take images of that size.
+    `depth`, `width`, `norm`, `activation`, `init`, `shortcut` and pooling are its own, and `dropout` is its
+    `drop_rate`. Raises BadInput: no such model, one that does not take images of that size, or `spatial_dropout` of a
+    timm model.
     """
     if model.name in OWN:
         return OWN[model.name](model, classes, image_size)
@@ -56,6 +57,13 @@ def _timm(model: recipe.Model, classes: int, image_size: int) -> nn.Module:
             _("There is no model {name!r}{hint}; model.name takes cnn, resnet, preact-resnet or a timm model.").format(
                 name=model.name, hint=hint
             )
+        )
+    if model.spatial_dropout:
+        raise BadInput(
+            _(
+                "model.spatial_dropout is for netvet's own nets (cnn, resnet, preact-resnet); of the timm model {name} "
+                "set model.dropout."
+            ).format(name=model.name)
         )
     settings = timm.models.get_pretrained_cfg(model.name)
     options: dict[str, Any] = {"drop_rate": model.dropout} if model.dropout else {}

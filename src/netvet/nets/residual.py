@@ -57,7 +57,7 @@ class PreActLayer(nn.Module):
         self.register_module("shortcut", None)
         self.closes = place.closes
         self.pool = cnn.pooling(model.pooling) if place.pool else None
-        self.drop = nn.Dropout2d(model.spatial_dropout) if place.pool and model.spatial_dropout else None
+        self.drop = nn.Dropout2d(model.spatial_dropout) if place.ends and model.spatial_dropout else None
 
     def forward(self, x: Tensor, kept: Tensor) -> Tensor:  # noqa: D102
         if self.norm is not None:

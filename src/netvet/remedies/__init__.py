@@ -1,10 +1,9 @@
 """Remedies: pure functions from a recipe to a recipe, each one file; see `remedy`."""
 
+from netvet.remedies._effect import OWN_NETS, effective
 from netvet.remedies._remedy import (
-    FOR_UNEVEN,
     GENERAL,
     NEAR,
-    OWN_NETS,
     USUAL_RATES,
     Apply,
     Prescription,
@@ -18,7 +17,6 @@ from netvet.remedies._remedy import (
 )
 
 __all__ = [
-    "FOR_UNEVEN",
     "GENERAL",
     "NEAR",
     "OWN_NETS",
@@ -27,6 +25,7 @@ __all__ = [
     "Prescription",
     "Remedy",
     "best_learning_rate",
+    "effective",
     "is_own_net",
     "named_class",
     "prescribe",

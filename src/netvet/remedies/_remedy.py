@@ -11,6 +11,7 @@ from typing import Any
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.recipe import Recipe
+from netvet.remedies._effect import OWN_NETS, effective
 from netvet.rules import Diagnosis, Finding, rules
 
 Apply = Callable[[Recipe, Finding | None], Recipe | None]
@@ -20,13 +21,9 @@ GENERAL = ("augment", "weight-decay", "dropout", "oversample", "one-cycle", "ear
 these are, and in which order, is measured over many runs and is no single remedy's to say.
 """
 
-FOR_UNEVEN = ("oversample",)
-"""Those of `GENERAL` that do nothing for classes of equal size."""
-
 OF_A_CLASS = ("stuck-class",)
 """Symptoms whose place is a class. Which cause is of a class its folder says; symptoms have one folder of their own."""
 
-OWN_NETS = ("cnn", "resnet", "preact-resnet")
 USUAL_RATES = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
 """Peak learning rates that are usual for an optimiser at batches of about 64 images; see the page of
 lower-learning-rate.
@@ -46,6 +43,12 @@ class Remedy(Paged):
     module: str
     also: tuple[str, ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
+    slow: bool = False
+
+    @property
+    def parts(self) -> set[str]:
+        """The parts of the recipe that it may change."""
+        return {self.changes, *self.also}
 
 
 @dataclass(frozen=True)
@@ -63,20 +66,26 @@ _REMEDIES = Registry[Remedy]("netvet.remedies")
 
 
 def remedy(
-    name: str, *, changes: str, also: Sequence[str] = (), example: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    changes: str,
+    also: Sequence[str] = (),
+    example: Mapping[str, Any] | None = None,
+    slow: bool = False,
 ) -> Callable[[Apply], Apply]:
     """Register a remedy.
 
     `changes`: the part of the recipe it rewrites (`model`, `optimizer`, ...). `also`: parts that must go with it (a
     larger batch asks for another learning rate), or that it rewrites instead (`surgery`, for models that are not
     described part by part). `example`: changes to the default recipe that make one in which it changes something; none
-    where it changes the default one. The function gets the recipe and the
+    where it changes the default one. `slow`: it makes training harder and pays late, so that no run of
+    fewer epochs than the recipe's tells against it. The function gets the recipe and the
     finding it is meant for (None for a run that nothing ails) and returns the new recipe, or None where it does not
     apply.
     """
 
     def register(apply: Apply) -> Apply:
-        _REMEDIES.add(name, Remedy(name, apply, changes, apply.__module__, tuple(also), dict(example or {})))
+        _REMEDIES.add(name, Remedy(name, apply, changes, apply.__module__, tuple(also), dict(example or {}), slow))
         return apply
 
     return register
@@ -94,6 +103,7 @@ def prescribe(
     names: Sequence[str] = (),
     least: int = 0,
     general: Sequence[str] = GENERAL,
+    sizes: Sequence[float] = (),
 ) -> list[Prescription]:
     """The remedies worth a trial, the likeliest first, each applied to the recipe.
 
@@ -101,7 +111,8 @@ def prescribe(
     of the suspected ones. `least`: where these are
     fewer, the list is filled up with remedies of notes and then of `general`, which need no finding. `names`: only
     these, whatever was found (an unknown name raises KeyError); one that needs a class and is no cause's gets the one
-    that is stuck. A remedy that would change nothing, or that another one already amounts to, is left out.
+    that is stuck. A remedy that would change nothing (in the recipe, or in what the recipe does with classes of these
+    `sizes`, in training images), or that another one already amounts to, is left out.
     """
     known = remedies()
     causes = [f for f in diagnosis.findings if f.kind == "cause"]
@@ -111,7 +122,7 @@ def prescribe(
         if unknown:
             raise KeyError(unknown[0])
         wanted = [(name, _meant(known[name], recipe, diagnosis, causes)) for name in names]
-        return _applied(recipe, wanted, known, len(wanted))
+        return _applied(recipe, wanted, known, len(wanted), sizes)
     root, others = ill[:1], ill[1:]
     asked = [
         *((name, f) for f in root for name in f.remedies),
@@ -119,36 +130,47 @@ def prescribe(
         *((name, f) for f in others for name in f.remedies[1:]),
     ]
     more = [*((name, f) for f in diagnosis.notes for name in f.remedies), *((name, None) for name in general)]
-    first = _applied(recipe, asked, known, len(asked))
+    first = _applied(recipe, asked, known, len(asked), sizes)
     if len(first) >= least:
         return first
-    return _applied(recipe, [*asked, *more], known, least)
+    return _applied(recipe, [*asked, *more], known, least, sizes)
 
 
 def _meant(remedy: Remedy, recipe: Recipe, diagnosis: Diagnosis, causes: Sequence[Finding]) -> Finding | None:
-    """The finding that a remedy asked for by name is for."""
+    """The finding that a remedy asked for by name is for: the cause that lists it, else the first whose remedies change
+    the same part of the recipe; for one that needs a class, the class that is stuck.
+    """
     listed = next((f for f in causes if remedy.name in f.remedies), None)
-    if listed is not None or remedy.apply(recipe, None) is not None:
+    if listed is not None:
         return listed
-    return next((f for f in diagnosis.symptoms if named_class(f)), None)
+    if remedy.apply(recipe, None) is None:
+        return next((f for f in diagnosis.symptoms if named_class(f)), None)
+    known = remedies()
+    return next((f for f in causes if any(remedy.parts & known[n].parts for n in f.remedies if n in known)), None)
 
 
 def _applied(
-    recipe: Recipe, wanted: Sequence[tuple[str, Finding | None]], known: dict[str, Remedy], most: int
+    recipe: Recipe,
+    wanted: Sequence[tuple[str, Finding | None]],
+    known: dict[str, Remedy],
+    most: int,
+    sizes: Sequence[float],
 ) -> list[Prescription]:
-    """The first `most` that change the recipe, each in another way. A name that this version does not have is passed
-    over.
+    """The first `most` that change what the recipe does, each in another way. A name that this version does not have is
+    passed over.
     """
     found: list[Prescription] = []
+    done = [effective(recipe, sizes)]
     for name, finding in wanted:
         if len(found) == most:
             break
-        if name not in known:
+        changed = known[name].apply(recipe, finding) if name in known else None
+        if changed is None or any(p.remedy == name for p in found):
             continue
-        changed = known[name].apply(recipe, finding)
-        if changed is None or changed == recipe or any(p.recipe == changed or p.remedy == name for p in found):
-            continue
-        found.append(Prescription(name, changed, finding))
+        does = effective(changed, sizes)
+        if does not in done:
+            done.append(does)
+            found.append(Prescription(name, changed, finding))
     return found
 
 

@@ -33,7 +33,7 @@ from netvet.rules import Finding
 AT_LEAST = {"rotate": 15.0, "scale": 0.2, "crop": 0.125, "light": 0.2, "colour": 0.1, "erase": 0.25}
 
 
-@remedy("augment", changes="augment")
+@remedy("augment", changes="augment", slow=True)
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where every part is at least as strong already."""
     now = recipe.augment

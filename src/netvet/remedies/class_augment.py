@@ -9,7 +9,8 @@ augmented at all). The other classes are shown as before.
 A class that is stuck because its few images do not show what the species looks like from elsewhere, nearer, or in
 other light, while the others have images enough. It is no remedy for imbalance: a class of 4 images beside 9 to 128 of
 five other rendered species (four seeds) had an AUC of 0.65 without and 0.65 with it, and of 0.86 and 0.85 on top of
-oversample.
+oversample. No rule prescribes it: ask for it by name (`netvet treat RUN --remedy class-augment`) where you know that
+the class is seen from more sides than its images show.
 
 ## What it costs
 No time. The traces of the augmentation (a tilted horizon, mirrored borders) now go with one class, and a net can learn
@@ -30,7 +31,7 @@ from netvet.rules import Finding
 AT_LEAST = {"rotate": 30.0, "scale": 0.35, "light": 0.4}
 
 
-@remedy("class-augment", changes="augment")
+@remedy("class-augment", changes="augment", slow=True)
 def apply(recipe: Recipe, finding: Finding | None = None) -> Recipe | None:
     """None where the finding names no class, or where its augmentation is as strong already."""
     name = named_class(finding)

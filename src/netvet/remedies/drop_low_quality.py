@@ -10,7 +10,9 @@ images are neither looked at nor changed. The run's notes say how many.
 A part of a class's training images shows nothing of the species, and the net learns from these that darkness or blur is
 the class. Of 504 training images of six rendered species, 8 to 42 poor ones among the 84 of one class were all found,
 and 0 to 10 others left out. With 46 none was left out: a class loses at most half of its images, or none. What the
-accuracy gains was not measured. It is no remedy for low-quality-images, a class that is poor as a whole.
+accuracy gains was not measured. It is no remedy for low-quality-images, a class that is poor as a whole, and no rule
+prescribes it: ask for it by name (`netvet treat RUN --remedy drop-low-quality`) where `netvet inspect` lists poor
+images.
 The runs behind these numbers: docs/evidence/drop-low-quality.md.
 
 ## What it costs

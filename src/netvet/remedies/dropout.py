@@ -23,7 +23,7 @@ from netvet.remedies import is_own_net, remedy
 from netvet.rules import Finding
 
 
-@remedy("dropout", changes="model")
+@remedy("dropout", changes="model", slow=True)
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     """None where there is as much dropout already."""
     rate = 0.5 if is_own_net(recipe) else 0.2

@@ -7,7 +7,8 @@ the probability of its true class. An image that is named with 90 % certainty co
 ## When it helps
 Classes that are rare or hard beside many that are easy: class-imbalance, look-alike-classes. It does less than weights
 by class: with 4 to 128 training images of six rendered species (four seeds) the AUC of the rarest rose from 0.65 to
-0.69, with class-weights to 0.82.
+0.69, with class-weights to 0.82. So no rule prescribes it: ask for it by name (`netvet treat RUN --remedy focal-loss`)
+where classes are even and some of their images hard, which weights by class do not reach.
 
 ## What it costs
 No time. Wrong labels are hard images too, and get more weight: not with label-noise. The probabilities are less

@@ -12,6 +12,7 @@ class.
 class-imbalance, where a class has too few images to show what it looks like. It has not been shown to help: with 7
 training images of one of six rendered species (three seeds) the AUC of the class was 0.66 without it, 0.64 with it, and
 0.77 with oversample, which needs no second network and should be tried first. With fewer than 5 images it is not tried.
+So no rule prescribes it: ask for it by name (`netvet treat RUN --remedy gan-augment`) once oversample has not helped.
 The runs behind these numbers: docs/evidence/gan-augment.md.
 
 ## What it costs

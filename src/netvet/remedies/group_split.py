@@ -1,8 +1,8 @@
 """Split by group, so that no animal is in both training and validation.
 
 ## What it does
-Sets `data.group` to `auto`: the images of one group (a trajectory, an animal, a camera) all go to training, or all to
-validation, or all to test, where the source names groups.
+Sets `data.group` to `auto`, or to what the names of the files propose (`netvet groups`): the images of one group (a
+trajectory, an animal, a camera) all go to training, or all to validation, or all to test.
 
 ## When it helps
 Where validation images have twins in training (split-leakage): then the accuracy measures memory. This mends the
@@ -21,6 +21,7 @@ https://doi.org/10.1111/ecog.02881
 
 from __future__ import annotations
 
+from netvet.images.grouping import split_by
 from netvet.recipe import Recipe
 from netvet.remedies import remedy
 from netvet.rules import Finding
@@ -28,5 +29,8 @@ from netvet.rules import Finding
 
 @remedy("group-split", changes="data", example={"data.group": "none"})
 def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
-    """None where the split heeds groups already."""
-    return recipe.change({"data.group": "auto"}) if recipe.data.group == "none" else None
+    """None where the split heeds groups already, or nothing tells of any."""
+    if recipe.data.group not in ("none", "auto"):
+        return None
+    by = split_by(recipe.data.source)
+    return None if by in (None, recipe.data.group) else recipe.change({"data.group": by})

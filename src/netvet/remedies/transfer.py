@@ -41,5 +41,12 @@ def apply(recipe: Recipe, _finding: Finding | None = None) -> Recipe | None:
     own = {path: value for path, (value, _default) in shipped.differences(Recipe()).items() if path != "stop.epochs"}
     size = max(recipe.data.image_size, shipped.data.image_size)
     return recipe.change(
-        {**own, "data.image_size": size, "data.normalise": "auto", "schedule.name": "one-cycle", "surgery": []}
+        {
+            **own,
+            "data.image_size": size,
+            "data.normalise": "auto",
+            "schedule.name": "one-cycle",
+            "model.spatial_dropout": 0.0,  # timm models have none
+            "surgery": [],
+        }
     )

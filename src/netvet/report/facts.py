@@ -34,7 +34,9 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: images in each split, AUC with its interval, recall on validation; nan where not measured."""
+    """One class: images in each split, AUC with its interval, recall on validation; nan where not measured. `groups`:
+    those in train, val and test; nan where none are known.
+    """
 
     name: str
     train: float
@@ -44,6 +46,7 @@ class ClassRow:
     low: float
     high: float
     recall: float
+    groups: tuple[float, float, float] = (math.nan, math.nan, math.nan)
 
 
 def invalidates(finding: Finding) -> bool:
@@ -83,7 +86,11 @@ def at(series: Series, index: int | None) -> float:
 def key_numbers(trace: Trace) -> dict[str, float]:
     """Accuracies of the run's final model, 0..1; only what was measured."""
     index = final_epoch(trace)
-    names = ("train_accuracy", "val_accuracy", "val_balanced_accuracy")
+    evaluated = (
+        trace.recipe is None and len(trace.series("train_eval_accuracy")) >= len(trace.series("val_accuracy")) > 0
+    )
+    train = "train_eval_accuracy" if evaluated else "train_accuracy"  # of a loop, of the batches: while it trained
+    names = (train, "val_accuracy", "val_balanced_accuracy")
     found = {name: at(trace.series(name), index) for name in names}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
@@ -111,6 +118,7 @@ def class_rows(trace: Trace) -> list[ClassRow]:
             trace.last("val_auc_low", name),
             trace.last("val_auc_high", name),
             trace.last("val_recall", name),
+            (trace.last("class_groups", name), trace.last("val_groups", name), trace.last("test_groups", name)),
         )
         for name in class_names(trace)
     ]

@@ -15,8 +15,8 @@ from netvet import __version__
 from netvet.base import words
 from netvet.base.files import put
 from netvet.locale import _, language
-from netvet.remedies import prescribe, remedies
-from netvet.report import facts, pictures, tables
+from netvet.remedies import remedies
+from netvet.report import advice, facts, pictures, tables
 from netvet.report.charts import Chart, classes, curves, evidence, layers, trials
 from netvet.report.generated import paintings
 from netvet.report.model import Report
@@ -74,7 +74,7 @@ def _environment() -> Environment:
         finalize=lambda value: words.clean(value) if type(value) is str else value,
     )
     made.globals["_"] = _
-    made.filters.update(pretty=words.pretty, percent=words.percent, number=words.number)
+    made.filters.update(pretty=words.pretty, percent=words.percent, number=words.number, numeral=words.numeral)
     return made
 
 
@@ -105,6 +105,8 @@ def _page(report: Report) -> dict[str, Any]:
         "verdict": diagnosis.verdict,
         "headline": headline(diagnosis),
         "reason": reason(diagnosis),
+        "next": advice.advise(report),
+        "untried": report.untried,
         "warnings": _warnings(report),
         "tiles": _tiles(report),
         "root": root,
@@ -171,10 +173,13 @@ def _tiles(report: Report) -> list[Tile]:
     """The three or four numbers that matter most."""
     numbers = facts.key_numbers(report.trace)
     labels = {
-        "train_accuracy": _("training accuracy"),
+        "train_accuracy": _("training accuracy, of the batches as they were trained on"),
+        "train_eval_accuracy": _("training accuracy"),
         "val_accuracy": _("validation accuracy"),
         "val_balanced_accuracy": _("balanced, validation"),
     }
+    if report.trace.recipe is not None:
+        labels["train_accuracy"] = labels["train_eval_accuracy"]
     doubtful = any(map(facts.invalidates, report.diagnosis.findings))
     tiles = [
         Tile(words.percent(numbers[name]), label, "warn" if doubtful and name.startswith("val") else "")
@@ -183,7 +188,9 @@ def _tiles(report: Report) -> list[Tile]:
     ]
     confirmed = report.trial.confirmation if report.trial else None
     if confirmed is not None and confirmed.helped and math.isfinite(confirmed.treated):
-        tiles.append(Tile(words.percent(confirmed.treated), _("test, with {remedy}").format(remedy=confirmed.remedy)))
+        measured = words.metric(report.trial.metric) if report.trial else ""
+        label = _("{metric} on test, with {remedy}").format(metric=measured, remedy=confirmed.remedy)
+        tiles.append(Tile(words.percent(confirmed.treated), label))
     elif doubtful:
         share = facts.leaked(report.trace).get("val", math.nan)
         tiles.append(Tile(words.percent(share, 0), _("of validation leaked"), "warn"))
@@ -235,7 +242,4 @@ def _prescription(report: Report) -> list[Fact]:
     if report.recipe is None:
         names = dict.fromkeys(name for f in report.diagnosis.findings if f.kind == "cause" for name in f.remedies)
         return [Fact(name, known[name].title if name in known else "") for name in names]
-    return [
-        Fact(p.remedy, known[p.remedy].title, words.changed(report.recipe.differences(p.recipe)))
-        for p in prescribe(report.recipe, report.diagnosis)
-    ]
+    return [Fact(p.remedy, known[p.remedy].title, advice.what_changes(report, p)) for p in advice.prescribed(report)]

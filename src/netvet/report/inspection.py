@@ -99,9 +99,13 @@ def _headline(found: Inspection) -> str:
 def _tiles(found: Inspection) -> list[Tile]:
     images = found.images
     tiles = [
-        Tile(f"{len(images.labels):,}", _("images")),
-        Tile(f"{len(images.classes):,}", _("classes")),
-        Tile(f"{found.imbalance:.0f} : 1", _("largest to smallest class"), "warn" if found.imbalance >= 10 else ""),
+        Tile(words.numeral(len(images.labels), ","), _("images")),
+        Tile(words.numeral(len(images.classes), ","), _("classes")),
+        Tile(
+            words.numeral(found.imbalance, ",.0f") + " : 1",
+            _("largest to smallest class"),
+            "warn" if found.imbalance >= 10 else "",
+        ),
     ]
     if found.labels is not None:
         share = len(found.labels.ranked) / max(1, len(images.labels))
@@ -112,7 +116,7 @@ def _tiles(found: Inspection) -> list[Tile]:
             Tile(words.percent(max(leaked), 0), _("of held-out images leaked"), "warn" if max(leaked) >= 0.02 else "")
         )
     if images.rejected:
-        tiles.append(Tile(f"{len(images.rejected):,}", _("files unusable"), "warn"))
+        tiles.append(Tile(words.numeral(len(images.rejected), ","), _("files unusable"), "warn"))
     return tiles
 
 
@@ -229,7 +233,7 @@ def _effects(found: Inspection) -> list[tuple[str, list[tuple[str, float]]]]:
     lines = []
     for k in np.argsort(-worst, kind="stable")[:8].tolist():
         cells = [
-            ("–", 0.0) if not np.isfinite(v) else (f"{v:+.2f}".replace("-", "−"), float(np.clip((v - 0.3) / 0.7, 0, 1)))
+            ("–", 0.0) if not np.isfinite(v) else (words.numeral(v, "+.2f"), float(np.clip((v - 0.3) / 0.7, 0, 1)))
             for v in table[k].tolist()
         ]
         lines.append((found.images.classes[k], cells))
@@ -247,7 +251,7 @@ def _shift(found: Inspection) -> list[tuple[str, str, str, str, bool]]:
         (
             names[each.split],
             _("all classes") if each.where < 0 else words.pretty(found.images.classes[each.where]),
-            f"{each.auc:.2f}",
+            words.numeral(each.auc, ".2f"),
             _("{low:.2f} to {high:.2f}").format(low=each.low, high=each.high),
             each.shifted,
         )
@@ -303,7 +307,7 @@ def _file_lines(found: Inspection) -> list[str]:
     facts = found.headers.summary()
 
     def some(counts: dict[str, int]) -> str:
-        return _listed([f"{name} {n:,}" for name, n in list(counts.items())[:5]])
+        return _listed([f"{name} {words.numeral(n, ',')}" for name, n in list(counts.items())[:5]])
 
     return [
         _("Widths from {a} to {b} px (median {m}), heights from {c} to {d} px (median {n}).").format(

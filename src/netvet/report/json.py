@@ -9,6 +9,7 @@ from typing import Any
 
 from netvet.base.files import put
 from netvet.base.jsonsafe import jsonsafe
+from netvet.report.advice import advise, prescribed, what_changes
 from netvet.report.facts import data, epochs_done, key_numbers
 from netvet.report.model import Report
 from netvet.rules import headline, reason
@@ -28,11 +29,20 @@ def render(report: Report) -> dict[str, Any]:
         "epochs": {"done": epochs_done(trace), "planned": trace.meta.get("epochs")},
         "data": data(trace),
         "trial": asdict(trial) if trial else None,
+        "untried": report.untried,
+        "prescription": [{"remedy": p.remedy, "changes": what_changes(report, p)} for p in prescribed(report)],
+        "next": next_step(report),
         "recipe": report.recipe.model_dump(mode="json") if report.recipe else None,
         "environment": trace.meta.get("environment", {}),
     }
     plain: dict[str, Any] = jsonsafe(tree)
     return plain
+
+
+def next_step(report: Report) -> dict[str, str] | None:
+    """What to do next, as a tree: `sentence` and `command`."""
+    advice = advise(report)
+    return asdict(advice) if advice is not None else None
 
 
 def write(report: Report) -> Path:

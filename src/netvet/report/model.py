@@ -16,7 +16,8 @@ from netvet.trials import Trial
 class Report:
     """A recorded run with what was found in it and what was tried against it.
 
-    `recipe` is None where a user's own loop was watched; `trial` is None where nothing was tried.
+    `recipe` is None where a user's own loop was watched; `trial` is None where nothing was tried, and `untried` says
+    why where something should have been.
     """
 
     run: Path
@@ -24,6 +25,7 @@ class Report:
     trace: Trace
     diagnosis: Diagnosis
     trial: Trial | None = None
+    untried: str = ""
 
     @classmethod
     def open(cls, run: str | Path, *, limits: Mapping[str, Mapping[str, float]] | None = None) -> Report:

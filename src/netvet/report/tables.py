@@ -72,7 +72,7 @@ def data_lines(report: Report) -> list[str]:
     if all(isinstance(data.get(key), int) for key in ("images", "train", "val", "test")):
         lines.append(
             _("{images} images: {train} training, {val} validation, {test} test.").format(
-                **{key: f"{data[key]:,}" for key in ("images", "train", "val", "test")}
+                **{key: words.numeral(data[key], ",") for key in ("images", "train", "val", "test")}
             )
         )
     counts = [row.train for row in facts.class_rows(report.trace) if math.isfinite(row.train)]
@@ -83,6 +83,8 @@ def data_lines(report: Report) -> list[str]:
             balance = _("{k} classes of {few} training images each.")
         ratio = words.number(round(many / few, 1))
         lines.append(balance.format(k=len(counts), few=words.number(few), many=words.number(many), ratio=ratio))
+    if data.get("groups"):
+        lines.append(_in_groups(report, data["groups"]))
     if "grouped" in data:
         lines.append(
             _("Split by group: images of one group stay together.")
@@ -99,10 +101,34 @@ def class_table(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "name": row.name,
-            "counts": [words.number(v) for v in (row.train, row.val, row.test)],
+            "counts": [
+                _counted(images, groups)
+                for images, groups in zip((row.train, row.val, row.test), row.groups, strict=True)
+            ],
             "recall": words.percent(row.recall, 0),
-            "auc": f"{row.auc:.3f}" if np.isfinite(row.auc) else "–",
+            "auc": words.numeral(row.auc, ".3f") if np.isfinite(row.auc) else "–",
             "width": round(100 * row.train / most, 1) if most else 0.0,
         }
         for row in sorted(rows, key=lambda r: -r.train)
     ]
+
+
+def _counted(images: float, groups: float) -> str:
+    """So many images, and groups where they are known."""
+    if not (math.isfinite(images) and math.isfinite(groups)):
+        return words.number(images)
+    text = ngettext("{images}, {n} group", "{images}, {n} groups", int(groups))
+    return text.format(images=words.number(images), n=int(groups))
+
+
+def _in_groups(report: Report, groups: int) -> str:
+    """How many groups there are, and by how much less than their number the validation images count."""
+    effect = report.trace.last("val_design_effect")
+    line = _("The images come in {groups:,} groups.").format(groups=groups)
+    if effect > 1:
+        more = _(
+            "Images of one group are right or wrong together: {n:.1f} validation images count as one, and every "
+            "interval is over groups."
+        )
+        line = f"{line} {more.format(n=effect)}"
+    return line

@@ -6,13 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from netvet.base import words
-from netvet.base.console import say
+from netvet.base.console import block, say
 from netvet.locale import _, ngettext
+from netvet.remedies import remedies
+from netvet.report.advice import advise, prescribed, what_changes
 from netvet.trials import CONTROL, Trial, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from netvet.report.model import Report
     from netvet.trials import Progress
 
 
@@ -41,6 +44,24 @@ def print_trial(console: Console, trial: Trial) -> None:
             )
         say(console, table)
     say(console, Text(spent(trial), "dim"))
+
+
+def print_next(console: Console, report: Report) -> None:
+    """What to do next, with its command on a line of its own; before it what is prescribed, where nothing was tried."""
+    from rich.text import Text
+
+    known = remedies()
+    if report.untried:
+        say(console, Text(words.clean(report.untried), "bold yellow"))
+    if report.trial is None and report.recipe is not None:
+        lines = [(p.remedy, f"{known[p.remedy].title} {what_changes(report, p)}") for p in prescribed(report)]
+        block(console, _("Worth a trial"), lines)
+    advice = advise(report)
+    if advice is None:
+        return
+    say(console, Text(_("Next: {sentence}").format(sentence=words.clean(advice.sentence)), "bold"))
+    if advice.command:
+        console.print(Text(f"  {words.clean(advice.command)}", "cyan"), soft_wrap=True)
 
 
 def rows(trial: Trial) -> list[Verdict]:
@@ -91,11 +112,13 @@ def outcome(verdict: Verdict) -> str:
         parts = [_("measured on other images: {treated}").format(treated=words.percent(verdict.treated))]
     else:
         parts = [_("helps") if verdict.helped else _("not shown to help")]
+        if verdict.too_short:
+            parts = [_("not decided at {n} epochs").format(n=verdict.too_short)]
     if verdict.cured is not None:
         parts.append(_("cured") if verdict.cured else _("not cured"))
     if verdict.stuck is not None:
         words_of = _("AUC of {name} {effect}, of the others {others}")
-        gain, paid = (f"{value:+.2f}".replace("-", "−") for value in (verdict.stuck.effect, verdict.stuck.others))
+        gain, paid = (words.numeral(value, "+.2f") for value in (verdict.stuck.effect, verdict.stuck.others))
         parts.append(words_of.format(name=words.clean(verdict.stuck.name), effect=gain, others=paid))
     if verdict.new_findings:
         parts.append(_("new: {names}").format(names=words.clean(", ".join(verdict.new_findings))))

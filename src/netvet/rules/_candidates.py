@@ -54,6 +54,8 @@ def _asked(rule: Rule, trace: Trace, limits: Mapping[str, float]) -> Iterator[tu
     if rule.about == "run":
         yield "", rule.check(trace, **limits)
         return
+    if rule.about == "both":
+        yield "", rule.check(trace, None, **limits)
     for each in concerned(trace, rule.name):
         yield each.place, rule.check(trace, each, **limits)
 
@@ -73,4 +75,5 @@ def _completed(rule: Rule, answer: Answer) -> Answer:
     if isinstance(answer, RuledOut):
         return replace(answer, rule=rule.name)
     cures = answer.remedies or (() if answer.fix else rule.remedies)
-    return replace(answer, rule=rule.name, kind=rule.kind, explains=rule.explains, remedies=cures)
+    effects = answer.explains or rule.explains
+    return replace(answer, rule=rule.name, kind=rule.kind, explains=effects, remedies=cures)

@@ -38,16 +38,24 @@ def skill(accuracy: float, trace: Trace) -> float:
     return (accuracy - chance) / max(1 - chance, 1e-9)
 
 
+def independent(trace: Trace, images: float, split: str, place: str = "") -> float:
+    """So many independent images say as much as `images` of a class of a split (`train`, `val`), or of all classes:
+    fewer where they come in groups, such as frames of one video (`netvet.design_effect`).
+    """
+    effect = trace.last(f"{split}_design_effect", place)
+    return images / effect if effect > 1 else images
+
+
 def seen(trace: Trace, split: str) -> float:
-    """How many images a split's metrics were taken on (`train`, `train_eval`, `val`); infinite where it was not
-    recorded.
+    """On how many independent images a split's metrics were taken (`train`, `train_eval`, `val`); infinite where it was
+    not recorded.
     """
     confusion = trace.array(f"{split}_confusion")
     if confusion is not None:
-        return float(confusion.sum())
+        return independent(trace, float(confusion.sum()), split)
     name = "val_images" if split == "val" else "class_images"
     total = sum(trace.last(name, place) for place in trace.places(name))
-    return (min(total, 1024.0) if split == "train" else total) or math.inf
+    return independent(trace, min(total, 1024.0) if split == "train" else total, split) or math.inf
 
 
 def interval(share: float, n: float, z: float = 1.96) -> tuple[float, float]:
@@ -60,7 +68,9 @@ def interval(share: float, n: float, z: float = 1.96) -> tuple[float, float]:
 
 
 def surely_more(a: float, n_a: float, b: float, n_b: float) -> float:
-    """By how much share a exceeds share b at least: Newcombe's lower 95 % bound (https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."""
+    """By how much share a exceeds share b at least: Newcombe's lower 95 % bound
+    (https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
+    """
     low_a, _ = interval(a, n_a)
     _, high_b = interval(b, n_b)
     return a - b - math.sqrt((a - low_a) ** 2 + (high_b - b) ** 2)

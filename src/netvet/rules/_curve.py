@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.base.observed import Observed
+from netvet.locale import _
 from netvet.trace import Series, Trace
 
 
@@ -32,6 +34,11 @@ def training_accuracy(trace: Trace) -> Series:
     return evaluated if len(evaluated) and len(evaluated) >= len(trace.series("val_accuracy")) else running
 
 
+def running(trace: Trace, accuracy: Series) -> bool:
+    """Whether a training accuracy is the running one, which may lie below what the same weights reach."""
+    return trace.recipe is None and accuracy.name == "train_accuracy"
+
+
 def gap(trace: Trace) -> float:
     """Training less validation accuracy (0..1) of the model that the run yields; nan where it is not known."""
     at, train, val = kept(trace), training_accuracy(trace).values, trace.series("val_accuracy").values
@@ -41,6 +48,31 @@ def gap(trace: Trace) -> float:
 def upto(series: Series, index: int) -> Series:
     """The series as it stood at an index."""
     return replace(series, steps=series.steps[: index + 1], values=series.values[: index + 1])
+
+
+def read(series: Series, value: float, how: str = "") -> Series:
+    """The series with the number that a sentence reads off it, and what that is in words."""
+    return replace(series, reading=float(value), read_as=how)
+
+
+def at_first(series: Series) -> Series:
+    """The series, read at its beginning."""
+    return read(series, series.first, _("at first"))
+
+
+def highest(series: Series) -> Series:
+    """The series, read where it is highest."""
+    return read(series, quantile(series.values, 1.0), _("highest"))
+
+
+def middle(series: Series) -> Series:
+    """The series, read by its median."""
+    return read(series, quantile(series.values, 0.5), _("median"))
+
+
+def single(name: str, value: float, observed: Observed, where: str = "") -> Series:
+    """A number that a rule computed, as evidence."""
+    return Series(name, where, np.zeros(1, np.int64), np.array([value], np.float64), observed)
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

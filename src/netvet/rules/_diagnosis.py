@@ -170,7 +170,11 @@ def _not_assessed(trace: Trace, known: Mapping[str, Rule]) -> dict[str, tuple[st
 
 
 def _exams(known: Mapping[str, Rule], present: set[str], trace: Trace, taken: Sequence[str]) -> tuple[str, ...]:
-    """The exams of rules that can be assessed and explain a symptom which shows, less those that have been taken."""
+    """The exams of rules that can be assessed and explain a symptom which shows, less those that were taken; none of
+    a loop of one's own, which no exam can run again.
+    """
+    if trace.recipe is None:
+        return ()
     done = {*taken, *trace.meta.get("exams", ())}
     asking = [each for each in known.values() if present & set(each.explains) and not missing(each, trace)]
     wanted = [exam for each in asking for exam in each.exams if exam not in done]

@@ -15,10 +15,11 @@ from netvet.trace import Trace
 CORE, SURELY = 0.4, 0.24  # share of a core with other labels, and the lower end of its interval
 KNOWN = 0.85  # AUC of the images' own features: a class that they know, so that its core is its own
 BACK = 0.12  # share of the partner's core with this label, up to which the two do not merely look alike
-UNKNOWN, GIVEN, EVEN = 0.65, 0.4, 0.6  # AUC of a class whose labels say nothing; likely errors; of these, to one class
+UNKNOWN, BEYOND, UNLEARNT = 0.65, 0.2, 0.7  # AUC of a class whose labels say nothing; below the others'; the network's
+GIVEN, EVEN = 0.4, 0.6  # share of likely errors there; of these, to one class
 TORN, TIMES, FEWEST = 0.15, 1.5, 20  # share of pairs of one group with different labels, beyond times the usual; pairs
 TAKEN = 0.3  # share of the other classes' images that is surely taken for a class once they are as poor
-CHANCE, APART = 0.6, 0.85  # AUC of two classes against one another, and of either against the rest
+CHANCE, APART, MIXED = 0.6, 0.85, 0.3  # AUC of two classes against one another and of either against the rest; of cores
 
 
 @view()
@@ -50,6 +51,7 @@ def interchangeable(trace: Trace) -> tuple[Stuck, ...]:
         other, taken = partner(trace, name)
         pair, rest = trace.series("image_pair_auc", name), trace.last("image_rest_auc", name)
         mutual = partner(trace, other)[0] == name and trace.last("image_pair_auc", other) <= CHANCE
+        mutual = mutual and all(trace.last("label_core_wrong", each) >= MIXED for each in (name, other))
         if pair.last <= CHANCE and rest >= APART and mutual:
             found.append(Stuck(name, pair, pair.last, APART, CHANCE, other, taken))
     return tuple(sorted(found, key=lambda each: (each.value, each.place)))
@@ -81,7 +83,8 @@ def _contradicted(trace: Trace, name: str) -> Stuck | None:
         return Stuck(name, core, core.last, common, CORE, *others)
     share = trace.series("label_error_share", name)
     spread = trace.last("label_error_together", name) <= EVEN
-    if auc <= UNKNOWN and spread and share.last >= GIVEN and _median(trace, "image_auc", name) >= KNOWN:
+    alone = auc <= min(UNKNOWN, _median(trace, "image_auc", name) - BEYOND) and trace.last("val_auc", name) <= UNLEARNT
+    if alone and spread and share.last >= GIVEN:
         return Stuck(name, share, share.last, _median(trace, "label_error_share", name), GIVEN, *others)
     return None
 

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.rules._curve import current, quantile
+from netvet.locale import _
+from netvet.rules._curve import current, highest, quantile, read
 from netvet.rules._loss import batch_loss
 from netvet.trace import Series, Trace
 
@@ -55,6 +56,11 @@ class Judgement:
     step: int = 0
     evidence: tuple[Series, ...] = ()
 
+    @property
+    def aim(self) -> float:
+        """The rate of the exam's stretch at the best: no higher than half of what the loss still falls at."""
+        return min(self.best, self.high / 2)
+
 
 def too_high(trace: Trace, *, fast: float, wild: float) -> Judgement:
     """Whether the rate is too high. `fast`: bound of the update over the weight; `wild`: of the loss over guessing."""
@@ -83,7 +89,10 @@ def _by_exam(trace: Trace, peak: float) -> Judgement:
     own, reached = (trace.last("lr_range_stretch", place) for place in ("own", "best"))
     guess = trace.last("lr_range_guess")
     curves = tuple(trace.series("lr_range_loss", place) for place in trace.places("lr_range_loss"))
-    evidence = (trace.series("learning_rate"), *curves)
+    numbers = [trace.series(f"lr_range_{name}") for name in ("low", "best", "high")]
+    numbers += [trace.series("lr_range_stretch", place) for place in ("own", "best")]
+    rates = trace.series("learning_rate")
+    evidence = (read(rates, peak), *curves, *(each for each in numbers if len(each)))
     found = Judgement("right", peak, 0.0, "exam", low, best, high, own, reached, evidence=evidence)
     least, most = low / MARGIN, high * MARGIN
     below, above = peak < least, peak > most
@@ -136,8 +145,8 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
     rates = trace.series("learning_rate")
     rate = float(rates.values[min(int(np.searchsorted(rates.steps, loss.steps[at])), len(rates) - 1)])
     value, step = float(loss.values[at]), int(loss.steps[at])
-    confidence = 0.8 if _sane(trace) else DOUBTED
-    return Judgement("high", rate, confidence, "loss", value=value, limit=limit, step=step, evidence=(loss,))
+    confidence, told = 0.8 if _sane(trace) else DOUBTED, read(loss, value, _("at step {step}").format(step=step))
+    return Judgement("high", rate, confidence, "loss", value=value, limit=limit, step=step, evidence=(told,))
 
 
 def _came_back(loss: Series, guessing: float, at: int) -> bool:
@@ -154,15 +163,16 @@ def _long_steps(trace: Trace, peak: float, fast: float) -> Judgement:
     value, curve = _median_layer(trace, 1.0)
     limit = fast / KILLED if _killed(trace) else fast
     if math.isfinite(value) and _sane(trace) and value > limit:
-        return Judgement("high", peak, 0.7, "update", value=value, limit=limit, evidence=(curve,))
+        return Judgement("high", peak, 0.7, "update", value=value, limit=limit, evidence=(highest(curve),))
     return Judgement("unknown", peak, source="update")
 
 
 def _short_steps(trace: Trace, peak: float, slow: float) -> Judgement:
     """Too low by how far a step moves the median layer: the 90th percentile of the run."""
     value, curve = _median_layer(trace, 0.9)
+    told = read(curve, value, _("in nine steps of ten at most"))
     if DECAYED * _decay(trace, peak) < value < slow and gradient_arrives(trace):
-        return Judgement("low", peak, 0.7, "update", value=value, limit=slow, evidence=(curve,))
+        return Judgement("low", peak, 0.7, "update", value=value, limit=slow, evidence=(told,))
     return Judgement("unknown", peak, source="update")
 
 

@@ -10,24 +10,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from netvet.base.pages import Paged
 from netvet.base.registry import Registry
 from netvet.rules._order import with_order
 from netvet.trace import Series
 
 Kind = Literal["cause", "symptom"]
-About = Literal["run", "class"]
+About = Literal["run", "class", "both"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """One pathology at one place.
 
-    `message`: one sentence with place and value. `evidence`: the curves that show it. `limit`: what the first curve
-    is held against. `confidence`: 0..1, how sure the rule is that this is what it names. `remedies`: those of the
-    rule that suit what was found, the likeliest first; where it names none and no `fix`, all of them. `fix`: the line
-    of code that mends a loop of one's own, "" where the cure is a remedy. `needed`: a sentence on the images or
-    labels that it takes where no remedy helps, with numbers; "" where others would not help either. `nearness`: 0..1,
+    `message`: one sentence with place and value. `evidence`: the curves that show it; what the sentence says of one is
+    what that one tells (`Series.telling`). `limit`: what the first curve is held against. `confidence`: 0..1, how sure
+    the rule is that this is what it names. `remedies`: those of the rule that suit what was found, the likeliest first;
+    where it names none and no `fix`, all of them. `explains`: those of the rule's symptoms and causes that this finding
+    brings about; where it names none, all of them. `fix`: the line of code that mends a loop of one's own, "" where the
+    cure is a remedy. `needed`: a sentence on the images or labels that it takes where no remedy helps, with numbers; ""
+    where others would not help either. `nearness`: 0..1,
     how near the rule's limits it comes; below 1 it does not reach them, and is suspected at most. `yields_to`: causes
     of the rule's `may_yield_to` that come before this finding. `certain`: an illness even where no symptom shows,
     since it is plainly not what was meant. The other fields are filled in by `diagnose`; `suspected`: reported as a
@@ -66,7 +70,7 @@ class Finding:
                 {
                     "name": s.name,
                     "where": s.where,
-                    "value": _plain(s.last),
+                    "value": _plain(s.telling if np.isfinite(s.reading) or s.observed.telling != "last" else s.last),
                     "limit": _plain(self.limit) if s is self.evidence[0] else None,
                     "unit": s.unit,
                 }
@@ -160,7 +164,8 @@ def rule(
     (leakage), so it is an illness even where no symptom shows. `applies_if_recorded`: an observation of every layer;
     where it was recorded and what the rule needs was not, the network has no layers of that kind.
     `about`: what its findings are about. Of a "class" the check is asked for each class that is stuck, the worst first:
-    `check(trace, stuck, *, limits)`; the diagnosis then tells the worst that it explains. `yields_to`: causes that come
+    `check(trace, stuck, *, limits)`; the diagnosis then tells the worst that it explains. One about "both" is asked for
+    the run first, with None for `stuck`; what it finds there is told alone. `yields_to`: causes that come
     before it where both would explain the same class, or the run. `may_yield_to`: causes that come before some of its
     findings, which say so; a finding's own word outweighs what the other rule yields to.
     `always`: of the exams, those that are taken though no symptom shows, since the cause shows none.

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from netvet.confusion import most_confused_with
-from netvet.rules._chance import interval
-from netvet.rules._curve import last_third, quantile, rise
+from netvet.locale import _
+from netvet.rules._chance import independent, interval
+from netvet.rules._curve import last_third, quantile, read, rise
 from netvet.rules._views import view
 from netvet.trace import Series, Trace
 
@@ -22,8 +23,8 @@ MARGIN, SHARE, STILL, AUC, RECALL = 0.1, 0.6, 0.05, 0.85, 0.7  # explained on th
 class Stuck:
     """A class that stays behind.
 
-    `place`: its name. `curve`: the validation AUC, the validation recall or the training recall that shows it.
-    `value`: its median over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
+    `place`: its name. `curve`: the validation AUC, the validation recall or the training recall that shows it, read as
+    `value`, its median over the last third. `usual`: what other classes reach. `limit`: it surely lies below this.
     `partner`: the class that it is taken for most, "" where none is known; `taken`: the share of its missed validation
     images that are taken for it.
     """
@@ -64,7 +65,8 @@ def stuck(
             highest, gain = _reach(trace, name, place, value, z), rise(last_third(curve))
             if place in found or not highest < limit or (gain >= still and value + 2 * gain >= limit):
                 continue
-            found[place] = Stuck(place, curve, value, usual, limit, *partner(trace, place))
+            told = read(curve, value, _("median of the last third"))
+            found[place] = Stuck(place, told, value, usual, limit, *partner(trace, place))
     return tuple(sorted(found.values(), key=lambda each: (each.value / each.usual, each.place)))
 
 
@@ -72,7 +74,8 @@ def _reach(trace: Trace, name: str, place: str, value: float, z: float) -> float
     """Upper end of the interval, z standard errors wide; nan where there is nothing to judge by."""
     if name == "val_auc":
         return value + (trace.last("val_auc_high", place) - trace.last("val_auc", place)) * z / 1.96
-    n = trace.last("val_images" if name == "val_recall" else "class_images", place)
+    split = "val" if name == "val_recall" else "train"
+    n = independent(trace, trace.last("val_images" if split == "val" else "class_images", place), split, place)
     return interval(value, n, z)[1] if n > 0 and 0 <= value <= 1 else float("nan")
 
 

@@ -15,7 +15,7 @@ SUSPECTED = 0.5  # times the confidence in what comes near its limits and does n
 
 def settled(asked: Sequence[Candidate], known: Mapping[str, Rule], places: Sequence[str]) -> list[Answer]:
     """The answers that stand, rule by rule. `places`: the stuck classes, the worst first. A rule about classes tells
-    the worst class that it explains; one that found something there rules nothing out.
+    the worst class that it explains, or the run where it found something there; it then rules nothing out.
     """
     standing = [each for place in ("", *places) for each in _at([c for c in asked if c.of == place], known)]
     first = _first_cause(standing)
@@ -58,7 +58,7 @@ def _told(standing: list[Candidate]) -> list[Candidate]:
         return standing
     sure = [c for c in standing if c.finding and c.nearness >= 1]
     near = [c for c in standing if c.finding and c.nearness < 1]
-    return (sure or near or standing)[:1]
+    return (sure or near or standing)[:1]  # what is of the run stands first
 
 
 def _first_cause(standing: Sequence[Candidate]) -> str:

@@ -54,7 +54,9 @@ def evaluate(run: str | Path, images: ImageSet, split: str) -> Summary:
         sentence = _("The {split} split is empty: give data.{split} a share above 0 and train again.")
         raise BadInput(sentence.format(split=split))
     logits, labels = _logits(trained.model, trained.statistics, trained.machine, images, rows)
-    return summarise(logits, labels, images.classes)
+    known = images.known_groups
+    groups = None if known is None else np.unique(known[rows], return_inverse=True)[1].astype(np.int64)
+    return summarise(logits, labels, images.classes, groups)
 
 
 def predict(run: str | Path, paths: Sequence[Path], top: int = 3) -> list[Prediction]:

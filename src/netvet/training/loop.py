@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -139,6 +140,8 @@ class _Session:
             else None
         )
         self.audience = batches.audience(images)
+        known = images.known_groups
+        self.member = None if known is None else np.unique(known, return_inverse=True)[1].astype(np.int64)
         self.saved_at = time.monotonic()
         self.diverged = False
 
@@ -199,7 +202,8 @@ class _Session:
             self._save()
         epochs, whole = self.recipe.stop.epochs, seconds * self.steps_per_epoch / (self.steps_per_epoch - first)
         left = (epochs - self.at.epoch) * whole
-        self.listener.on_epoch(EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best))
+        told = EpochReport(self.at.epoch, epochs, train_summary, val_summary, seconds, left, best, trained)
+        self.listener.on_epoch(told)
         return not stop.is_set()
 
     def _step(self, rows: Any, batch: int) -> None:
@@ -225,7 +229,8 @@ class _Session:
 
     def _summary(self, rows: Any) -> Summary:
         logits, labels = predict(self.model, self.statistics, self.machine, self.images, rows)
-        return summarise(logits, labels, self.images.classes)
+        groups = None if self.member is None else self.member[rows]
+        return summarise(logits, labels, self.images.classes, groups)
 
     def _judge(self, val: Summary) -> bool:
         """Whether this epoch is the best so far, by the recipe's metric on validation."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from netvet.images.dataset import ImageSet
 from netvet.images.leakage import leakage
+from netvet.images.splits import group_counts
 from netvet.metrics import Summary, declare, record
 from netvet.recipe import Recipe
 from netvet.trace import TraceWriter
@@ -37,6 +38,7 @@ def setup(
         declare(writer, name)
         for where, count in zip(images.classes, counts, strict=True):
             writer.add(0, name, float(count), where)
+    _groups(writer, images)
     sizes = {split: len(images.indices(split)) for split in splits}
     declare(writer, "parameters", "train_images")
     writer.add(0, "parameters", float(sum(p.numel() for p in model.parameters() if p.requires_grad)))
@@ -58,11 +60,24 @@ def setup(
             "notes": list(images.notes),
             "digest": images.digest,
             "grouped": images.groups is not None,
+            "groups": 0 if images.known_groups is None else len(np.unique(images.known_groups)),
         },
     }
     for key, value in plain.items():
         writer.meta(key, value)
     writer.flush()
+
+
+def _groups(writer: TraceWriter, images: ImageSet) -> None:
+    """Record how many groups each class has in each split, where groups are known."""
+    known = images.known_groups
+    if known is None:
+        return
+    table = group_counts(images.labels, known, images.split, len(images.classes))
+    for counts, name in zip(table.T.tolist(), ("class_groups", "val_groups", "test_groups"), strict=True):
+        declare(writer, name)
+        for where, count in zip(images.classes, counts, strict=True):
+            writer.add(0, name, float(count), where)
 
 
 def generated(writer: TraceWriter, counts: Mapping[str, int], reported: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from torch import nn
 
 from netvet.audit.cleaning import clean
 from netvet.images.dataset import ImageSet, load
+from netvet.images.sampling import sampled
 from netvet.nets import models, weights
 from netvet.nets.device import Machine
 from netvet.recipe import Data, Recipe
@@ -15,7 +16,7 @@ from netvet.training.batches import PixelStats
 
 
 def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
-    """The images of a recipe's `data` part, the training split cleaned where it asks for that."""
+    """The images of a recipe's `data` part, the training split sampled and cleaned where it asks for that."""
     data = recipe.data
     loaded = _load(data, data.image_size, progress=progress)
     if data.clean_labels == "none" and not data.drop_low_quality:
@@ -30,7 +31,7 @@ def load_images(recipe: Recipe, *, progress: bool) -> ImageSet:
 
 
 def _load(data: Data, image_size: int, *, progress: bool) -> ImageSet:
-    return load(
+    loaded = load(
         data.source,
         image_size=image_size,
         val=data.val,
@@ -41,6 +42,7 @@ def _load(data: Data, image_size: int, *, progress: bool) -> ImageSet:
         seed=data.split_seed,
         progress=progress,
     )
+    return sampled(loaded, data.sample, seed=data.split_seed)
 
 
 def build(recipe: Recipe, images: ImageSet, machine: Machine) -> tuple[nn.Module, PixelStats]:

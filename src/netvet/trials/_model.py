@@ -89,6 +89,8 @@ class Verdict:
     images: `effect`, `interval` and `p` are nan, `helped` is False and says nothing, `cured` is what counts, and
     `treated` is the honest accuracy. `against`: the arm that this one is compared with: where such a remedy is tried,
     the others are tried on its split. `stuck`: where a class is stuck, what became of it and of the others.
+    `too_short`: the epochs of the runs, where these are fewer than the recipe's, the remedy pays late and no gain is
+    sure: it is not decided; else 0.
     """
 
     remedy: str
@@ -106,6 +108,7 @@ class Verdict:
     measurement: bool = False
     against: str = CONTROL
     stuck: ClassEffect | None = None
+    too_short: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,9 @@ class Trial:
     test.
 
     `reused`: how many of the runs an earlier trial had made. `left_out`: remedies that there was no time to try.
-    `interrupted`: by Ctrl-C, so that it rests on the runs that were finished.
+    `interrupted`: by Ctrl-C, so that it rests on the runs that were finished. `worse`: remedies that were clearly worse
+    in runs of so many epochs, and not tried in these. `image_size` (pixels a side), `sample` (of the training images,
+    0..1): of all runs, where the budget asked for less than the recipe has.
     """
 
     metric: str
@@ -131,6 +136,9 @@ class Trial:
     left_out: tuple[str, ...] = ()
     interrupted: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
+    worse: Mapping[str, int] = field(default_factory=dict)
+    image_size: int | None = None
+    sample: float | None = None
 
     @property
     def for_the_class(self) -> Verdict | None:

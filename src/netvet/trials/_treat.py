@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netvet.base.errors import BadInput
+from netvet.base.words import duration
 from netvet.locale import _
+from netvet.trials import course
 from netvet.trials._model import FOLDER, Trial, TrialListener
 from netvet.trials.engine import LOCAL, LocalEngine
 from netvet.trials.protocol import draw_up
@@ -58,7 +60,7 @@ def treat(
         raise BadInput(_("There is no engine {name!r}; there is: {known}.").format(name=engine, known=LOCAL))
     path = Path(run)
     protocol = draw_up(path, names=names, seeds=seeds, least=least)
-    protocol.plan(budget, protocol.pace)  # a budget that is too small is reported before anything is loaded
+    protocol.fitted(budget, protocol.pace)  # a budget that is too small is reported before anything is loaded
     if isinstance(engine, str):
         if images is None:
             from netvet.training import load_images
@@ -71,10 +73,18 @@ def treat(
                 ).format(source=protocol.recipe.data.source, run=run)
             )
         engine = LocalEngine(images, of=protocol.recipe, tick=lambda share: race.tick(share))
+    prescribed = list(protocol.prescriptions)
     race = Race(protocol, budget, engine, path / FOLDER, listener or TrialListener())
-    race.go()
+    course.run(race)
     if not race.runs:
-        raise KeyboardInterrupt
+        if race.interrupted:
+            raise KeyboardInterrupt
+        raise BadInput(
+            _("The {budget} of the trial were over before its first run was: give more.").format(
+                budget=duration(budget)
+            )
+        )
+    protocol = race.protocol
     verdicts = judge(protocol, race)
     chosen = best(verdicts, race)
     confirmation = None
@@ -85,7 +95,8 @@ def treat(
         except KeyboardInterrupt:
             race.interrupted = True
         race.say("")
-    tried = {*race.refused, *(arm for arm, _seed in race.runs)}
+    tried = {*race.refused, *race.worse, *(arm for arm, _seed in race.runs)}
+    reduced = protocol.reduction
     trial = Trial(
         metric=protocol.metric,
         epochs=race.plan.epochs,
@@ -98,9 +109,12 @@ def treat(
         confirmation=confirmation,
         summary="",
         reused=race.reused,
-        left_out=tuple(name for name in protocol.prescriptions if name not in tried),
+        left_out=tuple(name for name in prescribed if name not in tried),
         refused=race.refused,
         interrupted=race.interrupted,
+        worse=race.worse,
+        image_size=reduced.image_size if reduced is not None else None,
+        sample=reduced.sample if reduced is not None else None,
     )
     trial = replace(trial, summary=summarise(trial, protocol.diagnosis))
     trial.save(path)

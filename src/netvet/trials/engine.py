@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from netvet.base.errors import BadInput
+from netvet.images.sampling import sampled
 from netvet.listener import EpochReport, TrainingListener
 from netvet.recipe import Recipe
 from netvet.rules import diagnose
@@ -127,19 +128,27 @@ class LocalEngine:
 
         key = _key(recipe)
         if key not in self._images:
-            self._images[key] = load_images(recipe, progress=False)
+            whole = self._images.get(_key(recipe.change({"data.sample": 1.0})))
+            share, seed = recipe.data.sample, recipe.data.split_seed
+            cleaned = recipe.data.clean_labels != "none" or recipe.data.drop_low_quality
+            if whole is None or cleaned:
+                self._images[key] = load_images(recipe, progress=False)
+            else:
+                self._images[key] = sampled(whole, share, seed=seed)
         return self._images[key]
 
 
 class _Ticking(TrainingListener):
-    """Passes on how much of a training is done; while a GAN is trained for it, that nothing is: that too must end."""
+    """Passes on how much of a training is done: nothing while a GAN is trained for it, which too must end, and nothing
+    with the first step, when the training begins.
+    """
 
     def __init__(self, tick: Callable[[float], None] | None) -> None:
         self._tick = tick or (lambda _share: None)
 
     def on_step(self, step: int, steps: int) -> None:  # noqa: ARG002
         """See `TrainingListener`."""
-        if step == 0:
+        if step <= 1:
             self._tick(0.0)
 
     def on_epoch(self, report: EpochReport) -> None:

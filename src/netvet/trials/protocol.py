@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,25 +12,17 @@ import numpy as np
 from netvet.base.errors import BadInput
 from netvet.locale import _
 from netvet.recipe import Recipe
-from netvet.remedies import FOR_UNEVEN, GENERAL, Prescription, named_class, prescribe, remedies
+from netvet.remedies import Prescription, named_class, prescribe, remedies
 from netvet.rules import Diagnosis, diagnose
 from netvet.trace import Trace
 from netvet.trials import CONTROL
-from netvet.trials.budget import Pace, Plan, make_plan
+from netvet.trials.budget import START, Pace, Plan, make_plan
 from netvet.trials.engine import same_split
+from netvet.trials.reduction import Reduction, reductions
 
 MOST_REMEDIES = 6
 """Remedies tried where none are named: each further one costs runs and, by the correction, certainty about the others.
 """
-
-BALANCED = 1.5
-"""Where the largest class has less than so many times the images of the smallest, drawing classes equally often changes
-nothing.
-"""
-
-START = 3.0
-"""Seconds of a run beside its epochs before one was timed: building the net (1.0 s on one core, for 4,179 images of 64
-pixels), looking for leaked images (0.5 s), measuring the final model (1.2 s), diagnosing it (0.3 s)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,8 @@ class Protocol:
     `recipe`: of the run that is treated, at full length. `prescriptions`: remedy -> what it makes of the recipe, in the
     order in which they are tried as far as the time allows. `reference`: the arm with which the remedies are compared:
     the control, or the remedy that mends the split, and then all others are applied on top of it. `least`, `seeds`: see
-    `netvet.trials.treat`. `resolution`: split -> what one image counts, 0..1. `digest`: of the run's images.
+    `netvet.trials.treat`. `resolution`: split -> what one image counts, 0..1. `digest`: of the run's images. `images`:
+    how many there are to train on. `reduction`: to what the images are reduced in all arms, for want of time.
     """
 
     recipe: Recipe
@@ -52,6 +46,8 @@ class Protocol:
     seeds: int
     resolution: dict[str, float]
     digest: str
+    images: int = 0
+    reduction: Reduction | None = None
 
     @property
     def arms(self) -> dict[str, Recipe]:
@@ -83,6 +79,28 @@ class Protocol:
             return {finding.rule, *finding.explains}
         return {symptom.rule for symptom in self.diagnosis.symptoms}
 
+    def is_slow(self, arm: str) -> bool:
+        """Whether the arm is a remedy that pays late, which shortened runs cannot tell against."""
+        known = remedies().get(arm)
+        return known is not None and known.slow
+
+    def fitted(self, budget: float, pace: Pace) -> tuple[Protocol, Plan]:
+        """The trial that fits into so many seconds: this one, or else the least reduced. Raises BadInput."""
+        try:
+            return self, self.plan(budget, pace)
+        except BadInput as error:
+            too_small = error
+        for each in () if self.reduction is not None else reductions(self.recipe, self.images):
+            smaller = _reduced(self, each, pace)
+            with suppress(BadInput):
+                return smaller, smaller.plan(budget, smaller.pace)
+        raise too_small
+
+    def narrowed(self, arms: Sequence[str]) -> Protocol:
+        """The same trial of these remedies alone, beside the one that mends the split."""
+        kept = {name: p for name, p in self.prescriptions.items() if name in arms or name == self.reference}
+        return replace(self, prescriptions=kept, least=1)
+
     def plan(self, budget: float, pace: Pace, shortest: int | None = None) -> Plan:
         """How the trial fits into so many seconds; runs take `shortest` epochs at least. Raises BadInput."""
         return make_plan(
@@ -93,6 +111,7 @@ class Protocol:
             least=self.least,
             seeds=self.seeds,
             shortest=shortest,
+            slow=any(map(self.is_slow, list(self.prescriptions)[: self.least])),
         )
 
 
@@ -118,11 +137,28 @@ def draw_up(run: Path, *, names: Sequence[str], seeds: int, least: int) -> Proto
         prescriptions=prescriptions,
         reference=reference,
         metric="accuracy" if recipe.stop.metric == "accuracy" else "balanced_accuracy",
-        pace=_pace(trace),
+        pace=pace_of(trace),
         least=len(prescriptions) if names else least,
         seeds=seeds,
         resolution={split: 1 / max(1.0, _count(trace, f"{split}_images")) for split in ("val", "test")},
         digest=str(trace.meta.get("data", {}).get("digest", "")),
+        images=round(sum(class_sizes(trace))),
+    )
+
+
+def _reduced(protocol: Protocol, reduction: Reduction, pace: Pace) -> Protocol:
+    """The same trial on reduced images: each remedy applied to the recipe as it is there."""
+    recipe, known = reduction.of(protocol.recipe), remedies()
+    applied = ((p, known[p.remedy].apply(recipe, p.finding)) for p in protocol.prescriptions.values())
+    found = [replace(p, recipe=changed) for p, changed in applied if changed is not None and changed != recipe]
+    prescriptions, reference = _mended_first(recipe, found)
+    return replace(
+        protocol,
+        recipe=recipe,
+        prescriptions=prescriptions,
+        reference=reference,
+        pace=reduction.pace(pace, protocol.recipe),
+        reduction=reduction,
     )
 
 
@@ -151,10 +187,7 @@ def _prescribed(
             raise BadInput(
                 _("There is no remedy {name!r}; there are: {names}.").format(name=name, names=", ".join(known))
             )
-    sizes = [trace.last("class_images", place) for place in trace.places("class_images")]
-    balanced = bool(sizes) and max(sizes) < BALANCED * min(sizes)
-    general = [name for name in GENERAL if not (balanced and name in FOR_UNEVEN)]
-    found = prescribe(recipe, diagnosis, names=names, least=least, general=general)
+    found = prescribe(recipe, diagnosis, names=names, least=least, sizes=class_sizes(trace))
     idle = [name for name in names if name not in {p.remedy for p in found}]
     if idle:
         raise BadInput(
@@ -163,6 +196,11 @@ def _prescribed(
     if not found:
         raise BadInput(_("No remedy applies to this run's recipe: there is nothing to try."))
     return found if names else found[: max(MOST_REMEDIES, least)]
+
+
+def class_sizes(trace: Trace) -> list[float]:
+    """Training images of each class."""
+    return [trace.last("class_images", place) for place in trace.places("class_images")]
 
 
 def _mended_first(recipe: Recipe, found: Sequence[Prescription]) -> tuple[dict[str, Prescription], str]:
@@ -179,7 +217,7 @@ def _mended_first(recipe: Recipe, found: Sequence[Prescription]) -> tuple[dict[s
     return arms, mends.remedy
 
 
-def _pace(trace: Trace) -> Pace:
+def pace_of(trace: Trace) -> Pace:
     """What a run costs, from the epochs of the one that is treated; the first, which also warms up, counts only if it
     is alone.
     """

@@ -12,33 +12,37 @@ References:
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from netvet import __version__
-from netvet.base.errors import BadInput
-from netvet.base.files import put
+from netvet.base.words import duration
 from netvet.locale import _
 from netvet.trials import CONTROL, ArmProgress, ArmRun, Progress, TrialListener
 from netvet.trials.budget import FIRST, MARGIN, Plan, shortened
 from netvet.trials.engine import Engine, Job, Refusal
 from netvet.trials.protocol import Protocol
+from netvet.trials.records import RECORD, aside, record, recorded
 from netvet.trials.statistics import compare
 
 MOST_SEEDS = 8
 """More seeds hardly narrow an interval: from 8 to 16 by a third, for twice the time."""
 
-RECORD = "arm.json"
-
 
 class TimeUp(Exception):  # noqa: N818 - it ends a race, and is no error
     """The budget is spent in the middle of a run: the run is given up."""
+
+
+class TooSlow(Exception):  # noqa: N818 - as above
+    """A run would take `seconds`, longer than there is time for: it is given up while there is time for others."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 @dataclass
@@ -47,8 +51,9 @@ class Race:
 
     `runs`: what has been run, by arm and seed. `refused`: arms that cannot be run, with the reason. `reused`: how many
     of the runs an earlier trial had made. `plan`: how many epochs, remedies and seeds fit. `racing`: the arms that are
-    still in the race, or were when it ended. `doing`, `share`, `index`: what is under way, how much of it is done
-    (0..1), and which seed that is.
+    still in the race, or were when it ended. `worse`: those that were clearly worse in runs of so many epochs, and not
+    tried in longer ones. `doing`, `share`, `index`, `arm`, `run_began`: what is under way, how much
+    of it is done (0..1), which seed of which arm that is, and since when.
     """
 
     protocol: Protocol
@@ -62,15 +67,18 @@ class Race:
     reused: int = 0
     interrupted: bool = False
     racing: list[str] = field(default_factory=list)
+    worse: dict[str, int] = field(default_factory=dict)
     doing: str = ""
     share: float = 0.0
     index: int = 0
+    arm: str = CONTROL
+    run_began: float = 0.0
     began: float = field(init=False)
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self.plan = self.protocol.plan(self.budget, self.protocol.pace)
+        self.protocol, self.plan = self.protocol.fitted(self.budget, self.protocol.pace)
         self.racing = list(self.protocol.compared)
 
     @property
@@ -78,16 +86,17 @@ class Race:
         """The arm that the others are compared with."""
         return self.protocol.reference
 
-    def go(self) -> None:
-        """Run the race. Ctrl-C ends it early; what was finished counts."""
-        try:
-            self._pilot()
-            self._seeds()
-        except KeyboardInterrupt:
-            self.interrupted = True
-        except TimeUp:
-            pass
-        self.say("")
+    @property
+    def tried(self) -> list[str]:
+        """The remedies for which the plan has time, compared with the reference."""
+        first = list(self.protocol.prescriptions)[: self.plan.remedies]
+        return [arm for arm in self.protocol.compared if arm in first and arm not in self.refused]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a remedy is known to help."""
+        judged = compare(self.differences(), resolution=self._resolution)
+        return any(judged[arm].interval[0] > 0 for arm in self.racing if arm in judged)
 
     def differences(self) -> dict[str, list[float]]:
         """Arm -> treated minus reference, for every seed that both have run."""
@@ -118,8 +127,17 @@ class Race:
     def tick(self, share: float) -> None:
         """Tell how much of the run under way is done, 0..1. Raises TimeUp where it can no longer end in time."""
         self.say(self.doing, share)
-        if share < 1 and self._left(self.index) < 0:
+        left = self.left(self.index)
+        if share >= 1:
+            return
+        if left < 0:
             raise TimeUp
+        if share == 0:  # images are loaded: the training begins
+            self.run_began = self.clock()
+            return
+        whole = (self.clock() - self.run_began) / share
+        if (1 - share) * whole + self._still(whole) > left:
+            raise TooSlow(whole)
 
     def progress(self) -> Progress:
         """How the race stands."""
@@ -142,39 +160,9 @@ class Race:
             )
         return Progress(tuple(arms), self.spent(), self.budget, self.doing, self.share)
 
-    def _pilot(self) -> None:
-        """Make the runs long enough to show what ails the run that is treated: the control's first run tells.
-
-        What does not show in short runs cannot be cured in them, and remedies for it are no help there. So they are
-        doubled until it shows, as far as the budget goes.
-        """
-        sought, full, left = self.protocol.sought, self.protocol.recipe.stop.epochs, self.budget
-        while sought and self.plan.epochs < full:
-            job = self._job(CONTROL, 0)
-            aside = replace(job, folder=self.folder / f"pilot-{self.plan.epochs}")
-            run = _recorded(aside, self.protocol.digest)
-            if run is None:
-                self._round(0, [CONTROL])
-                run = self.runs.get((CONTROL, job.recipe.seed))
-            if run is None or sought & set(run.findings):
-                return
-            left -= run.seconds
-            pace = self.protocol.pace
-            pace = replace(pace, epoch=max(pace.epoch, (run.seconds - pace.start) / max(1, run.epochs)))
-            try:
-                longer = self.protocol.plan(left, pace, min(full, 2 * self.plan.epochs))
-            except BadInput:  # no time for longer runs
-                return
-            if longer.remedies < min(self.plan.remedies, self.protocol.least):
-                return
-            if self.runs.pop((CONTROL, job.recipe.seed), None) is not None and job.folder.exists():
-                shutil.rmtree(aside.folder, ignore_errors=True)
-                job.folder.replace(aside.folder)
-            self.plan = longer
-
-    def _seeds(self) -> None:
-        tried = list(self.protocol.prescriptions)[: self.plan.remedies]
-        self.racing = [arm for arm in self.protocol.compared if arm in tried]
+    def seeds(self, tried: Sequence[str]) -> None:
+        """The race of these remedies: one seed after the other of all that are in it."""
+        self.racing = list(tried)
         compared = bool(self.racing)
         bystanders = [] if self.reference == CONTROL else [CONTROL]
         for index in range(MOST_SEEDS):
@@ -186,7 +174,7 @@ class Race:
             arms = [self.reference, *self.racing]
             if (compared and not self.racing) or (not compared and index >= self.plan.seeds):
                 return
-            self._round(index, [*bystanders, *arms] if index < FIRST else arms)
+            self.round(index, [*bystanders, *arms] if index < FIRST else arms)
             if index == 0:  # arms for which there was no time at all
                 self.racing = [arm for arm in self.racing if (arm, self._seed(0)) in self.runs]
             if not all((arm, self._seed(index)) in self.runs for arm in [self.reference, *self.racing]):
@@ -199,15 +187,15 @@ class Race:
     def _seed(self, index: int) -> int:
         return self.protocol.recipe.seed + index
 
-    def _round(self, index: int, arms: Sequence[str]) -> None:
+    def round(self, index: int, arms: Sequence[str]) -> None:
         """One seed of each of these arms, as far as the time allows."""
         self.index = index
         todo: list[Job] = []
         for arm in arms:
-            job = self._job(arm, index)
+            job = self.job(arm, index)
             if (arm, job.recipe.seed) in self.runs:
                 continue
-            found = _recorded(job, self.protocol.digest)
+            found = recorded(job, self.protocol.digest) or recorded(aside(job), self.protocol.digest)
             if found is None:
                 if (job.folder / RECORD).exists():  # of another recipe, other images or another version
                     shutil.rmtree(job.folder)
@@ -215,26 +203,62 @@ class Race:
             else:
                 self.runs[arm, job.recipe.seed] = found
                 self.reused += 1
+        while todo:
+            try:
+                self._run(index, todo)
+            except TooSlow as slow:
+                if self.arm in (CONTROL, self.reference):
+                    raise
+                if any(arm == self.arm for arm, _seed in self.runs):
+                    raise TimeUp from None
+                reason = _("one run would take {time}, longer than there is time for.")
+                self._refuse(self.arm, reason.format(time=duration(slow.seconds)))
+            else:
+                return
+
+    def _run(self, index: int, todo: list[Job]) -> None:
         for run in self.engine.run(self._fitting(index, todo)):
             if isinstance(run, Refusal):
-                self.refused[run.arm] = run.reason
-                self.racing = [arm for arm in self.racing if arm != run.arm]
+                self._refuse(run.arm, run.reason)
                 continue
             self.runs[run.arm, run.seed] = run
-            _record(run, self._job(run.arm, index), self.protocol.digest)
+            record(run, self.job(run.arm, index), self.protocol.digest)
             self.say(self.doing, 1.0)
 
-    def _fitting(self, index: int, jobs: Sequence[Job]) -> Iterator[Job]:
-        """The jobs in order, each only if there is time for it; in the first round, for its second seed as well."""
-        for job in jobs:
-            needed = self._estimate(job.arm)
+    def _refuse(self, arm: str, reason: str) -> None:
+        self.refused[arm] = reason
+        self.racing = [each for each in self.racing if each != arm]
+
+    def _fitting(self, index: int, jobs: list[Job]) -> Iterator[Job]:
+        """The jobs in order, each taken off the list, only if there is time for it; in the first round, for its second
+        seed as well.
+        """
+        while jobs:
+            job = jobs.pop(0)
+            needed = self.estimate(job.arm)
+            self.arm = job.arm
             if index == 0:
-                needed += sum(self._price(arm, 1) for arm in {a for a, _s in self.runs} | {job.arm})
-            if needed > self._left(index) and self.runs:
+                needed += self.estimate(job.arm) + sum(
+                    self._price(a, 1) for a in {a for a, _s in self.runs} - {job.arm}
+                )
+            if needed > self.left(index) and self.runs:
+                jobs.clear()
                 return
             arm = _("control") if job.arm == CONTROL else job.arm
+            self.run_began = self.clock()
             self.say(_("{arm}, seed {seed}").format(arm=arm, seed=job.recipe.seed))
             yield job
+
+    def _still(self, own: float) -> float:
+        """Seconds that it takes, after a first run, until there are two pairs: the second seed of all that have had
+        their first and of this arm, whose runs take `own`; and of one remedy, where there is only what it is held
+        against.
+        """
+        if self.index:
+            return 0.0
+        first = {a for a, _s in self.runs} - {self.arm}
+        pair = FIRST * own if self.arm in (CONTROL, self.reference) and self.protocol.compared else 0.0
+        return own + pair + sum(self._price(arm, 1) for arm in first)
 
     def _select(self, index: int) -> list[str]:
         """Who goes on: none that is clearly worse; past the planned seeds the better half; and only as many as there is
@@ -246,52 +270,27 @@ class Race:
             ranked = [arm for arm in ranked if standing[arm].interval[1] >= 0]
         if index >= self.plan.seeds:
             ranked = ranked[: math.ceil(len(ranked) / 2)]
-        while ranked and sum(self._price(arm, index) for arm in [self.reference, *ranked]) > self._left(index):
+        while ranked and sum(self._price(arm, index) for arm in [self.reference, *ranked]) > self.left(index):
             ranked = ranked[: math.ceil(len(ranked) / 2)] if len(ranked) > 1 else []
         return [arm for arm in self.racing if arm in ranked]
 
-    def _left(self, index: int) -> float:
+    def left(self, index: int) -> float:
         """Seconds left for training, less what the test evaluation of `index` + 1 seeds takes."""
         return self.budget - self.spent() - 2 * (index + 1) * self.protocol.pace.evaluation
 
     def _price(self, arm: str, index: int) -> float:
         """Seconds that a run will take: none where it is recorded already."""
-        return 0.0 if _recorded(self._job(arm, index), self.protocol.digest) is not None else self._estimate(arm)
+        return 0.0 if recorded(self.job(arm, index), self.protocol.digest) is not None else self.estimate(arm)
 
-    def _estimate(self, arm: str) -> float:
-        """From the arm's own runs; before it has any, the plan's figure, or what the others took if that is more."""
+    def estimate(self, arm: str) -> float:
+        """From the arm's own runs; before it has any, from the others'; before there are any, the plan's figure."""
         own = [run.seconds for (name, _s), run in self.runs.items() if name == arm]
         if own:
             return MARGIN * max(own)
         others = [run.seconds for run in self.runs.values()]
-        return max(self.protocol.pace.run(self.plan.epochs), MARGIN * statistics.median(others) if others else 0.0)
+        return MARGIN * statistics.median(others) if others else self.protocol.pace.run(self.plan.epochs)
 
-    def _job(self, arm: str, index: int) -> Job:
+    def job(self, arm: str, index: int) -> Job:
+        """The run of an arm with the seed of this index, from 0, as long as the plan has it."""
         recipe = shortened(self.protocol.arms[arm], self.plan.epochs).change({"seed": self._seed(index)})
         return Job(arm, recipe, self.folder / f"{arm}-{recipe.seed}")
-
-
-def _record(run: ArmRun, job: Job, digest: str) -> None:
-    """Keep a finished run beside its trace, so that the same trial need not make it again."""
-    tree = {
-        "version": __version__,
-        "digest": digest,
-        "recipe": job.recipe.model_dump(mode="json"),
-        "run": {**asdict(run), "metrics": dict(run.metrics)},
-    }
-    job.folder.mkdir(parents=True, exist_ok=True)
-    put(job.folder / RECORD, json.dumps(tree, indent=1))
-
-
-def _recorded(job: Job, digest: str) -> ArmRun | None:
-    """The run that an earlier trial made of this very recipe, images and version; None where there is none."""
-    try:
-        tree = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))
-        same = (tree["version"], tree["digest"], tree["recipe"]) == (
-            __version__,
-            digest,
-            job.recipe.model_dump(mode="json"),
-        )
-        return ArmRun.from_json(tree["run"]) if same else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from netvet.base.words import listed, metric, percent, points
+from netvet.base.words import listed, metric, numeral, percent, points
 from netvet.locale import _, ngettext
 from netvet.rules import Diagnosis, rules
 from netvet.trials import ClassEffect, Trial, Verdict
@@ -23,7 +23,12 @@ def summarise(trial: Trial, diagnosis: Diagnosis) -> str:
     parts += [_mended(v, trial) for v in trial.verdicts if v.measurement]
     compared = [v for v in trial.verdicts if not v.measurement]
     if compared:
-        parts += [_outcome(trial, compared), *_cures(trial, compared, diagnosis), *_of_the_class(trial, diagnosis)]
+        parts += [
+            _outcome(trial, compared),
+            *_undecided(trial, compared),
+            *_cures(trial, compared, diagnosis),
+            *_of_the_class(trial, diagnosis),
+        ]
     elif not parts or not any(v.measurement for v in trial.verdicts):
         parts.append(_("The trial ended before a remedy and the control had both finished on the same seed."))
     parts += _limits(trial, diagnosis)
@@ -75,6 +80,18 @@ def _outcome(trial: Trial, compared: Sequence[Verdict]) -> str:
     ).format(names=names, **_numbers(test, trial))
 
 
+def _undecided(trial: Trial, compared: Sequence[Verdict]) -> list[str]:
+    """Remedies that pay late, against which runs as short as these say nothing."""
+    confirmed = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
+    open_ = [v.remedy for v in compared if v.too_short and v.remedy != confirmed]
+    sentence = ngettext(
+        "{names} is not decided at {epochs} epochs: it pays in longer runs, if at all.",
+        "{names} are not decided at {epochs} epochs: they pay in longer runs, if at all.",
+        len(open_),
+    )
+    return [sentence.format(names=listed(open_), epochs=trial.epochs)] if open_ else []
+
+
 def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> list[str]:
     """Cured and better are two things: say which remedies took away what ailed the run."""
     root = diagnosis.root
@@ -84,7 +101,8 @@ def _cures(trial: Trial, compared: Sequence[Verdict], diagnosis: Diagnosis) -> l
         return []
     gone = [v.remedy for v in judged if v.cured]
     if not gone:
-        return [_("None of them cured {ailment}.").format(ailment=ailment)]
+        text = ngettext("It did not cure {ailment}.", "None of them cured {ailment}.", len(judged))
+        return [text.format(ailment=ailment)]
     winner = trial.confirmation.remedy if trial.confirmation is not None and trial.confirmation.helped else ""
     if winner in gone:
         return [_("It cured {ailment}.").format(ailment=ailment)]
@@ -110,8 +128,8 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     numbers = {
         "name": stuck.name,
         "remedy": best.remedy,
-        "control": f"{stuck.control:.2f}",
-        "treated": f"{stuck.treated:.2f}",
+        "control": numeral(stuck.control, ".2f"),
+        "treated": numeral(stuck.treated, ".2f"),
         "effect": _auc(stuck.effect),
         "interval": _auc_interval(stuck.interval),
         "split": _("test") if on_test else _("validation"),
@@ -122,8 +140,8 @@ def _of_the_class(trial: Trial, diagnosis: Diagnosis) -> list[str]:
             "({surely}); the test images do not confirm it ({control} and {treated}, {effect}, {interval})."
         )
         numbers |= {
-            "before": f"{sure.control:.2f}",
-            "after": f"{sure.treated:.2f}",
+            "before": numeral(sure.control, ".2f"),
+            "after": numeral(sure.treated, ".2f"),
             "surely": _auc_interval(sure.interval),
         }
     elif stuck.helped:
@@ -196,6 +214,16 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
                 epochs=trial.epochs, full=trial.full_epochs
             )
         )
+    said += _reduced(trial)
+    if trial.worse:
+        names, epochs = listed(list(trial.worse)), max(trial.worse.values())
+        said.append(
+            ngettext(
+                "{names} was clearly worse in runs of {epochs} epochs.",
+                "{names} were clearly worse in runs of {epochs} epochs.",
+                len(trial.worse),
+            ).format(names=names, epochs=epochs)
+        )
     if trial.interrupted:
         said.append(_("The trial was interrupted; the result rests on the finished runs."))
     if trial.left_out:
@@ -213,6 +241,17 @@ def _limits(trial: Trial, diagnosis: Diagnosis) -> list[str]:
     return said
 
 
+def _reduced(trial: Trial) -> list[str]:
+    """That the images of all runs were smaller or fewer than the recipe's, for want of time."""
+    if trial.image_size is None or trial.sample is None:
+        return []
+    sentence = _(
+        "To fit the budget all runs had images of {size} pixels and {share} of the training images: whether it holds "
+        "at full size, a trial with more time tells."
+    )
+    return [sentence.format(size=trial.image_size, share=percent(trial.sample, 0))]
+
+
 def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
     low, high = verdict.interval
     seeds = ngettext("{n} seed", "{n} seeds", verdict.seeds).format(n=verdict.seeds)
@@ -228,7 +267,7 @@ def _numbers(verdict: Verdict, trial: Trial) -> dict[str, str]:
 
 
 def _auc(effect: float) -> str:
-    return f"{effect:+.3f}".replace("-", "−")
+    return numeral(effect, "+.3f")
 
 
 def _auc_interval(interval: tuple[float, float]) -> str:

@@ -101,7 +101,14 @@ def _verdict(protocol: Protocol, race: Race, remedy: str, seeds: Sequence[int], 
         new_findings=tuple(sorted(usual(treated) - usual(control))),
         changes=_changes(protocol.arms[protocol.reference], protocol.arms[remedy]),
         against=protocol.reference,
+        too_short=_too_short(protocol, race, remedy, found),
     )
+
+
+def _too_short(protocol: Protocol, race: Race, remedy: str, found: Comparison) -> int:
+    """The epochs of the runs where they are too few to tell against a remedy that pays late, else 0."""
+    undecided = protocol.is_slow(remedy) and race.plan.epochs < protocol.recipe.stop.epochs and found.interval[0] <= 0
+    return race.plan.epochs if undecided else 0
 
 
 def _measurement(protocol: Protocol, race: Race) -> Verdict:

@@ -49,7 +49,7 @@ def test_says_whether_the_network_lacks_the_difference_or_its_last_layer_ignores
     lacking = assert_rules_out(RULE, sick({**ALIKE, f"image_pair_auc@{WORST}": 0.95}, taken=0.9))
     assert "AUC of 0.95, the network's own with 0.59." in lacking.message
     biased = assert_rules_out(RULE, sick({**ALIKE, f"probe_pair_auc@{WORST}": 0.95}, taken=0.9))
-    assert "recall of 90% for species 3, the network's own last layer 20%" in biased.message
+    assert "recall of 90% for species 3, the network itself 20%" in biased.message
 
 
 def test_silent_where_it_is_taken_for_many() -> None:

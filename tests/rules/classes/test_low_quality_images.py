@@ -20,7 +20,7 @@ def test_fires_on_a_stuck_class_that_is_dark() -> None:
 
 def test_says_that_it_takes_better_pictures() -> None:
     found = assert_fires(RULE, sick({**DARK, f"class_images@{WORST}": 120.0}))
-    assert "species 3 needs better pictures: its 120 training images are dark" in found.needed
+    assert "its images, 120 in training, are dark" in found.needed
 
 
 def test_names_the_class_that_is_as_dark() -> None:

@@ -53,7 +53,7 @@ def test_a_hard_class_is_not_mislabelled(measured: dict[str, float]) -> None:
 
 
 def test_a_label_that_says_nothing_is_mislabelled() -> None:
-    said = {"image_auc": 0.55, "label_error_share": 0.5, "label_error_together": 0.3}
+    said = {"image_auc": 0.55, "val_auc": 0.6, "label_error_share": 0.5, "label_error_together": 0.3}
     assert "next to nothing" in assert_fires("label-noise", audited(**said), where="species 3").message
     assert_silent("label-noise", audited(**said | {"label_error_together": 0.9}))
 
@@ -87,6 +87,7 @@ def test_a_class_recognised_by_its_blur_is_a_shortcut() -> None:
 
 def test_two_classes_at_chance_are_one_or_exchanged() -> None:
     pair = {"image_pair_auc": 0.5, "image_rest_auc": 0.95}
+    pair |= {"label_core_wrong": 0.5, "label_core_back": 0.5}
     both = {f"{name}@species {k}": value for name, value in pair.items() for k in (3, 4)}
     finding = assert_fires("look-alike-classes", confused(altered(audited(), both)), where="species 3")
     assert "exchanged" in finding.message

@@ -11,7 +11,7 @@ RULE = "split-leakage"
 def test_fires_on_groups_that_were_torn_apart() -> None:
     sick = altered(healthy_trace(), {"leaked_share@val": 0.9, "leaked_by_group@val": 0.88, "leaked_by_look@val": 0.3})
     found = assert_fires(RULE, sick, where="val")
-    assert "90%" in found.message
+    assert "88%" in found.message
     assert "group" in found.message
 
 
@@ -37,3 +37,10 @@ def test_it_is_an_illness_without_any_symptom() -> None:
     assert diagnosis.verdict == "sick"
     assert diagnosis.root is not None
     assert diagnosis.root.rule == RULE
+
+
+def test_copies_in_a_watched_loop_have_a_line_of_code_for_a_cure() -> None:
+    copied = altered(healthy_trace(recipe=None), {"leaked_share@val": 0.4, "leaked_by_look@val": 0.4})
+    found = assert_fires(RULE, copied, where="val")
+    assert "the same picture" in found.message
+    assert found.fix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netvet.testing import altered, assert_fires, assert_silent, healthy_trace
+from netvet.testing import altered, assert_fires, assert_silent, assert_suspects, healthy_trace
 from netvet.trace import Trace
 
 RULE = "mismatched-input"
@@ -46,3 +46,12 @@ def test_shapes_that_differ_are_said() -> None:
     trace = read("at the size of training", 0.9, 0.4)
     trace.meta["input_shapes"] = {"training": [3, 32, 32], "validation": [3, 64, 64]}
     assert "3 × 32 × 32, validation images 3 × 64 × 64" in assert_fires(RULE, trace).message
+
+
+def test_sizes_that_differ_are_suspected_where_no_reading_helps() -> None:
+    trace = read("at the size of training", 0.22, 0.0)
+    trace.meta["input_shapes"] = {"training": [3, 24, 24], "validation": [3, 48, 48]}
+    assert "3 × 24 × 24" in assert_suspects(RULE, trace).message
+    good = altered(healthy_trace(recipe=None, train_accuracy=0.95, val_accuracy=0.94), FED)
+    good.meta["input_shapes"] = trace.meta["input_shapes"]
+    assert_silent(RULE, good)

@@ -32,7 +32,7 @@ FRESH: dict[str, Curve] = {"weight_turn__body": 0.0, "fresh_parameters__body": 9
         ({**STILL, "gradient_left": 0.0}, "no parameter has any left"),
         ({**STILL, "gradient_sent": 0, "without_gradient": 1000}, "No gradient arrives at any"),
         (STILL, "but for what weight decay took off"),
-        ({"weight_turn__body": 5e-5, "weight_turn__head": 8e-5}, "no layer has moved by more than 8e-05"),
+        ({"weight_turn__body": 5e-5, "weight_turn__head": 8e-5}, "the layer that moved most has moved by 8e-05"),
         ({"hidden_parameters": 5000}, "5,000 parameters that model.parameters() does not list"),
         ({"weight_turn__head": 0.0, "outside_optimizer__head": 100}, "100 parameters of head are in no optimiser"),
         ({**FRESH, "outside_optimizer__body": 900}, "900 parameters of body are in no optimiser"),

@@ -96,3 +96,29 @@ def test_a_loss_of_any_kind_that_trains_away_from_the_labels() -> None:
     away = altered(healthy_trace(recipe=None), {"batch_cross_entropy": 4.9, "label_pushed": 1.0})
     assert "100% of the images" in assert_fires("unsuited-loss", away).message
     assert_silent("unsuited-loss", altered(away, {"label_pushed": 0.6}))
+
+
+def test_classes_that_do_not_compete() -> None:
+    assert "does not make classes compete" in assert_fires(RULE, loop("", answer_pushed=0, pushed_images=200)).message
+    assert_silent(RULE, loop("", answer_pushed=0.9, pushed_images=200))
+    assert_silent(RULE, loop("", answer_pushed=0, pushed_images=5))
+    shares = loop("", answer_pushed=0, pushed_images=200, output_log_probabilities=1)  # raising one lowers the others
+    assert_silent(RULE, shares)
+
+
+def test_an_optimiser_that_climbs() -> None:
+    climbing = loop("cross-entropy", label_pushed=0.0)
+    climbing.meta["maximize"] = True
+    assert assert_fires(RULE, climbing).fix == "maximize=False"
+    negated = loop("cross-entropy", scale=-1.0, label_pushed=1.0)  # minus the loss, maximised: as it should be
+    negated.meta["maximize"] = True
+    assert_silent(RULE, negated)
+
+
+def test_a_softmax_over_one_column_comes_before_weights_that_never_change() -> None:
+    constant = loop("", output_low=1.0, output_high=1.0, output_probabilities=1.0)
+    found = assert_fires(RULE, constant)
+    assert "always 1" in found.message
+    assert "unchanged-weights" in found.explains
+    assert_silent(RULE, loop("", output_low=0.2, output_high=1.0, output_probabilities=1.0))
+    assert "unchanged-weights" not in assert_fires(RULE, loop("cross-entropy", scale=-1.0)).explains

@@ -25,7 +25,7 @@ def test_too_small_by_default() -> None:
     """PyTorch's own weights in 16 ReLU layers."""
     found = assert_fires(RULE, fading(signal_trace(16), 0.41, 0.577))
     assert "too small" in found.message
-    assert "In each of 16 layers the signal is multiplied by 0.41." in found.message
+    assert "Over 16 layers the signal is multiplied by 0.41 per layer." in found.message
 
 
 @pytest.mark.parametrize(

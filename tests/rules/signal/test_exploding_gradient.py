@@ -21,7 +21,7 @@ def _growing(layers: int, factor: float) -> Trace:
 
 def test_growth_over_fifty_layers() -> None:
     found = assert_fires(RULE, _growing(50, 1.14), where="features.0.conv")
-    assert "1.1 in each of 50 layers" in found.message
+    assert "1.1 per layer on its way back through 50 layers" in found.message
     mended = examined(_growing(50, 1.14), {"own": False, "residual": True}, slope=-0.05)
     assert "With shortcuts" in assert_fires(RULE, mended).message
 

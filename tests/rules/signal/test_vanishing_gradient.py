@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from netvet.recipe import Recipe
+from netvet.rules import diagnose
 from netvet.testing import Curve, altered, assert_fires, assert_rules_out, assert_silent, findings, healthy_trace
 from netvet.trace import Trace
 from tests.rules.signal._traces import examined
@@ -95,3 +96,26 @@ def test_a_watched_loop_says_how_far_a_layer_turned_and_by_which_optimiser() -> 
     assert_fires(RULE, altered(loop, turned))
     loop.meta["optimizer_class"] = "AdamW"
     assert_fires(RULE, loop)
+
+
+EXAMINED: dict[str, Curve] = {
+    "reinitialised_together_fall@features.0.conv": 0.04,
+    "reinitialised_together_fall@features.1.conv": 0.31,
+    "early_probe_trained": 0.72,
+    "early_probe_initial": 0.44,
+}
+
+
+def test_the_exam_says_what_early_layers_give() -> None:
+    told = assert_rules_out(RULE, altered(healthy_trace(), EXAMINED))
+    assert "31.0 points lower" in told.message
+    assert "72.0%" in told.message
+    assert "44.0%" in told.message
+
+
+def test_a_gap_orders_the_exam_and_is_not_blamed_on_early_layers() -> None:
+    gap = healthy_trace(layers=12, train_accuracy=0.98, val_accuracy=0.62)
+    assert "early-layers" in diagnose(gap).exams
+    found = assert_fires(RULE, altered(gap, {**_vanished(), **EXAMINED}))
+    assert "31.0 points lower" in found.message
+    assert "generalisation-gap" not in found.explains

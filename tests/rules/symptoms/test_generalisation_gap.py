@@ -14,7 +14,7 @@ RULE = "generalisation-gap"
 def test_fires_on_a_gap(train: float, val: float) -> None:
     found = assert_fires(RULE, healthy_trace(train_accuracy=train, val_accuracy=val))
     assert found.evidence[0].last > (found.limit or 9)
-    assert f"{100 * found.evidence[0].last:.0f} points" in found.message
+    assert f"{100 * found.evidence[0].last:.1f} points" in found.message
 
 
 @pytest.mark.parametrize(("train", "val"), [(0.986, 0.89), (0.99, 0.87), (0.6, 0.6), (0.3, 0.28)])

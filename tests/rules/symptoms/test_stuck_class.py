@@ -38,7 +38,7 @@ def test_the_worst_class_comes_first_and_names_the_others() -> None:
     second = {"val_auc@species 5": 0.6, "val_auc_high@species 5": 0.67}
     (found,) = findings(RULE, altered(healthy_trace(), {**STUCK, **second}))
     assert found.where == "species 3"
-    assert found.message.endswith("The same goes for species 5.")
+    assert found.message.endswith("Also stuck: species 5.")
     assert [series.where for series in found.evidence] == ["species 3", "species 5"]
 
 

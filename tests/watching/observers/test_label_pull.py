@@ -38,7 +38,17 @@ def smoothed(output: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(output, labels, label_smoothing=0.3)
 
 
-def pushed(loss_of: Loss, out: Path) -> float:
+def likelihood(output: Tensor, labels: Tensor) -> Tensor:
+    """Of raw outputs: the label's rises, and nothing falls."""
+    return F.nll_loss(output, labels)
+
+
+def divergence(output: Tensor, labels: Tensor) -> Tensor:
+    wanted = torch.full_like(output, 0.05).scatter_(1, labels[:, None], 0.8)
+    return F.kl_div(output, wanted, reduction="batchmean")
+
+
+def pushed(loss_of: Loss, out: Path, name: str = "label_pushed") -> float:
     torch.manual_seed(0)
     model = net()
     optimizer = sgd(model)
@@ -49,7 +59,7 @@ def pushed(loss_of: Loss, out: Path) -> float:
             loss.backward()
             optimizer.step()
             vet.step(loss=loss, labels=labels)
-    return Trace.open(out).series("label_pushed").first
+    return Trace.open(out).series(name).first
 
 
 @pytest.mark.parametrize("loss", [F.cross_entropy, focal, hinge, smoothed])
@@ -59,3 +69,14 @@ def test_a_sound_loss_never_pushes_the_label_down(loss: Loss, tmp_path: Path) ->
 
 def test_a_turned_loss_pushes_it_down(tmp_path: Path) -> None:
     assert pushed(turned, tmp_path) > 0.95
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, focal, hinge, smoothed])
+def test_a_sound_loss_pushes_the_wrong_answer_down(loss: Loss, tmp_path: Path) -> None:
+    assert pushed(loss, tmp_path, "answer_pushed") == 1
+    assert Trace.open(tmp_path).last("pushed_images") > 0
+
+
+@pytest.mark.parametrize("loss", [likelihood, divergence])
+def test_a_loss_of_probabilities_pushes_no_raw_output_down(loss: Loss, tmp_path: Path) -> None:
+    assert pushed(loss, tmp_path, "answer_pushed") == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.base.words import pretty, short
+from netvet.base.words import numeral, pretty, short
 from netvet.locale import _
 from netvet.report.charts.figure import ACCENT, CARD, INK, RULE, SMALL, SOFT, WIDTH, Chart, finish, grid, panel
 from netvet.report.facts import ClassRow, class_names, class_rows, confusion, top_confusions
@@ -30,7 +30,7 @@ def auc(trace: Trace) -> Chart | None:
     rows = sorted(known, key=lambda row: row.auc)
     shown = rows[:MOST_ROWS]
     low = _floor([v for r in shown for v in (r.auc, r.low) if math.isfinite(v)])
-    title = _("Lowest AUC: {name}, {auc}").format(name=pretty(rows[0].name), auc=f"{rows[0].auc:.3f}")
+    title = _("Lowest AUC: {name}, {auc}").format(name=pretty(rows[0].name), auc=numeral(rows[0].auc, ".3f"))
     above = sum(row.auc >= 0.95 for row in rows)
     title += "; " + _("{above} of {all} classes reach 0.95").format(above=above, all=len(rows))
     with panel(62 + max(40.0, 15.5 * len(shown)), left=150, right=50, top=26, bottom=24) as axes:
@@ -43,10 +43,10 @@ def auc(trace: Trace) -> Chart | None:
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
         axes.locator_params(axis="x", nbins=5)
-        axes.xaxis.set_major_formatter(lambda value, _position: f"{value:g}" if value <= 1 else "")
+        axes.xaxis.set_major_formatter(lambda value, _position: numeral(value, "g") if value <= 1 else "")
         _counts(axes, shown)
         grid(axes, vertical=True)
-        alt = title + ". " + "; ".join(f"{pretty(r.name)} {r.auc:.3f}" for r in shown[:10])
+        alt = title + ". " + "; ".join(f"{pretty(r.name)} {numeral(r.auc, '.3f')}" for r in shown[:10])
         return finish(axes, "auc", title, alt)
 
 
@@ -62,7 +62,7 @@ def _counts(axes: Axes, rows: Sequence[ClassRow]) -> None:
     for place, row in enumerate(rows):
         if math.isfinite(row.train):
             axes.annotate(
-                f"{int(row.train):,}",
+                numeral(int(row.train), ","),
                 (1, place),
                 (42, 0),
                 xycoords=("axes fraction", "data"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.base.words import number, percent
+from netvet.base.words import number, numeral, percent
 from netvet.locale import _
 from netvet.report.charts.figure import (
     ACCENT,
@@ -151,7 +151,7 @@ def learning_rate(trace: Trace) -> Chart | None:
         axes.plot(x, y, color=INK, marker="o" if len(x) == 1 else "")
         axes.set_ylim(0, 1.12 * high)
         axes.locator_params(axis="y", nbins=4)
-        axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.2g}")
+        axes.yaxis.set_major_formatter(lambda value, _position: numeral(value, ".2g"))
         _finish_x(axes, trace, series)
         caption(axes, _("learning rate"))
         return finish(axes, "learning-rate", title)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.base.words import clean, number, short
+from netvet.base.words import clean, number, numeral, short
 from netvet.locale import _
 from netvet.report.charts import curves
 from netvet.report.charts.figure import (
@@ -97,7 +97,7 @@ def _lines(trace: Trace, group: Sequence[Series], limit: float | None, name: str
                 percent_axis(axes.yaxis)
             else:
                 axes.locator_params(axis="y", nbins=5)
-                axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.3g}")
+                axes.yaxis.set_major_formatter(lambda value, _position: numeral(value, ".3g"))
         if limit is not None:
             height = float(axes.transAxes.inverted().transform(axes.transData.transform((1, limit)))[1])
             right = _clearer_right(axes, first, limit)
@@ -138,7 +138,7 @@ def _clearer_right(axes: Axes, series: Series, limit: float) -> bool:
 def _bars(_trace: Trace, group: Sequence[Series], limit: float | None, name: str) -> Chart:
     """Single numbers as bars, the limit a named line across them."""
     shown = list(group[:MOST_BARS])
-    values = [s.last for s in shown]
+    values = [s.telling for s in shown]
     top = max([*values, limit or 0.0, 1e-12])
     bottom = min([*values, 0.0])
     with panel(48 + 26 * len(shown), left=120, right=62, top=24, bottom=20) as axes:

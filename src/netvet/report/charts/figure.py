@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from netvet.base.words import RAISED, clean
+from netvet.base.words import RAISED, clean, numeral
+from netvet.locale import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/: told apart by colour-blind readers. One accent, one warning.
 INK, SOFT, RULE, ACCENT, WARN, CARD = "#22303a", "#5c6b75", "#d5dce0", "#0072b2", "#d55e00", "#fdfefe"
@@ -87,7 +89,21 @@ def panel(height: float, *, left: float = 46, right: float = 14, top: float = 12
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
         box = (left / WIDTH, bottom / height, (WIDTH - left - right) / WIDTH, (height - top - bottom) / height)
-        yield figure.add_axes(box)
+        axes = figure.add_axes(box)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(_plain_ticks())
+        yield axes
+
+
+def _plain_ticks() -> Formatter:
+    """Matplotlib's own numbers, as the language in force writes them."""
+    from matplotlib.ticker import ScalarFormatter
+
+    class Written(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return written(super().__call__(x, pos))
+
+    return Written()
 
 
 def finish(axes: Axes, name: str, title: str, alt: str = "", *, wide: bool = False) -> Chart:
@@ -217,7 +233,7 @@ def power(value: float) -> str:
     if value == 0:
         return "0"
     if 0.01 <= abs(value) <= 1000:
-        return f"{value:g}"
+        return numeral(value, "g")
     return "10" + str(decade(abs(value))).translate(RAISED)
 
 
@@ -239,7 +255,7 @@ def percent_axis(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{100 * value:g}%"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: numeral(100 * value, "g") + "%"))
 
 
 def spread(

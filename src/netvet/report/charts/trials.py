@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netvet.base.words import interval, metric, points, short
+from netvet.base.words import interval, metric, numeral, points, short
 from netvet.locale import _
 from netvet.report import text
 from netvet.report.charts.figure import ACCENT, CARD, INK, SMALL, SOFT, WARN, Chart, finish, grid, panel
@@ -43,7 +43,7 @@ def forest(trial: Trial) -> Chart | None:
         axes.set_ylim(max(places) + 0.6, -0.6)
         axes.set_xlim(-105 * reach, 105 * reach)
         axes.locator_params(axis="x", nbins=5)
-        axes.xaxis.set_major_formatter(lambda value, _position: f"{value:+g}".replace("-", "−") if value else "0")
+        axes.xaxis.set_major_formatter(lambda value, _position: numeral(value, "+g") if value else "0")
         axes.set_xlabel(_("points of {metric}").format(metric=metric(trial.metric)))
         grid(axes, vertical=True)
         alt = "; ".join([title, *(f"{v.remedy} {points(v.effect)}" for v in rows)])

@@ -39,14 +39,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, skill
-from netvet.rules._curve import smooth, training_accuracy
-from netvet.trace import Trace
+from netvet.rules._curve import read, smooth, training_accuracy
+from netvet.trace import Series, Trace
 
 
 @rule(
@@ -76,21 +78,36 @@ def check(
     train = smooth(training_accuracy(trace).values, window)
     if len(train) == len(means) and 2 * float(train[best] - train[-1]) > lost > 0:
         return  # training lost it too: it came apart, and did not go on for too long
-    if lost > max(fall, 2 * error, 3 * zigzag) and best + window / 2 < early * epochs:
+    needed = max(fall, 2 * error, 3 * zigzag)
+    if lost > needed and best + window / 2 < early * epochs:
         text = _(
-            "Validation accuracy peaked around epoch {best} of {epochs} ({high:.1%}) and fell to {last:.1%} by the end."
+            "Validation accuracy, averaged over {window} epochs, peaked around epoch {best} of {epochs} ({high:.1%}) "
+            "and fell to {last:.1%} by the end."
         )
-        message = text.format(best=best + 1 + window // 2, epochs=epochs, high=means[best], last=means[-1])
-        limit, confidence = float(means[best]) - fall, min(0.95, 0.75 + 2 * lost)
-        yield Finding(message, evidence=(accuracy, loss), limit=limit, confidence=confidence)
+        numbers = {"best": best + 1 + window // 2, "high": means[best], "last": means[-1]}
+        message = text.format(window=window, epochs=epochs, **numbers)
+        limit, confidence = float(means[best]) - needed, min(0.95, 0.75 + 2 * lost)
+        yield Finding(message, evidence=(_averaged(accuracy, means), loss), limit=limit, confidence=confidence)
         return
     settled = int(np.argmax(means >= means[-1] - error))
     if max(settled, lowest) + window / 2 < early * epochs / 2 and losses[-1] > rise * losses[lowest]:
         text = _(
-            "From around epoch {settled} of {epochs} on, validation accuracy gained nothing while validation loss rose "
-            "from {low:.2f} to {last:.2f}."
+            "By around epoch {settled} of {epochs} validation accuracy was where it ended, but for chance; from then "
+            "on validation loss, averaged over {window} epochs, rose from {low:.2f} to {last:.2f}."
         )
         epoch = max(settled, lowest) + 1 + window // 2
         sureness = min(0.7, 0.4 + 0.2 * float(np.log2(losses[-1] / losses[lowest])))
-        message = text.format(settled=epoch, epochs=epochs, low=losses[lowest], last=losses[-1])
-        yield Finding(message, evidence=(loss, accuracy), limit=float(rise * losses[lowest]), confidence=sureness)
+        low = losses[max(settled, lowest)]
+        message = text.format(settled=epoch, epochs=epochs, window=window, low=low, last=losses[-1])
+        yield Finding(
+            message,
+            evidence=(_averaged(loss, losses), accuracy),
+            limit=float(rise * losses[lowest]),
+            confidence=sureness,
+        )
+
+
+def _averaged(series: Series, means: NDArray[np.float64]) -> Series:
+    """The moving mean that was judged, as a curve."""
+    curve = replace(series, steps=series.steps[len(series) - len(means) :], values=means)
+    return read(curve, means[-1], _("averaged"))

@@ -43,7 +43,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._curve import gap
+from netvet.rules._curve import gap, training_accuracy
 from netvet.trace import Trace
 
 
@@ -63,7 +63,12 @@ def check(trace: Trace, *, limit: float = 3000.0, least: float = 0.15) -> Iterat
         _("{weights:,.0f} weights for {images:,.0f} training images: {each:,.0f} per image.").format(
             weights=weights, images=images, each=weights / images
         ),
-        evidence=(trace.series("parameters"), trace.series("train_accuracy"), trace.series("val_accuracy")),
+        evidence=(
+            trace.series("parameters"),
+            trace.series("train_images"),
+            training_accuracy(trace),
+            trace.series("val_accuracy"),
+        ),
         limit=limit * images,
         confidence=min(0.7, 0.4 + 0.3 * float(np.log10(weights / images / limit))),
     )

@@ -1,8 +1,8 @@
 """The network is too small for its task.
 
 ## Symptom
-Training and validation accuracy stall together, far from right, whatever the learning rate; a wider or deeper network
-does better at once.
+Training and validation accuracy stall together, far from right, or some classes are never named, whatever the learning
+rate; a wider or deeper network does better at once.
 
 ## Evidence
 With the `overfit-batch` exam: fires when the reference (Adam at its best rate, no dropout, no weight decay) gets less
@@ -28,7 +28,7 @@ Regularisation that is too strong (dropout of 0.9, weight decay of 0.1): the net
 the reference runs without. A wrong learning rate: the reference learns. Dead units, a vanishing gradient.
 
 ## Remedies
-larger-model (more capacity, to be proven by a trial).
+larger-model (more capacity, to be proven by a trial), more-pooling (where few poolings leave a large last map).
 
 ## References
 Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 5.2, https://www.deeplearningbook.org/contents/ml.html
@@ -51,8 +51,8 @@ from netvet.trace import Trace
     "under-capacity",
     needs=["parameters", "train_accuracy"],
     exams=["overfit-batch"],
-    explains=["loss-plateau", "accuracy-plateau", "under-performance"],
-    remedies=["larger-model"],
+    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
+    remedies=["larger-model", "more-pooling"],
 )
 def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Answer]:
     """`able`: accuracy, 0..1; `few`: trainable weights for each class."""
@@ -81,7 +81,9 @@ def check(trace: Trace, *, able: float = 0.9, few: float = 60.0) -> Iterator[Ans
             "at its best learning rate, it gets {least:.0%} of them right."
         )
         confidence = min(0.95, 0.75 + 0.5 * (able - least))
-        yield Finding(text.format(weights=weights, least=least), evidence=seen, limit=able, confidence=confidence)
+        worst = seen[0] if least == reference else trace.series("overfit_tenth_accuracy")
+        evidence = (worst, *(each for each in seen if each is not worst), trace.series("parameters"))
+        yield Finding(text.format(weights=weights, least=least), evidence=evidence, limit=able, confidence=confidence)
     elif classes and weights < few * classes:
         text = _("The network has {weights:,.0f} weights for {classes} classes: {each:.0f} per class.")
         yield Finding(

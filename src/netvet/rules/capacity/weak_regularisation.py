@@ -28,7 +28,7 @@ Over-capacity: the cure there is a smaller network. Late stopping: the network w
 need less restraint.
 
 ## Remedies
-augment (the strongest for images), dropout, weight-decay.
+augment (the strongest for images), dropout, weight-decay, spatial-dropout.
 
 ## References
 Shorten, Khoshgoftaar 2019, A survey on image data augmentation for deep learning, https://doi.org/10.1186/s40537-019-0197-0
@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._curve import gap
+from netvet.rules._curve import gap, kept, training_accuracy, upto
 from netvet.trace import Trace
 
 
@@ -51,7 +51,7 @@ from netvet.trace import Trace
     "weak-regularisation",
     needs=["recipe", "train_accuracy", "val_accuracy"],
     explains=["generalisation-gap", "under-performance"],
-    remedies=["augment", "dropout", "weight-decay"],
+    remedies=["augment", "dropout", "weight-decay", "spatial-dropout"],
 )
 def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator[Finding]:
     """`decay`: weight decay; `least`: gap in accuracy, 0..1."""
@@ -73,6 +73,6 @@ def check(trace: Trace, *, decay: float = 1e-4, least: float = 0.15) -> Iterator
     text = _("The recipe has {lacking}; training accuracy is {gap:.0f} points above validation accuracy.")
     yield Finding(
         text.format(lacking=", ".join(lacking), gap=100 * gap(trace)),
-        evidence=(trace.series("train_accuracy"), trace.series("val_accuracy")),
+        evidence=(upto(training_accuracy(trace), kept(trace)), upto(trace.series("val_accuracy"), kept(trace))),
         confidence=confidence,
     )

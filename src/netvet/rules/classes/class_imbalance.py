@@ -7,10 +7,9 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
 largest class has more than `ratio` times the images of the smallest, recall follows the counts (rank correlation above
 `correlation`), and the rarer half of the classes is recognised surely more than `cost` (0..1) less often than the
-others; validation recall alone takes twice that. A single rare class fires where it is stuck, and without a symptom where fewer than 6
-training images are left of it and it is not surely learnt. The
-`class-learning-curve` exam says whether twice the images surely raise its AUC by more than `rising`, or by less than
-`flat`.
+others; validation recall alone takes twice that. A single rare class fires where it is stuck, and without a symptom
+where fewer than 6 training images are left of it and it is not surely learnt. The `class-learning-curve` exam says
+whether twice the images surely raise its AUC by more than `rising`, or by less than `flat`.
 
 Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of training images, the others
 in 88 to 93 %.
@@ -52,8 +51,8 @@ from scipy.special import logit
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._chance import interval, surely_more
-from netvet.rules._curve import last_third, quantile
+from netvet.rules._chance import independent, interval, surely_more
+from netvet.rules._curve import last_third, quantile, read
 from netvet.rules._nearness import below
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
@@ -100,7 +99,9 @@ def check(
         names, half = list(recall), len(recall) // 2
         if not half or not np.isfinite(list(recall.values())).all():
             continue
-        (low, n_low), (high, n_high) = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
+        counted = {name: independent(trace, images[name], split, name) for name in names}
+        low, high = (_pooled(recall, images, part) for part in (names[:half], names[half:]))
+        n_low, n_high = (sum(counted[name] for name in part) for part in (names[:half], names[half:]))
         if (
             surely_more(high, n_high, low, n_low) <= (cost if split == "train" else 2 * cost)
             or _spearman(counts, recall) <= correlation
@@ -127,10 +128,11 @@ def check(
             message,
             where=rarest,
             evidence=(
-                *(curves[name] for name in names[:half]),
+                *(read(curves[name], recall[name], _("mean of the last third")) for name in names[:half]),
+                *(trace.series("class_images", name) for name in (most, rarest)),
                 *(trace.series(f"curve_auc{part}", name) for name in asked[:1] for part in ("_half", "", "_twice")),
             ),
-            limit=high - cost,
+            limit=high - (cost if split == "train" else 2 * cost),
             confidence=confidence if counts[most] > 2 * ratio * counts[rarest] else min(confidence, MODERATE),
             needed=_needed(trace, rarest, counts, ratio),
         )
@@ -149,7 +151,7 @@ def _too_few(trace: Trace, counts: dict[str, float], ratio: float) -> Finding | 
     recall = {name: float(np.median(last_third(curve))) for name, curve in curves.items() if len(curve)}
     usual = quantile(np.array([value for name, value in recall.items() if name != rarest]), 0.5)
     n, own = trace.last("val_images", rarest), recall.get(rarest, np.nan)
-    if n > 0 and 0 <= own <= 1 and interval(own, n)[0] >= LEARNT * usual:
+    if n > 0 and 0 <= own <= 1 and interval(own, independent(trace, n, "val", rarest))[0] >= LEARNT * usual:
         return None
     text = _(
         "{rarest} has {count:.0f} training images and {asked:.0f} in validation, where {most} has {most_count:.0f}: so "
@@ -186,7 +188,7 @@ def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, 
     yield Finding(
         message,
         where=worst.place,
-        evidence=(worst.curve,),
+        evidence=(worst.curve, *(trace.series("class_images", name) for name in (worst.place, most))),
         limit=worst.limit,
         confidence=ALONE,
         needed=_needed(trace, worst.place, counts, ratio),
@@ -253,10 +255,9 @@ def _more(trace: Trace, name: str, count: float, rising: float, flat: float) -> 
     )
 
 
-def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> tuple[float, float]:
-    """Recall of some classes taken together, and their images."""
-    total = sum(images[name] for name in names)
-    return sum(recall[name] * images[name] for name in names) / total, total
+def _pooled(recall: dict[str, float], images: dict[str, float], names: list[str]) -> float:
+    """Recall of some classes taken together."""
+    return sum(recall[name] * images[name] for name in names) / sum(images[name] for name in names)
 
 
 def _spearman(counts: dict[str, float], recall: dict[str, float]) -> float:

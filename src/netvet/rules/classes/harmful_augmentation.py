@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Finding, Stuck, rule
-from netvet.rules._chance import surely_more
+from netvet.rules._chance import independent, surely_more
 from netvet.rules._nearness import at_least
 from netvet.trace import Trace
 
@@ -60,7 +60,8 @@ FIELDS = ("flip", "rotate", "scale", "crop", "light", "colour", "erase")
 )
 def check(trace: Trace, stuck: Stuck, *, gain: float = 0.3) -> Iterator[Finding]:
     """`gain`: recall, 0..1."""
-    place, n = stuck.place, trace.last("val_images", stuck.place)
+    place = stuck.place
+    n = independent(trace, trace.last("val_images", place), "val", place)
     plain, changed = trace.series("recall_plain", place), trace.series("recall_augmented", place)
     nearness = at_least(surely_more(changed.last, n, plain.last, n), gain, slack=gain / 2) if n > 0 else 0.0
     if not nearness:

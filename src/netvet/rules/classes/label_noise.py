@@ -1,23 +1,23 @@
-"""Many labels of one class are wrong.
+"""Many labels are wrong, of one class or all over the training images.
 
 ## Symptom
-One species is missed again and again, in training too, and what it is taken for changes from image to image.
+One species is missed again and again, in training too, and what it is taken for changes from image to image. Or all
+of them: accuracy is lower on the images that the network trains on than on new ones, or the gap is wide.
 
 ## Evidence
-A class that is stuck, and the `label-audit` exam, whose features owe nothing to the run. `label_error_share` is, by
-confident learning, the share of the images with this label that surely look like another class. The rule fires when it
-is at least `errors` and at least `above` times the median of the other classes, when no more than `together` of these
-images belong to one other class, and when the class is not told from all but its nearest either (`image_rest_auc` below
-`rest`). Below `doubtful` it yields to forms (scattered-class).
+Of a stuck class: `label_error_share`, by confident learning the share of its labels that are surely of another class
+(exam `label-audit`), is at least `errors` and `above` times the other classes' median; at most `together` of them are
+of one other class; `image_rest_auc` lies below `rest`. Below `doubtful` it yields to scattered-class.
 
 Without a symptom, it fires on labels that contradict their images: where groups are known, a class of whose pairs of
 images of one group surely more than in other classes have two labels; a class that the audit's features know, and whose
 core (the quarter that is most surely of it) carries other labels in 0.4 or more, but for two classes that each have the
-other's; and a class of which they know nothing though they know the others, with 0.4 or more of likely errors that go
-to many classes.
+other's; and a class of which neither they nor the network know anything, though they know the others, with 0.4 or more
+of likely errors that go to many classes.
 
-Proof: with 45 to 60 % of one class's labels swapped the share was 0.24 to 0.34 in that class and at most 0.13 in the
-others.
+Of the run: validation accuracy is surely more than `lower` above training accuracy in evaluation mode; or colours and
+edges gain less than `told` of what they gain on validation labels when asked for the training labels they were learnt
+from (`augmented` where images do not come again as they were), by more than `spread` standard deviations.
 The runs behind these numbers: docs/evidence/label-noise.md.
 
 ## Example
@@ -33,8 +33,8 @@ its first frame.
 
 ## Not to be confused with
 look-alike-classes: there the errors go to one class, and relabelling does not help. Two classes whose labels are
-swapped only with each other are reported as look-alikes. Wrong labels spread evenly over all classes: they cost
-accuracy, and no class is stuck.
+swapped only with each other are reported as look-alikes. shuffled-labels: there
+no label says anything. Wrong labels in validation too: no sign of the run shows them, `netvet inspect` does.
 
 ## Remedies
 clean-labels (corrects the likely errors among the training labels, at most half of any class), early-stopping (wrong
@@ -58,15 +58,16 @@ from netvet.rules._marked import mislabelled
 from netvet.rules._nearness import at_least, at_most, below
 from netvet.rules.classes._audit import audited
 from netvet.rules.classes._contradicted import contradicted
+from netvet.rules.classes._training_noise import EFFECTS, in_training
 from netvet.trace import Trace
 
 
 @rule(
     "label-noise",
-    about="class",
-    needs=["val_auc", "val_auc_high", "val_images"],
-    exams=["image-quality", "label-audit"],
-    explains=["stuck-class"],
+    about="both",
+    needs=["train_accuracy", "val_accuracy"],
+    exams=["label-audit"],
+    explains=["stuck-class", *EFFECTS],
     remedies=["clean-labels", "early-stopping"],
     yields_to=["harmful-augmentation", "low-quality-images"],
     may_yield_to=["scattered-class"],
@@ -74,15 +75,24 @@ from netvet.trace import Trace
 )
 def check(
     trace: Trace,
-    stuck: Stuck,
+    stuck: Stuck | None,
     *,
     errors: float = 0.15,
     above: float = 2.0,
     together: float = 0.6,
     rest: float = 0.9,
     doubtful: float = 0.3,
+    told: float = 0.85,
+    augmented: float = 0.5,
+    spread: float = 5.0,
+    lower: float = 0.05,
 ) -> Iterator[Finding]:
-    """`errors`, `together`, `doubtful`: shares, 0..1; `above`: times the other classes' median; `rest`: AUC."""
+    """`errors`, `together`, `doubtful`, `told`, `augmented`: shares, 0..1; `above`: times the other classes' median;
+    `rest`: AUC; `spread`: standard deviations; `lower`: accuracy, 0..1.
+    """
+    if stuck is None:
+        yield from in_training(trace, told=told, augmented=augmented, spread=spread, lower=lower)
+        return
     if stuck in mislabelled(trace):
         yield contradicted(trace, stuck)
         return
@@ -112,8 +122,9 @@ def check(
         text.format(share=share.last, name=place, usual=usual),
         where=place,
         evidence=(share, rest_auc, stuck.curve),
-        limit=errors,
+        limit=max(errors, above * usual),
         confidence=0.85,
+        explains=("stuck-class",),
         nearness=nearness,
         needed=needed.format(wrong=share.last * count, count=count, name=place),
         yields_to=("scattered-class",) if share.last < doubtful else (),

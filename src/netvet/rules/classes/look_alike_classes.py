@@ -137,17 +137,17 @@ def _apart(trace: Trace, stuck: Stuck, pair: float, rest: float) -> RuledOut | N
     image, probe = trace.series("image_pair_auc", place), trace.series("probe_pair_auc", place)
     if probe.last >= rest:
         text = _(
-            "{name} is mostly predicted as {partner}, but the network's features separate the two: a balanced "
-            "linear probe has an AUC of {auc:.2f} between them and a recall of {probe:.0%} for {name}, the "
-            "network's own last layer {own:.0%}."
+            "Most missed images of {name} are predicted as {partner}, but the network's features separate the two: a "
+            "balanced linear probe has an AUC of {auc:.2f} between them and a recall of {probe:.0%} for {name}, the "
+            "network itself {own:.0%}."
         )
-        recall, own = trace.series("probe_recall", place), trace.last("val_recall", place)
-        message = text.format(name=place, partner=partner, auc=probe.last, probe=recall.last, own=own)
-        return RuledOut(message, (probe, recall), beside=("weak-features",))
+        recall, own = trace.series("probe_recall", place), trace.series("val_recall", place)
+        message = text.format(name=place, partner=partner, auc=probe.last, probe=recall.last, own=own.last)
+        return RuledOut(message, (probe, recall, own), beside=("weak-features",))
     if probe.last < pair and image.last >= rest:
         text = _(
-            "{name} is mostly predicted as {partner}, but their images differ: features independent of the run "
-            "separate the two with an AUC of {image:.2f}, the network's own with {probe:.2f}."
+            "Most missed images of {name} are predicted as {partner}, but their images differ: features independent of "
+            "the run separate the two with an AUC of {image:.2f}, the network's own with {probe:.2f}."
         )
         message = text.format(name=place, partner=partner, image=image.last, probe=probe.last)
         return RuledOut(message, (image, probe), beside=("weak-features",))

@@ -77,8 +77,13 @@ def check(trace: Trace, stuck: Stuck, *, effect: float = 0.8) -> Iterator[Findin
     if not nearness:
         return
     kinds = [kind for kind in KINDS if near[kind] >= (1 if nearness == 1 else 1e-9)]
-    curve, poor = trace.series(f"quality_{kinds[0]}", place), _(" and ").join(map(_words, kinds))
+    poor = _(" and ").join(map(_words, kinds))
     text = _("The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of pairs.")
+    if len(kinds) > 1:
+        text = _(
+            "The images of {name} are {poor}: poorer than an image of another class in {share:.0%} of pairs or more."
+        )
+    curve = min((trace.series(f"quality_{kind}", place) for kind in kinds), key=lambda each: each.last)
     message = text.format(name=place, poor=poor, share=(1 + curve.last) / 2)
     also = [name for name in trace.places(curve.name) if name == stuck.partner]
     also = [name for name in also if trace.last(curve.name, name) >= surely]
@@ -86,7 +91,8 @@ def check(trace: Trace, stuck: Stuck, *, effect: float = 0.8) -> Iterator[Findin
         more = _("{message} So are those of {partner}, the class it is most often confused with.")
         message = more.format(message=message, partner=also[0])
     needed = _(
-        "{name} needs better pictures: its {count:.0f} training images are {poor}, and so are those it is evaluated on."
+        "{name} needs better pictures: beside those of the other classes its images, {count:.0f} in training, are "
+        "{poor}."
     )
     yield Finding(
         message,

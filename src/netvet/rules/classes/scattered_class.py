@@ -101,7 +101,7 @@ def check(
     yield Finding(
         text.format(name=place, images=images, **numbers),
         where=place,
-        evidence=(apart, usual, by_chance, trace.series("form_silhouette", place), stuck.curve),
+        evidence=(apart, usual, by_chance, count, trace.series("form_silhouette", place), stuck.curve),
         limit=limit,
         confidence=0.75,
         nearness=nearness,

@@ -48,7 +48,7 @@ from functools import partial
 
 from netvet.locale import _
 from netvet.rules import Finding, Stuck, rule
-from netvet.rules._chance import surely_more
+from netvet.rules._chance import independent, surely_more
 from netvet.rules._nearness import at_least, below
 from netvet.rules.classes._audit import audited, common
 from netvet.trace import Series, Trace
@@ -81,12 +81,12 @@ def check(
 ) -> Iterator[Finding]:
     """`together`, `few`: shares, 0..1; `pair`, `rest`, `gap`, `poor`: AUC; `gain`: recall, 0..1."""
     one = at_least(stuck.taken, together, slack=0.15)
-    reads = [(min(one, _lost(trace, stuck, pair, rest, gap)), partial(_resolution, limit=rest))]
+    reads = [(min(one, _lost(trace, stuck, pair, rest, gap)), partial(_resolution, rest=rest, pair=pair))]
     if common(trace, stuck.place, few):
         reads += [
             (_held(trace, stuck, one, rest, gain), partial(_last_layer, gain=gain)),
-            (min(one, _missing(trace, stuck, "pair_auc", rest, gap, poor)), partial(_network, of="pair", limit=pair)),
-            (_missing(trace, stuck, "auc", rest, gap, poor), partial(_network, of="", limit=pair)),
+            (min(one, _missing(trace, stuck, "pair_auc", rest, gap, poor)), partial(_network, of="pair", limit=poor)),
+            (_missing(trace, stuck, "auc", rest, gap, poor), partial(_network, of="", limit=poor)),
         ]
     near, judge = max(reads, key=lambda each: each[0])
     nearness = min(near, audited(trace, stuck))
@@ -121,13 +121,14 @@ def _held(trace: Trace, stuck: Stuck, one: float, rest: float, gain: float) -> f
     n, auc, pair_auc, recall, own = (trace.last(name, stuck.place) for name in names)
     if not n > 0:
         return 0.0
+    n = independent(trace, n, "val", stuck.place)
     more = at_least(surely_more(recall, n, own, n), gain, slack=gain / 2)
     whole, of_pair = (at_least(min(auc, each), rest, slack=0.05) for each in (1.0, pair_auc))
     sure = of_pair if one == 1 else whole
     return min(more, sure if sure == 1 or not one else of_pair)
 
 
-def _resolution(trace: Trace, stuck: Stuck, *, limit: float) -> Finding:
+def _resolution(trace: Trace, stuck: Stuck, *, rest: float, pair: float) -> Finding:
     """The detail is in the files, and smaller than a pixel or two of what the network is shown."""
     place, size = stuck.place, 0 if trace.recipe is None else trace.recipe.data.image_size
     double, same = trace.series("detail_double", place), trace.series("detail_same", place)
@@ -145,6 +146,7 @@ def _resolution(trace: Trace, stuck: Stuck, *, limit: float) -> Finding:
         probe=probe.last,
         double=double.last,
     )
+    limit = rest if double.last >= rest else pair
     finding = _finding(message, stuck, (double, same, probe), limit, 0.85, _first("larger-images"))
     needed = _(
         "{name} and {partner} need pictures in which they are larger: the difference shows at {twice} px, and the "

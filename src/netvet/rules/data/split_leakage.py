@@ -8,7 +8,8 @@ Validation accuracy is excellent and nearly equal to training accuracy; on new f
 `leaked_by_group`, or are near-duplicates of one, `leaked_by_look`. Fires when more than `group` of a split is leaked by
 group, or more than `look` by look (the lower end of Wilson's interval). Some fish look alike without being the same: of
 4,179 photographs split by track, 2.5 % of the validation images have a near-duplicate in training, split at random 17
-%; of rendered fish at most 3 % where all are different, and 10 to 18 % where 30 % were copied and re-encoded.
+%; of rendered fish at most 3 % where all are different, and 10 to 18 % where 30 % were copied and re-encoded. In a
+watched loop exact copies count alone, by thumbnails.
 The runs behind these numbers: docs/evidence/split-leakage.md.
 
 ## Example
@@ -44,6 +45,8 @@ from netvet.rules import Finding, rule
 from netvet.rules._chance import interval
 from netvet.trace import Trace
 
+FIX = "train, val = split(images)  # first of all; then copy, oversample or augment train alone"
+
 
 @rule("split-leakage", needs=["leaked_share"], remedies=["group-split"], invalidates=True)
 def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[Finding]:
@@ -54,17 +57,21 @@ def check(trace: Trace, *, group: float = 0.01, look: float = 0.06) -> Iterator[
         return
     worst = max(leaked, key=lambda s: trace.last("leaked_share", s))
     by_group = trace.last("leaked_by_group", worst) > group
+    told = trace.series("leaked_by_group" if by_group else "leaked_by_look", worst)
     text = _("{share:.0%} of the {split} images have a twin in training ({how}), so the measured accuracy is too high")
     how = _("the same group, such as one fish's video") if by_group else _("a near-duplicate")
+    if trace.recipe is None:
+        how = _("the same picture")
     named = {"val": _("validation"), "test": _("test")}
     pairs = len(trace.meta.get("examples", {}).get("leaked", ()))
     end = _("; the report shows {pairs} pairs.").format(pairs=pairs) if pairs else "."
     yield Finding(
-        text.format(share=trace.last("leaked_share", worst), split=named.get(worst, worst), how=how) + end,
+        text.format(share=told.last, split=named.get(worst, worst), how=how) + end,
         where=worst,
-        evidence=tuple(trace.series("leaked_share", s) for s in [worst, *(s for s in leaked if s != worst)]),
+        evidence=(told, *(trace.series(told.name, s) for s in leaked if s != worst)),
         limit=group if by_group else look,
-        confidence=0.97 if by_group else 0.85,
+        confidence=0.97 if by_group or trace.recipe is None else 0.85,
+        fix="" if trace.recipe is not None else FIX,
     )
 
 

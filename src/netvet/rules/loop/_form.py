@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netvet.locale import _
+from netvet.rules._curve import quantile, read
 from netvet.trace import Series, Trace
 
 
@@ -42,5 +44,9 @@ def extremes(trace: Trace) -> tuple[float, float]:
 
 
 def shown(trace: Trace) -> tuple[Series, ...]:
-    """The loss, and the cross-entropy of the same batches."""
-    return trace.series("loss"), trace.series("batch_cross_entropy")
+    """The loss, read by the median of its last twenty values, and the cross-entropy of the same batches, by that of its
+    last five.
+    """
+    loss, entropy = trace.series("loss"), trace.series("batch_cross_entropy")
+    ends = quantile(loss.values[-20:], 0.5), quantile(entropy.values[-5:], 0.5)
+    return read(loss, ends[0], _("median at the end")), read(entropy, ends[1], _("median at the end"))

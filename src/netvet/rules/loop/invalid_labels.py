@@ -84,7 +84,8 @@ def _without_a_one(trace: Trace, part: float) -> Finding | None:
         if empty:
             message += _(", and {names} has no image").format(names=listed(empty))
         fix = "labels = F.one_hot(numbers_from_0, {columns})".format(columns=len(trace.places("class_images")))
-        return Finding(message + ".", evidence=(rows, seen), limit=0.0, fix=fix, confidence=0.98)
+        limit = 0.0 if empty else part * even
+        return Finding(message + ".", evidence=(rows, seen), limit=limit, fix=fix, confidence=0.98)
     return None
 
 

@@ -45,10 +45,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.locale import _
+from netvet.base.observed import Observed
+from netvet.locale import _, later
 from netvet.rules import Finding, rule
 from netvet.rules._chance import surely_more
-from netvet.rules._curve import training_accuracy
+from netvet.rules._curve import read, single, training_accuracy
 from netvet.trace import Trace
 
 HALF = 0.5  # of the accuracy by the new numbers, that training has to have by its own
@@ -111,7 +112,14 @@ def _renumbered(
     message = text.format(own=own, better=better, n=len(moved), pairs=pairs, more=more)
     accuracy = trace.series("val_accuracy")
     fix = _("number the classes of both splits by one list, such as sorted(class_names)")
-    return Finding(message, evidence=(accuracy, train), limit=gain, fix=fix, confidence=0.98)
+    told = Observed(later("Surely gained by the new numbers"), "0..1", "share")
+    evidence = (
+        single("renumbering_gain", surely, told),
+        single("renumbered_accuracy", better, Observed(later("Accuracy by the new numbers"), "0..1", "share")),
+        read(accuracy, own),
+        train,
+    )
+    return Finding(message, evidence=evidence, limit=gain, fix=fix, confidence=0.98)
 
 
 def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Finding]:
@@ -129,7 +137,7 @@ def _missing(trace: Trace, names: list[str], expected: float) -> Iterator[Findin
             )
             message = text.format(name=name, train=train[name], due=due)
             fix = _("split by class, so that each class is in validation")
-            yield Finding(message, name, evidence, limit=expected, confidence=0.85, fix=fix)
+            yield Finding(message, name, evidence, confidence=0.85, fix=fix)
             return
         if train[name] == 0 and val[name] > 0 and not trace.last("labels_none") > 0:
             text = _("Validation has {val:.0f} images of {name}, and training has none.")

@@ -6,8 +6,8 @@ Training accuracy is high, validation accuracy near guessing from the first epoc
 ## Evidence
 The network itself is asked, in evaluation mode, about up to 256 validation images in other readings
 (`reading_accuracy`): rescaled to the mean and spread of training, channels in reverse, as negatives, with height, width
-and channels in another order, upside down, at the size of training. Fires where one reading is right surely more than
-`gain` (0..1, paired 95 % bound) more often than the images as they are, and half as often as training images or more.
+and channels in another order, upside down, at or cut to the size of training. Fires where one is right surely more
+than `gain` (0..1, paired 95 % bound) more often than the images as they are, and half as often as training images.
 No augmentation is undone by such a reading; rescaling undoes other light, so it counts only where spreads differ by
 `ratio` or more, or means by `far` spreads. Where no reading was tried these decide, if validation falls behind.
 The runs behind these numbers: docs/evidence/mismatched-input.md.
@@ -40,10 +40,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from netvet.locale import _, later
 from netvet.rules import Answer, Finding, rule
 from netvet.rules._chance import seen, surely_more
-from netvet.rules._curve import quantile, training_accuracy
+from netvet.rules._curve import middle, quantile, training_accuracy
 from netvet.trace import Trace
 
 HALF = 0.5  # of the training accuracy: less than that, no reading is the one that the network knows
@@ -56,6 +58,8 @@ SAID = {
     "height and width exchanged": later("with height and width exchanged"),
     "upside down": later("turned upside down"),
     "at the size of training": later("at the size of training"),
+    "sampled at the size of training": later("at the size of training"),
+    "cut to the size of training": later("cut to the size of training"),
 }
 
 
@@ -76,8 +80,22 @@ SAID = {
 def check(trace: Trace, *, gain: float = 0.05, ratio: float = 1.8, far: float = 1.0) -> Iterator[Answer]:
     """`gain`: accuracy, 0..1; `ratio`: of spreads; `far`: spreads of training."""
     read = _reading(trace, gain, ratio, far) if trace.places("reading_accuracy") else _apart(trace, gain, ratio, far)
+    read = read or _sizes(trace, gain)
     if read is not None:
         yield read
+
+
+def _sizes(trace: Trace, gain: float) -> Finding | None:
+    """Suspected where the sizes differ, validation falls behind, and no other reading undoes it."""
+    shapes = trace.meta.get("input_shapes", {})
+    train, val = (shapes.get(split, []) for split in ("training", "validation"))
+    accuracy, own = training_accuracy(trace), trace.series("val_accuracy")
+    behind = surely_more(accuracy.last, seen(trace, "train"), own.last, seen(trace, "val"))
+    if len(train) != 3 or len(val) != 3 or train == val or not behind > gain:
+        return None
+    message = _("Validation images are fed at another size than training images. {numbers}")
+    fix = _("give validation the transforms of training, less its random changes")
+    return Finding(message.format(numbers=_numbers(trace)), evidence=(own, accuracy), fix=fix, nearness=0.9)
 
 
 def _reading(trace: Trace, gain: float, ratio: float, far: float) -> Finding | None:
@@ -98,20 +116,28 @@ def _reading(trace: Trace, gain: float, ratio: float, far: float) -> Finding | N
     numbers = _numbers(trace)
     message = text.format(n=n, own=own.last, best=best.last, how=_(SAID[best.where]), numbers=numbers).strip()
     fix = _("give validation the transforms of training, less its random changes")
-    return Finding(message, evidence=(best, own), limit=own.last + gain, fix=fix, confidence=0.98)
+    fed = ("train_input_mean", "train_input_std", "val_input_mean", "val_input_std")
+    evidence = (best, own, trace.series("reading_images"), *(middle(trace.series(name)) for name in fed))
+    return Finding(message, evidence=evidence, limit=own.last + gain, fix=fix, confidence=0.98)
 
 
 def _apart(trace: Trace, gain: float, ratio: float, far: float) -> Finding | None:
     """By mean and spread alone, where validation falls behind."""
-    own_spread = _fed(trace)[3]
+    mean, spread, own_mean, own_spread = _fed(trace)
     train, val = training_accuracy(trace), trace.series("val_accuracy")
     behind = surely_more(train.last, seen(trace, "train"), val.last, seen(trace, "val"))
     if not (_differ(trace, ratio, far) and behind > gain):
         return None
-    message = _("Validation images are fed otherwise than training images. {numbers}").format(numbers=_numbers(trace))
-    evidence = (trace.series("val_input_std"), trace.series("train_input_std"), val)
+    message = _("Validation images are fed otherwise than training images. {numbers}")
+    message = message.format(numbers=_numbers(trace)).strip()
+    limit = own_spread * ratio if spread > own_spread else own_spread / ratio
+    names = ("val_input_std", "train_input_std", "val_input_mean", "train_input_mean")
+    evidence = tuple(middle(trace.series(name)) for name in names)
+    if 1 / ratio <= spread / own_spread <= ratio:  # then it is the mean that differs
+        limit = own_mean + far * own_spread * (1 if mean > own_mean else -1)
+        evidence = (*evidence[2:], *evidence[:2])
     fix = _("give validation the transforms of training, less its random changes")
-    return Finding(message, evidence=evidence, limit=own_spread / ratio, fix=fix, confidence=0.9)
+    return Finding(message, evidence=(*evidence, val), limit=limit, fix=fix, confidence=0.9)
 
 
 def _differ(trace: Trace, ratio: float, far: float) -> bool:
@@ -137,5 +163,7 @@ def _numbers(trace: Trace) -> str:
         text = _("Training images have the shape {train}, validation images {val}.")
         return text.format(train=" × ".join(map(str, train)), val=" × ".join(map(str, val)))
     mean, spread, own_mean, own_spread = _fed(trace)
+    if not np.isfinite([mean, spread, own_mean, own_spread]).all():
+        return ""
     text = _("Training has a mean of {own_mean:.3g} and a spread of {own:.3g}, validation {mean:.3g} and {spread:.3g}.")
     return text.format(own_mean=own_mean, own=own_spread, mean=mean, spread=spread)

@@ -46,6 +46,7 @@ from numpy.typing import NDArray
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
+from netvet.rules._curve import highest, read
 from netvet.trace import Series, Trace
 
 COSINE = "CosineAnnealingLR"
@@ -125,7 +126,8 @@ def _too_fast(
             rate=values[low],
             left=1 - low / len(values),
         )
-        yield Finding(message, evidence=(rates,), limit=gone * peak, confidence=0.95, fix=fix)
+        told = read(rates, values[low], _("at step {step}").format(step=int(rates.steps[low])))
+        yield Finding(message, evidence=(told, highest(rates)), limit=gone * peak, confidence=0.95, fix=fix)
     elif turns > rounds:
         text = _(
             "A cosine planned for {span:.0f} steps was stepped {done:.0f} times in {epochs:.0f} epochs: the learning "
@@ -138,7 +140,8 @@ def _too_fast(
             low=values.min(),
             peak=peak,
         )
-        yield Finding(message, evidence=(rates,), confidence=0.85, fix=fix)
+        counts = (trace.series("schedule_steps", COSINE), trace.series("schedule_span", COSINE))
+        yield Finding(message, evidence=(highest(rates), *counts), confidence=0.85, fix=fix)
 
 
 def _too_slow(trace: Trace, rates: Series, steps: int, *, reach: float, far: float) -> Iterator[Finding]:
@@ -157,7 +160,7 @@ def _too_slow(trace: Trace, rates: Series, steps: int, *, reach: float, far: flo
     )
     yield Finding(
         text.format(planned=planned, epochs=epochs, steps=steps, rate=values.max()),
-        evidence=(rates,),
+        evidence=(highest(rates), trace.series("planned_rate")),
         limit=reach * planned,
         confidence=0.93,
         fix="scheduler.step()  # " + _("after every optimizer.step(), in the loop over the batches"),

@@ -46,7 +46,7 @@ from collections.abc import Iterator
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import skill
-from netvet.rules._curve import quantile, training_accuracy
+from netvet.rules._curve import middle, quantile, running, training_accuracy
 from netvet.rules.loop._form import LossForm, always, extremes, loss_form, shown
 from netvet.trace import Trace
 
@@ -79,9 +79,16 @@ def check(trace: Trace, *, learnt: float = 0.8) -> Iterator[Finding]:
     reached = training_accuracy(trace)
     bounded = _bounded(trace, form)
     if bounded and len(reached) and skill(reached.last, trace) < learnt:
-        text = _("{text} Training accuracy is {accuracy:.1%}.").format(text=bounded, accuracy=reached.last)
+        text = _("{text} Training accuracy is {accuracy:.1%}.")
+        if running(trace, reached):
+            text = _(
+                "{text} Training accuracy, taken from the batches while the network trained on them, is {accuracy:.1%}."
+            )
+        text = text.format(text=bounded, accuracy=reached.last)
+        outputs = (trace.series("output_high"), trace.series("output_low"), middle(trace.series("output_zeros")))
+        shown_outputs = tuple(series for series in outputs if len(series))
         fix = _("leave out the activation after the last layer")
-        yield Finding(text, evidence=(trace.series("output_high"), *shown(trace)), fix=fix, confidence=0.93)
+        yield Finding(text, evidence=(*shown_outputs, *shown(trace), reached), fix=fix, confidence=0.93)
 
 
 def _columns(trace: Trace, form: LossForm) -> tuple[str, str] | None:
@@ -99,11 +106,11 @@ def _probabilities(trace: Trace, form: LossForm) -> tuple[str, str] | None:
     if always(trace, "output_probabilities") and form.cross_entropy:
         count = len(trace.meta.get("classes", ()))
         text = _("The model returns probabilities, and the loss takes another softmax of them")
-        if count > 1:
+        if count > 1 and form.scale == 1 and not form.summed and not form.smoothing and math.isfinite(_ends(trace)):
             floor = math.log(1 + (count - 1) / math.e)
             more = _("{text}: it cannot fall below {floor:.2f}, and ends at {loss:.2f} where it began at {first:.2f}.")
             loss = trace.series("loss")
-            text = more.format(text=text, floor=floor, loss=quantile(loss.values[-20:], 0.5), first=loss.first)
+            text = more.format(text=text, floor=floor, loss=_ends(trace), first=loss.first)
         return text, _("leave the softmax out of the model: cross_entropy takes logits")
     return None
 
@@ -142,3 +149,9 @@ def _bounded(trace: Trace, form: LossForm) -> str:
     else:
         return ""
     return text.format(zeros=zeros)
+
+
+def _ends(trace: Trace) -> float:
+    """What the loss ends at; nan where the first or the last is no number."""
+    loss = trace.series("loss")
+    return shown(trace)[0].telling if math.isfinite(loss.first) else math.nan

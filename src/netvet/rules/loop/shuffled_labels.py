@@ -80,8 +80,9 @@ def check(trace: Trace, *, none: float = 2.5, sure: float = 5.0, part: float = 0
                 chance=trace.last("label_chance", split),
                 told=trace.last("label_information", other),
             )
-            evidence = (trace.series("label_information", split), trace.series("label_information", other))
-            limit = trace.last("label_chance", split) + none * trace.last("label_chance_spread", split)
+            places = [("label_information", split), ("label_information", other), ("label_chance", split)]
+            evidence = tuple(trace.series(name, of) for name, of in places)
+            limit = trace.last("label_chance", split) + none * _spread(trace, split)
             yield Finding(message, split, evidence, limit, 0.96, fix=FIX)
             return
     if min(above.values()) > sure:

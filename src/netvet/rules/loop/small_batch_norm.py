@@ -44,6 +44,7 @@ import numpy as np
 
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, rule
+from netvet.rules._curve import middle
 from netvet.trace import Series, Trace
 
 CURES = ("group-norm", "larger-batch", "layer-norm")
@@ -86,7 +87,7 @@ def check(trace: Trace, *, limit: float = 3.0, images: float = 2.0) -> Iterator[
     yield Finding(
         message + (more.format(n=len(small) - 1) if small[1:] else "."),
         where=worst.where,
-        evidence=(worst,),
+        evidence=(middle(worst),),
         limit=limit,
         confidence=0.94,
         fix=_fix(trace),
@@ -100,12 +101,12 @@ def _few_images(trace: Trace, worst: Series, limit: float) -> Finding:
         "Batches have {images:.0f} images: the batch norm {layer} takes mean and variance of each channel from "
         "{values:.0f} values of as few pictures, and they change with every batch."
     )
-    values = float(np.median(worst.values))
+    values, counted = float(np.median(worst.values)), trace.recipe is None
     return Finding(
         text.format(images=_images(trace), layer=worst.where, values=values),
         where=worst.where,
-        evidence=(worst,),
-        limit=limit,
+        evidence=(middle(trace.series("batch_images")), middle(worst)) if counted else (middle(worst),),
+        limit=limit if counted else None,
         confidence=0.88,
         fix=_fix(trace),
         remedies=CURES,

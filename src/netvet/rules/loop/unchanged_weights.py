@@ -45,6 +45,7 @@ import numpy as np
 
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, rule
+from netvet.rules._curve import highest
 from netvet.trace import Series, Trace
 
 
@@ -85,14 +86,14 @@ def _nothing(trace: Trace) -> Finding | None:
     called, stepped = trace.series("step_calls"), trace.series("optimizer_steps")
     left, sent = trace.series("gradient_left"), trace.series("gradient_sent")
     evidence: tuple[Series, ...] = (stepped, called)
-    limit = 1.0
+    limit: float | None = 1.0
     if trace.last("shared_parameters") == 0:
         text = _(
             "None of the {count:,} parameters in the optimiser belongs to the model that is watched: it trains "
             "another model, and no weight of this one has changed in {calls:.0f} calls of vet.step."
         )
         fix = "optimizer = torch.optim.Adam(model.parameters())  # " + _("after the model is made, of this very model")
-        evidence = (trace.series("foreign_parameters"), trace.series("weight_turn", _first(trace)))
+        evidence = (trace.series("shared_parameters"), trace.series("foreign_parameters"), called)
     elif stepped.last == 0 and len(left) and not np.isfinite(left.values).any():
         text = _(
             "The optimiser has not stepped in {calls:.0f} calls of vet.step: no gradient was ever a finite number, so "
@@ -109,7 +110,7 @@ def _nothing(trace: Trace) -> Finding | None:
             "steps, and no weight has changed in {steps:.0f} steps."
         )
         fix = "optimizer.zero_grad()  # " + _("before loss.backward(), never between it and optimizer.step()")
-        evidence = (left, sent)
+        evidence, limit = (left, highest(sent), stepped), None
     elif trace.last("without_gradient") > 0:
         text = _("No gradient arrives at any parameter, so that no weight has changed in {steps:.0f} steps.")
         fix = _("leave out .detach(), .data, .item() and torch.no_grad() between the model's output and the loss")
@@ -120,7 +121,7 @@ def _nothing(trace: Trace) -> Finding | None:
             "learning rate is {rate:.2g} at most."
         )
         fix = _("a learning rate at which weights move: 0.001 for Adam, 0.05 for SGD with momentum")
-        evidence = (trace.series("learning_rate"), stepped)
+        evidence, limit = (highest(trace.series("learning_rate")), stepped), None
     if not all(len(series) for series in evidence):
         evidence = tuple(series for series in evidence if len(series)) or (called,)
     message = text.format(
@@ -144,7 +145,7 @@ def _part(trace: Trace, stopped: set[str], share: float) -> Finding | None:
         )
         return Finding(
             text.format(count=hidden.last, total=total),
-            evidence=(hidden,),
+            evidence=(hidden, trace.series("model_parameters")),
             limit=0.0,
             confidence=0.97,
             fix="self.layers = nn.ModuleList(layers)  # " + _("in place of a plain list"),
@@ -200,7 +201,12 @@ def _layers(trace: Trace, name: str, found: list[str]) -> Finding:
     return Finding(
         message,
         where=where,
-        evidence=(trace.series(name, where), trace.series("weight_turn", where)),
+        evidence=(
+            trace.series(name, where),
+            trace.series("weight_turn", where),
+            trace.series("optimizer_steps"),
+            *(trace.series(name, layer) for layer in found[1:]),
+        ),
         limit=0.0,
         confidence=0.97,
         fix=fix.format(layer=found[-1]),
@@ -212,15 +218,15 @@ def _barely(trace: Trace, turn: float, limit: float) -> Finding:
     """All layers move, and none to speak of."""
     layer = max(trace.places("weight_turn"), key=lambda x: trace.last("weight_turn", x))
     text = _(
-        "In {steps:.0f} steps no layer has moved by more than {turn:.1g} of its size, at a learning rate of {rate:.2g} "
-        "at most."
+        "In {steps:.0f} steps the layer that moved most has moved by {turn:.2g} of its size, at a learning rate of "
+        "{rate:.2g} at most."
     )
     rates = trace.series("learning_rate")
     message = text.format(steps=trace.last("optimizer_steps"), turn=turn, rate=rates.values.max(initial=0))
     return Finding(
         message,
         where=layer,
-        evidence=(trace.series("weight_turn", layer), rates),
+        evidence=(trace.series("weight_turn", layer), highest(rates), trace.series("optimizer_steps")),
         limit=limit,
         confidence=0.9,
         fix=_("a learning rate at which weights move: 0.001 for Adam, 0.05 for SGD with momentum"),

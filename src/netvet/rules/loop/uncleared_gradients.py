@@ -44,6 +44,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
+from netvet.rules._curve import middle
 from netvet.trace import Series, Trace
 
 
@@ -81,7 +82,7 @@ def check(trace: Trace, *, limit: float = 0.5, share: float = 0.5, measured: int
     yield Finding(
         text.format(kept=float(np.median(values)), layer=worst.where, n=above, all=len(worst)),
         where=worst.where,
-        evidence=(worst,),
+        evidence=(middle(worst),),
         limit=limit,
         confidence=0.98,
         fix="optimizer.zero_grad()  # " + _("before loss.backward(), in every step"),

@@ -46,7 +46,7 @@ import numpy as np
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
 from netvet.rules._chance import prior
-from netvet.rules._curve import quantile
+from netvet.rules._curve import quantile, read
 from netvet.trace import Trace
 
 DRAWS = 400
@@ -103,6 +103,8 @@ def check(
             "would have {expected:.1f}, and the halves of the first epoch share {halves:.0%} of their labels: the "
             "images come class by class."
         )
+    told, often = read(top, mean, _("mean")), read(kinds, float(np.nanmean(kinds.values)), _("mean"))
+    size = read(trace.series("batch_images"), images, _("median"))
     yield Finding(
         text.format(
             images=images,
@@ -113,7 +115,7 @@ def check(
             expected=expected,
             halves=np.nan_to_num(trace.last("half_overlap")),
         ),
-        evidence=(top, kinds) if alone else (kinds, trace.series("half_overlap")),
+        evidence=(told, size, often) if alone else (often, trace.series("half_overlap"), size),
         limit=usual + part * (1 - usual) if alone else few * expected,
         confidence=0.96,
         fix="DataLoader(data, batch_size, shuffle=True)",

@@ -8,8 +8,9 @@ The loss given to `vet.step` is recognised by its value, to a thousandth at ever
 likelihood of raw outputs or of probabilities, one column where classes are wanted, squared and absolute errors, a sum
 over the batch where steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a
 class weighs `favour` times another though it has as many times its images. A loss without a name is told by its
-gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`):
-sound losses do so on 0. Or the first loss is not finite, the output is.
+gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`;
+sound losses: 0), or the class that is named instead on at most `idle` of them (`answer_pushed`; sound losses: most).
+Or the optimiser maximises it; or the first loss is not finite, the output is.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Example
@@ -43,42 +44,60 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
+
+from netvet.base.words import loss_words
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._curve import quantile
+from netvet.rules._curve import at_first, quantile
 from netvet.rules.loop._form import LossForm, always, loss_form, shown
 from netvet.trace import Trace
 
 PLAIN = "cross_entropy(output, labels)"
 ERRORS = ("squared error", "absolute error", "smooth absolute error")
+FEWEST = 20  # images that are wrong, from which their share says something
 SCALED = ("SGD", "ASGD", "Rprop", "LBFGS")  # optimisers whose steps grow with the loss
+
+
+EFFECTS = (
+    "loss-plateau",
+    "accuracy-plateau",
+    "stuck-class",
+    "divergence",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "class-imbalance",
+    "exploding-gradient",
+    "vanishing-gradient",
+    "dead-relu",
+    "under-performance",
+)
 
 
 @rule(
     "unsuited-loss",
     needs=["batch_cross_entropy"],
     applies_if_recorded="loss",
-    explains=[
-        "loss-plateau",
-        "accuracy-plateau",
-        "stuck-class",
-        "divergence",
-        "learning-rate-too-high",
-        "learning-rate-too-low",
-        "class-imbalance",
-        "exploding-gradient",
-        "vanishing-gradient",
-        "dead-relu",
-        "under-performance",
-    ],
+    explains=[*EFFECTS, "unchanged-weights"],
     remedies=["class-weights"],
 )
-def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95) -> Iterator[Finding]:
-    """`favour`: ratio of weights, and of images; `away`: share of the images that are wrong, 0..1."""
+def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95, idle: float = 0.05) -> Iterator[Finding]:
+    """`favour`: ratio of weights, and of images; `away`, `idle`: share of the images that are wrong, 0..1."""
+    constant = _constant(trace)
+    if constant is not None:
+        yield constant
+        return
+    for told in _found(trace, favour, away, idle):
+        yield replace(told, explains=EFFECTS)
+
+
+def _found(trace: Trace, favour: float, away: float, idle: float) -> Iterator[Finding]:
     form = loss_form(trace)
-    named = (_unbegun(trace), _minus(trace, form), _likelihood(trace, form), _column(trace, form))
-    for told in (*named, _away(trace, away)):
+    climbs = bool(trace.meta.get("maximize"))
+    turned = (_climbs(trace, away),) if climbs else (_minus(trace, form), _away(trace, away))
+    for told in (_unbegun(trace), *turned, _likelihood(trace, form), _column(trace, form), _idle(trace, idle)):
         if told is not None:
             yield told
             return
@@ -88,6 +107,16 @@ def check(trace: Trace, *, favour: float = 1.5, away: float = 0.95) -> Iterator[
     for told in (_error(trace, form), _summed(trace, form)):
         if told is not None:
             yield told
+
+
+def _constant(trace: Trace) -> Finding | None:
+    """A softmax over a single column, which is 1 whatever the image: no weight gets a gradient."""
+    low, high = trace.series("output_low"), trace.series("output_high")
+    if not len(low) or not (np.all(low.values == 1) and np.all(high.values == 1)):
+        return None
+    text = _("The model's output is {value:g} for every image: a softmax over a single column is always 1.")
+    fix = "binary_cross_entropy_with_logits(output[:, 0], labels.float())  # without softmax"
+    return Finding(text.format(value=high.last), evidence=(high, low), fix=fix, confidence=0.99)
 
 
 def _unbegun(trace: Trace) -> Finding | None:
@@ -102,13 +131,13 @@ def _unbegun(trace: Trace) -> Finding | None:
         "model is one, from {low:.3g} to {high:.3g}: what the loss computes of them is at fault."
     )
     message = text.format(low=low.first, high=high.first)
-    return Finding(message, evidence=(loss, high), fix=PLAIN, confidence=0.97)
+    return Finding(message, evidence=(loss, at_first(low), at_first(high)), fix=PLAIN, confidence=0.97)
 
 
 def _minus(trace: Trace, form: LossForm) -> Finding | None:
     if not form.name or form.scale > 0:
         return None
-    text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss:.3g}.")
+    text = _("The loss is minus the {name}: each step makes the network worse; it ends at {loss}.")
     message = text.format(name=form.name, loss=_end(trace))
     return Finding(message, evidence=shown(trace), fix=PLAIN, confidence=0.99)
 
@@ -123,7 +152,32 @@ def _away(trace: Trace, away: float) -> Finding | None:
         "makes the class of the label less likely."
     )
     message = text.format(share=pushed.first)
-    return Finding(message, evidence=(pushed, *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
+    return Finding(message, evidence=(at_first(pushed), *shown(trace)), limit=away, fix=PLAIN, confidence=0.97)
+
+
+def _climbs(trace: Trace, away: float) -> Finding | None:
+    """An optimiser that maximises a loss which ought to fall."""
+    pushed = trace.series("label_pushed")
+    if not pushed.first <= 1 - away:
+        return None
+    text = _("The optimiser has maximize=True: each step makes the loss larger; it ends at {loss}.")
+    message = text.format(loss=_end(trace))
+    return Finding(message, evidence=(*shown(trace), pushed), fix="maximize=False", confidence=0.98)
+
+
+def _idle(trace: Trace, idle: float) -> Finding | None:
+    """A loss of raw outputs in which the classes do not compete."""
+    pushed, images = trace.series("answer_pushed"), trace.series("pushed_images")
+    shares = always(trace, "output_probabilities") or always(trace, "output_log_probabilities")
+    if shares or not (pushed.first <= idle and images.first >= FEWEST):
+        return None
+    text = _(
+        "The loss does not make classes compete: on {share:.0%} of the images that the network gets wrong does its "
+        "gradient make the class that is named less likely. Raw outputs are given to a loss that expects probabilities "
+        "or their logarithms."
+    )
+    evidence = (pushed, images, *shown(trace))
+    return Finding(text.format(share=pushed.first), evidence=evidence, limit=idle, fix=PLAIN, confidence=0.96)
 
 
 def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
@@ -134,11 +188,11 @@ def _likelihood(trace: Trace, form: LossForm) -> Finding | None:
         form.name == "log-likelihood of the output" and always(trace, "output_probabilities")
     )
     if shares:
-        text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss:.3g}.")
+        text = _("nll_loss is given probabilities, where it expects their logarithms; it ends at {loss}.")
     elif form.name == "log-likelihood of the output" and not always(trace, "output_log_probabilities"):
         text = _(
             "nll_loss is given raw outputs, where it expects log-probabilities: it can fall without end, and is "
-            "{loss:.3g}."
+            "{loss} at the end."
         )
     else:
         return None
@@ -187,10 +241,15 @@ def _summed(trace: Trace, form: LossForm) -> Finding | None:
     if not form.summed or trace.meta.get("optimizer_class", "SGD") not in SCALED:
         return None
     text = _(
-        "The loss is summed over the batch, not averaged: it ends at {loss:.3g} where the mean cross-entropy is "
+        "The loss is summed over the batch, not averaged: it ends at {loss} where the mean cross-entropy is "
         "{mean:.3g}, and each step is as many times longer as the batch has images."
     )
     mean = quantile(trace.series("batch_cross_entropy").values[-5:], 0.5)
+    if not math.isfinite(mean):
+        text = _(
+            "The loss is summed over the batch, not averaged: it ends at {loss}, and each step is as many times longer "
+            "as the batch has images."
+        )
     message = text.format(loss=_end(trace), mean=mean)
     return Finding(message, evidence=shown(trace), fix='reduction="mean"', confidence=0.8)
 
@@ -220,7 +279,7 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
     if len(recall):
         more = _("{message}; {recall:.0%} of the validation images of {small} are recognised.")
         message = more.format(message=message, recall=recall.last, small=small)
-    shown_weights = (trace.series("loss_weight", large), trace.series("loss_weight", small))
+    shown_weights = [trace.series(name, of) for name in ("loss_weight", "class_images") for of in (large, small)]
     evidence = (*((recall,) if len(recall) else ()), *shown_weights)
     return Finding(
         message,
@@ -232,6 +291,6 @@ def _weighed(trace: Trace, favour: float) -> Finding | None:
     )
 
 
-def _end(trace: Trace) -> float:
-    """The median of the last twenty losses."""
-    return quantile(trace.series("loss").values[-20:], 0.5)
+def _end(trace: Trace) -> str:
+    """The median of the last twenty losses, in words."""
+    return loss_words(quantile(trace.series("loss").values[-20:], 0.5), ".3g")

@@ -42,6 +42,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
+from netvet.rules._curve import highest
 from netvet.trace import Trace
 
 
@@ -75,7 +76,7 @@ def check(trace: Trace, *, share: float = 0.5, images: int = 20) -> Iterator[Ans
         )
         yield Finding(
             text.format(n=int((trained.values > share).sum()), epochs=len(trained), layers=layers),
-            evidence=(trained,),
+            evidence=(trained, trace.series("mode_layers")),
             limit=share,
             confidence=0.95,
             fix="model.train()  # " + _("before the batches of each epoch"),
@@ -90,7 +91,7 @@ def check(trace: Trace, *, share: float = 0.5, images: int = 20) -> Iterator[Ans
         n, most = int((checked.values >= images).sum()), checked.values.max()
         yield Finding(
             text.format(n=n, epochs=len(checked), images=most, layers=layers),
-            evidence=(checked,),
+            evidence=(highest(checked), trace.series("mode_layers")),
             limit=float(images),
             confidence=0.93,
             fix="model.eval()  # " + _("before validation, and model.train() after it"),

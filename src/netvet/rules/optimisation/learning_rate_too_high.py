@@ -29,6 +29,8 @@ uncleared-gradients, unshuffled-batches, unsuited-loss (a sum over the batch).
 
 ## Remedies
 lower-learning-rate (to the exam's best), one-cycle (starts and ends low), early-batch-norm (makes larger steps safe).
+Of a constant rate that learns and never settles also cosine and reduce-on-plateau; cyclic-learning-rate last, since it
+goes back up (none of the three measured here).
 
 ## References
 Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
@@ -51,7 +53,10 @@ from netvet.trace import Trace
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
     explains=["divergence", "loss-plateau", "accuracy-plateau", "dead-relu", "vanishing-gradient", "under-performance"],
-    remedies=["lower-learning-rate", "one-cycle", "early-batch-norm"],
+    remedies=[
+        *("lower-learning-rate", "one-cycle", "early-batch-norm"),
+        *("cosine", "reduce-on-plateau", "cyclic-learning-rate"),
+    ],
 )
 def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Answer]:
     """`fast`: update over weight; `wild`: multiple of the loss of guessing."""
@@ -61,9 +66,16 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
     if found.source == "exam" and math.isfinite(found.reached):
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
-            "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
+            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
         )
-        message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
+        if not math.isfinite(found.own):
+            text = _(
+                "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short "
+                "test run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is "
+                "finite."
+            )
+        numbers = {"rate": found.rate, "best": found.best, "aim": found.aim, "reached": found.reached}
+        message = text.format(own=found.own, **numbers)
     elif found.source == "exam":
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates up to about {high:.2g}."
@@ -73,14 +85,18 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
         text = _(
             "At step {step}, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}, and it never came back."
         )
+        if found.step == int(found.evidence[0].steps[-1]):
+            text = _("At step {step}, the last, at a learning rate of {rate:.2g}, the loss shot up to {value:.3g}.")
         message = text.format(step=found.step, rate=found.rate, value=found.value)
     elif found.source == "loss":
         text = _("At step {step}, at a learning rate of {rate:.2g}, the loss was no longer finite.")
         message = text.format(step=found.step, rate=found.rate)
     else:
         text = _(
-            "With a learning rate of {rate:.2g} a single step changes the weights of {layer} by {value:.0%} of "
-            "their size."
+            "With learning rates of at most {rate:.2g} a single step changes the weights of {layer} by up to "
+            "{value:.0%} of their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
-    yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
+    blown = found.source == "loss" and not math.isfinite(found.value)  # no limit is held against what is no number
+    limit = None if blown else found.limit
+    yield Finding(message, evidence=found.evidence, limit=limit, confidence=found.confidence)

@@ -26,7 +26,8 @@ A rate that is too high: the loss plateaus too, but it is noisy, and the exam te
 gradient: only the early layers stand still. A run that was merely too short.
 
 ## Remedies
-raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down).
+raise-learning-rate (to the exam's best), one-cycle (a high peak with a warm-up and a cool-down),
+cyclic-learning-rate (up to the exam's best again and again; not measured here).
 
 ## References
 Smith 2017, Cyclical learning rates for training neural networks (the range test), https://arxiv.org/abs/1506.01186
@@ -40,7 +41,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._rate import too_low
+from netvet.rules._rate import Judgement, too_low
 from netvet.trace import Trace
 
 
@@ -49,7 +50,7 @@ from netvet.trace import Trace
     needs=["learning_rate", "loss"],
     exams=["lr-range", "sharpness"],
     explains=["loss-plateau", "accuracy-plateau", "under-performance"],
-    remedies=["raise-learning-rate", "one-cycle"],
+    remedies=["raise-learning-rate", "one-cycle", "cyclic-learning-rate"],
     yields_to=["learning-rate-too-high"],
 )
 def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
@@ -58,9 +59,16 @@ def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
     if found.side == "low" and found.source == "exam" and math.isfinite(found.reached):
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
-            "run there ends at a loss of {reached:.2f}, one at the run's own rate at {own:.2f}."
+            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own:.2f}."
         )
-        message = text.format(rate=found.rate, best=found.best, reached=found.reached, own=found.own)
+        if not math.isfinite(found.own):
+            text = _(
+                "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short "
+                "test run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is "
+                "finite."
+            )
+        numbers = {"rate": found.rate, "best": found.best, "aim": found.aim, "reached": found.reached}
+        message = text.format(own=found.own, **numbers)
         yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "low" and found.source == "exam":
         text = _(
@@ -70,22 +78,30 @@ def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
         yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "low":
         text = _(
-            "With a learning rate of {rate:.2g} or less, a step changes the weights of {layer} by only {value:.1g} of "
-            "their size."
+            "With a learning rate of {rate:.2g} or less, nine steps in ten change the weights of {layer} by less than "
+            "{value:.2g} of their size."
         )
         message = text.format(rate=found.rate, layer=found.evidence[0].where, value=found.value)
         yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "right" and found.best == found.best:  # not nan
+        yield from _not_low(trace, found)
+
+
+def _not_low(trace: Trace, found: Judgement) -> Iterator[RuledOut]:
+    """That the rate is not too low, with the numbers that say so."""
+    text = _(
+        "The learning rate is not too low: it peaks at {rate:.2g}, and rates from about {low:.2g} to {high:.2g} "
+        "lower the loss."
+    )
+    end = trace.series("train_loss")
+    if found.rate < found.low and not math.isfinite(found.own + found.reached + end.last):
+        return  # what lowers the loss are higher rates, and no test run compares them with its own
+    if found.rate < found.low:
         text = _(
-            "The learning rate is not too low: it peaks at {rate:.2g}, and rates from about {low:.2g} to {high:.2g} "
-            "lower the loss."
+            "The learning rate is not too low: a short test run ends at a loss of {own:.2f} at its peak "
+            "({rate:.2g}), at {reached:.2f} at {aim:.2g}, near the best rate of the range test; the whole run ended "
+            "at {end:.2f}."
         )
-        if found.rate < found.low and math.isfinite(found.reached):
-            text = _(
-                "The learning rate is not too low: a short test run ends at a loss of {own:.2f} at its peak "
-                "({rate:.2g}), at {reached:.2f} at the best rate of the range test ({best:.2g}); the whole run ended "
-                "at {end:.2f}."
-            )
-        numbers = {"rate": found.rate, "low": found.low, "high": found.high, "best": found.best}
-        numbers |= {"own": found.own, "reached": found.reached, "end": trace.last("train_loss")}
-        yield RuledOut(text.format(**numbers), found.evidence)
+    numbers = {"rate": found.rate, "low": found.low, "high": found.high, "aim": found.aim}
+    numbers |= {"own": found.own, "reached": found.reached, "end": end.last}
+    yield RuledOut(text.format(**numbers), (*found.evidence, end) if len(end) else found.evidence)

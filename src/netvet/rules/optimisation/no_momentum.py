@@ -66,7 +66,9 @@ def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 
     chance, momentum = chance_loss(trace), recipe.optimizer.momentum
     own, helped = (trace.last("momentum_loss", place) for place in ("own", "0.9"))
     best, rate = (trace.last("momentum_rate", place) for place in ("own", "0.9"))
-    seen = [trace.series("momentum_gain"), trace.series("grad_cosine")]
+    seen = [trace.series("momentum_loss", place) for place in ("0.9", "own")]
+    seen += [trace.series("momentum_rate", place) for place in ("0.9", "own")]
+    seen += [trace.series("momentum_gain"), trace.series("grad_cosine")]
     seen += [trace.series("sharpness", place) for place in trace.places("sharpness")]
     evidence = tuple(series for series in seen if len(series))
     if math.isfinite(helped):
@@ -77,14 +79,21 @@ def check(trace: Trace, *, weak: float = 0.5, gain: float = 0.05, high: float = 
                 "Momentum is not the problem: at its best learning rate ({best:.2g}) a short test run ends at a loss "
                 "of {own:.2f} with the run's own momentum of {momentum:g}, and with 0.9 at {helped:.2f}."
             )
+            if not math.isfinite(own):
+                return
             yield RuledOut(text.format(**values), evidence)
             return
         text = _(
             "SGD runs with a momentum of {momentum:g}: even at its best learning rate ({best:.2g}) a short test run "
             "ends at a loss of {own:.2f}, with a momentum of 0.9 (at {rate:.2g}) at {helped:.2f}."
         )
-        confidence = min(0.95, 0.7 + gained)
-        yield Finding(text.format(**values), evidence=evidence, limit=1.0, confidence=confidence)
+        if not math.isfinite(own):
+            text = _(
+                "SGD runs with a momentum of {momentum:g}: even at its best learning rate ({best:.2g}) a short test "
+                "run ends at no finite loss, with a momentum of 0.9 (at {rate:.2g}) at {helped:.2f}."
+            )
+        confidence, limit = min(0.95, 0.7 + gained), min(own, 2 * chance) - gain * chance
+        yield Finding(text.format(**values), evidence=evidence, limit=limit, confidence=confidence)
         return
     loss = trace.series("train_loss")
     if not loss.last > high * chance or not gradient_arrives(trace):

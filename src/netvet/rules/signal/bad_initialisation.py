@@ -45,7 +45,8 @@ from collections.abc import Iterator
 
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import Birth, birth, per_layer
+from netvet.rules._curve import at_first, read
+from netvet.rules.signal._birth import ALIKE, OFF, Birth, birth, per_layer
 from netvet.trace import Trace
 
 
@@ -83,39 +84,51 @@ def check(trace: Trace) -> Iterator[Answer]:
         forward, back = trace.last("initial_activation_slope", "own"), -trace.last("initial_grad_slope", "own")
         if not math.isfinite(forward + back):  # too few layers for a slope
             text = _("The initial weights are not at fault: the signal gets through, forward and back.")
-        yield RuledOut(text.format(forward=per_layer(forward, 1), back=per_layer(back, 1)))
+        slopes = tuple(trace.series(name, "own") for name in ("initial_activation_slope", "initial_grad_slope"))
+        yield RuledOut(text.format(forward=per_layer(forward, 1), back=per_layer(back, 1)), slopes)
 
 
 def _same(trace: Trace, found: Birth) -> Finding:
     layer, more = found.alike[0], len(found.alike) - 1
-    text = _("All units of {layer} have the same weights, at the first step and at the last")
+    text = _(
+        "All units of {layer} start with the same weights (a spread of {first:.2g}, where drawn weights have about 1), "
+        "and hardly differ at the end ({last:.2g})"
+    )
     rest = ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", more) if more else "."
     spread = trace.series("unit_spread", layer)
-    return Finding(
-        text.format(layer=layer) + rest.format(n=more), where=layer, evidence=(spread,), limit=0.01, confidence=0.97
-    )
+    message = text.format(layer=layer, first=spread.first, last=spread.last) + rest.format(n=more)
+    return Finding(message, where=layer, evidence=(at_first(spread), spread), limit=ALIKE, confidence=0.97)
 
 
 def _wrong_size(trace: Trace, found: Birth) -> Finding:
     layer = found.layers[0]
-    text = _("The initial weights are too small: their gain is {gain:.2g}, where {usual:.2g} preserves the signal.")
-    if found.gain > found.usual:
-        text = _("The initial weights are too large: their gain is {gain:.2g}, where {usual:.2g} preserves the signal.")
+    low, high = OFF * found.usual, found.usual / OFF
+    text = _(
+        "The initial weights are too small: their median gain is {gain:.2g}, where {usual:.2g} preserves the signal."
+    )
+    if found.gain > high:
+        text = _(
+            "The initial weights are too large: their median gain is {gain:.2g}, where {usual:.2g} preserves the "
+            "signal."
+        )
+    elif not found.gain < low:  # their size is right on the whole, and the exam says that they are at fault
+        text = _("The initial weights are at fault; their median gain is {gain:.2g}, where {usual:.2g} is usual.")
     message = text.format(gain=found.gain, usual=found.usual)
     if math.isfinite(found.forward):
-        more = _("In each of {layers} layers the signal is multiplied by {factor:.2g}.")
+        more = _("Over {layers} layers the signal is multiplied by {factor:.2g} per layer.")
         layers = len(found.layers)
         message += " " + more.format(layers=layers, factor=per_layer(found.forward, layers))
-    if found.gain > found.usual:
+    if found.gain > high and math.isfinite(found.loss):
         message += " " + _("The initial loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
     if found.cure == "he":
         message += " " + _("With He initialisation the signal gets through.")
-    curves = (trace.series("weight_gain", layer), *(trace.series("activation_std", x) for x in found.layers[::3][:3]))
+    gain = read(trace.series("weight_gain", layer), found.gain, _("median of the layers, at first"))
+    curves = (gain, *(at_first(trace.series("activation_std", x)) for x in found.layers[::3][:3]))
     return Finding(
         message,
         where=layer,
         evidence=curves,
-        limit=found.usual,
+        limit=low if found.gain < low else high if found.gain > high else None,
         confidence=0.97 if found.cure == "he" else 0.9,
         yields_to=("unnormalised-input", "saturated-activation"),
     )

@@ -51,7 +51,8 @@ import numpy as np
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
 from netvet.rules._chance import chance_loss
-from netvet.rules._curve import current, last_third, quantile
+from netvet.rules._curve import current, last_third, quantile, read
+from netvet.rules._loss import batch_loss
 from netvet.rules.signal._norms import by_chance, evaluated_loss, losses
 from netvet.trace import Trace
 
@@ -93,7 +94,12 @@ def check(
     yield Finding(
         text.format(evaluated=evaluated, batch=batch, layer=gaps[worst].where, gap=sizes[worst]),
         where=gaps[worst].where,
-        evidence=(gaps[worst], trace.series("norm_std_gap", gaps[worst].where), after),
+        evidence=(
+            read(gaps[worst], sizes[worst], _("median of the last third")),
+            trace.series("norm_std_gap", gaps[worst].where),
+            read(after, evaluated),
+            read(batch_loss(trace)[0], batch, _("median of the epoch")),
+        ),
         limit=max(lag, by_chance(trace)),
         confidence=float(np.clip(0.8 + 0.05 * np.log2(evaluated / max(batch, 1e-9)), 0.8, 0.95)),
     )

@@ -45,9 +45,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from netvet.base.words import share
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._curve import current
+from netvet.rules._curve import current, read
 from netvet.rules.signal._birth import birth
 from netvet.trace import Series, Trace
 
@@ -67,19 +68,20 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0
     worst = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
     if worst < few:
         text = _(
-            "No layer has many dead units: at most {worst:.0%} of the units of a layer are 0 on every image of a batch."
+            "No layer has many dead units at the end: at most {worst:.0%} of the units of a layer are 0 on every image "
+            "of a batch."
         )
-        yield RuledOut(text.format(worst=worst), tuple(curves))
+        yield RuledOut(text.format(worst=worst), tuple(_recent(curve, patience) for curve in curves))
     if not dead:
         return
     curve, step = dead[0], _since(dead[0], limit)
     text = _("{share:.0%} of the units in {layer} are 0 on every image of the batch")
-    since, rate = _(" (above {limit:.0%} from the first step on)"), _rate(trace, step)
+    since, rate = _(" (above {limit} from the first step on)"), _rate(trace, step)
     if step > curve.steps[0]:
-        since = _(" (above {limit:.0%} since step {step})")
+        since = _(" (above {limit} since step {step})")
         if rate == rate:  # not nan
-            since = _(" (above {limit:.0%} since step {step}, at a learning rate of {rate:.2g})")
-    since = since.format(limit=limit, step=step, rate=rate)
+            since = _(" (above {limit} since step {step}, at a learning rate of {rate:.2g})")
+    since = since.format(limit=share(limit), step=step, rate=rate)
     more = (
         ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", len(dead) - 1) if dead[1:] else "."
     )
@@ -97,7 +99,12 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3, few: float = 0
 
 def _since(curve: Series, limit: float) -> int:
     """The step from which on the curve stays above the limit."""
-    return int(curve.steps[np.flatnonzero(curve.values <= limit).max(initial=-1) + 1])
+    return int(curve.steps[np.flatnonzero(~(curve.values > limit)).max(initial=-1) + 1])
+
+
+def _recent(curve: Series, patience: int) -> Series:
+    """The curve, read where its last measurements are highest."""
+    return read(curve, curve.values[-patience:].max(), _("highest at the end"))
 
 
 def _rate(trace: Trace, step: int) -> float:

@@ -49,7 +49,8 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import GROWN, LONG, birth, per_layer
+from netvet.rules._curve import at_first, read
+from netvet.rules.signal._birth import FAINT, GROWN, LONG, STEEP, birth, per_layer
 from netvet.trace import Trace
 
 
@@ -70,28 +71,36 @@ def check(trace: Trace, *, spike: float = 100.0) -> Iterator[Answer]:
     if found.grows:
         layer = found.layers[0]
         text = _(
-            "At the first step the gradient grows by {factor:.2g} in each of {layers} layers on its way back: in "
-            "{layer} it is {total:.0f} times that in the last layers."
+            "At the first step the gradient grows by a factor of {factor:.2g} per layer on its way back through "
+            "{layers} layers: in {layer} it is {total:.3g} times that in {last}."
         )
+        curves = tuple(at_first(trace.series("grad_rms", place)) for place in (layer, found.layers[-1]))
         message = text.format(
             factor=per_layer(found.back, len(found.layers)),
             layers=len(found.layers),
             layer=layer,
-            total=math.exp(min(found.back, 60.0)),
+            total=curves[0].first / max(curves[1].first, FAINT),
+            last=found.layers[-1],
         )
         if found.cure == "residual" and math.isfinite(trace.last("initial_grad_slope", "residual")):
             message += " " + _("With shortcuts it would grow by {factor:.2g} per layer.").format(
                 factor=math.exp(-trace.last("initial_grad_slope", "residual"))
             )
-        curves = tuple(trace.series("grad_rms", place) for place in (layer, found.layers[-1]))
         confidence = 0.95 if found.cure else 0.9
-        limit = math.exp(GROWN) * curves[-1].first
+        measured = found.open or found.cure == "own"  # else the exam decided, by what mends it
+        limit = math.exp(max(GROWN, STEEP * len(found.layers))) * curves[-1].first if measured else None
         yield Finding(message, where=layer, evidence=curves, limit=limit, confidence=confidence)
     elif middle > 0 and finite.max() > spike * middle:
         step = int(norm.steps[norm.steps > 5][np.nanargmax(np.where(np.isfinite(late), late, np.nan))])
         text = _("At step {step} the gradient norm was {times:.0f} times its median.")
         message = text.format(step=step, times=finite.max() / middle)
-        yield Finding(message, evidence=(norm,), limit=spike * middle, confidence=0.5)
+        yield Finding(
+            message,
+            evidence=(read(norm, finite.max(), _("highest after step 5")),),
+            limit=spike * middle,
+            confidence=0.5,
+        )
     elif len(found.layers) >= LONG and abs(found.back) < GROWN / 2 and (found.open or found.cure == "own"):
         text = _("The gradient does not explode: it is multiplied by {factor:.2g} per layer on its way back.")
-        yield RuledOut(text.format(factor=per_layer(found.back, len(found.layers))))
+        seen = tuple(at_first(trace.series("grad_rms", place)) for place in found.layers)
+        yield RuledOut(text.format(factor=per_layer(found.back, len(found.layers))), seen)

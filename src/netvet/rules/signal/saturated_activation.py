@@ -40,13 +40,15 @@ LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, https://doi.org/10.1007/97
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from netvet.base.words import share
 from netvet.locale import _, ngettext
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._curve import current
+from netvet.rules._curve import current, read
 from netvet.rules.signal._birth import LOST, birth
 from netvet.trace import Series, Trace
 
@@ -81,17 +83,19 @@ def check(trace: Trace, *, limit: float = 0.5, patience: int = 3) -> Iterator[An
         most = max((float(c.values[-patience:].max()) for c in curves), default=1.0)
         if most < limit / 2:
             text = _(
-                "No layer is saturated: in none are more than {most:.0%} of the outputs at a bound of the activation."
+                "No layer is saturated at the end: in none are more than {most:.0%} of the outputs at a bound of the "
+                "activation."
             )
-            yield RuledOut(text.format(most=most), tuple(curves))
+            recent = (read(c, c.values[-patience:].max(), _("highest at the end")) for c in curves)
+            yield RuledOut(text.format(most=math.ceil(100 * most) / 100), tuple(recent))
         return
     curve, step = full[0], _since(full[0], limit)
     born = step == curve.steps[0]
     if not born and (found.kept_back or found.back < -LOST):
         return  # no gradient came through from the start, and the layers drifted to their bounds: vanishing-gradient
     text = _("{share:.0%} of the outputs of {layer} are at a bound of the activation")
-    since = _(" (above {limit:.0%} from the first step on)") if born else _(" (above {limit:.0%} since step {step})")
-    since = since.format(limit=limit, step=step)
+    since = _(" (above {limit} from the first step on)") if born else _(" (above {limit} since step {step})")
+    since = since.format(limit=share(limit), step=step)
     more = len(full) - 1
     rest = ngettext("; {n} more layer is affected.", "; {n} more layers are affected.", more) if more else "."
     message = text.format(share=curve.last, layer=curve.where) + since + rest.format(n=more)

@@ -41,9 +41,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules.signal._birth import WIDE, birth
+from netvet.rules._curve import at_first
+from netvet.rules.signal._birth import NARROW, WIDE, birth
 from netvet.trace import Trace
 
 
@@ -79,22 +82,27 @@ def check(trace: Trace, *, far: float = 6.0) -> Iterator[Answer]:
         message = text.format(mean=mean.first, std=std.first)
         if found.cure == "normalised":
             message += " " + _("With standardised images the signal gets through.")
-        elif found.loss > 1.5:
+        elif 1.5 < found.loss < np.inf:
             message += " " + _("The initial loss is {loss:.2g} times that of guessing.").format(loss=found.loss)
         confidence = 0.97 if found.cure == "normalised" else 0.9
-        yield Finding(message, evidence=(std, mean), limit=WIDE, confidence=confidence)
+        spread, centre = at_first(std), at_first(mean)
+        limit = WIDE if std.first > WIDE else NARROW if max(std.first, abs(mean.first)) < NARROW else None
+        yield Finding(message, evidence=(spread, centre), limit=limit, confidence=confidence)
     elif abs(mean.first) > far * std.first > 0 and not _normed_early(trace):
         text = _(
             "The input images have a mean of {mean:.3g}, which is {far:.1f} times their standard deviation; no norm "
             "centres them."
         )
         message = text.format(mean=mean.first, far=abs(mean.first) / std.first)
-        yield Finding(message, evidence=(mean, std), limit=far * std.first, confidence=0.6)
-    elif abs(mean.first) < 2 * std.first < 8:
+        limit = far * std.first * np.sign(mean.first)
+        yield Finding(message, evidence=(at_first(mean), at_first(std)), limit=limit, confidence=0.6)
+    elif abs(mean.first) < 2 * std.first < 8 and max(abs(mean.first), std.first) >= NARROW:
         text = _(
             "The input is well scaled: the images have a mean of {mean:.2g} and a standard deviation of {std:.2g}."
         )
-        yield RuledOut(text.format(mean=mean.first, std=std.first), (mean, std), beside=("bad-initialisation",))
+        yield RuledOut(
+            text.format(mean=mean.first, std=std.first), (at_first(mean), at_first(std)), beside=("bad-initialisation",)
+        )
 
 
 def _normed_early(trace: Trace) -> bool:

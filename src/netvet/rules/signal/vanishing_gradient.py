@@ -9,7 +9,8 @@ out. Fires when the ratio is below `limit` and the early weights did not move: t
 decay alone moves, is below `moved` times the largest of the late layers. With Adam, which scales every step up, the
 gradient alone decides. Where early layers do learn (a ratio above `healthy`, a distance above `moves`), the rule says
 so. Why 1e-3: sigmoid nets of seven to thirty layers without a norm have 2e-4 to 0; other runs have 5e-3 and more,
-except where another cause is the root. The `initial-signal` exam tells what would help.
+except where another cause is the root. The `initial-signal` exam tells what would help; `early-layers` what the early
+layers give, in accuracy: a gap is theirs only where early features that were learnt are better than the first ones.
 The runs behind these numbers: docs/evidence/vanishing-gradient.md.
 
 ## Example
@@ -46,17 +47,19 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._curve import quantile
+from netvet.rules._curve import quantile, read
 from netvet.rules.signal._birth import birth, depth_change, per_layer
 from netvet.rules.signal._moved import learnt_distance, scales_steps
-from netvet.trace import Trace
+from netvet.trace import Series, Trace
+
+EFFECTS = ("loss-plateau", "accuracy-plateau", "stuck-class", "under-performance")
 
 
 @rule(
     "vanishing-gradient",
     needs=["grad_rms"],
-    exams=["initial-signal"],
-    explains=["loss-plateau", "accuracy-plateau", "stuck-class", "under-performance"],
+    exams=["initial-signal", "early-layers"],
+    explains=[*EFFECTS, "generalisation-gap"],
     remedies=["early-batch-norm", "leaky-relu", "he-init", "residual", "elu"],
 )
 def check(
@@ -72,27 +75,48 @@ def check(
     distance = learnt_distance(trace, layers)
     early, late = float(np.median(distance[:third])), float(distance[-third:].max())
     evidence = (
-        trace.series("grad_rms", layers[0]),
-        trace.series("grad_rms", layers[-1]),
-        trace.series("weight_distance", layers[0]),
+        read(trace.series("grad_rms", layers[0]), np.median(sizes[:third]), _("median of the first layers")),
+        read(trace.series("grad_rms", layers[-1]), np.median(sizes[-third:]), _("median of the last layers")),
+        read(trace.series("weight_distance", layers[0]), early, _("median of the first layers, less weight decay")),
+        read(trace.series("weight_distance", layers[-1]), late, _("highest of the last layers, less weight decay")),
     )
     if ratio < limit and (scales_steps(trace) or not early >= moved * late):
+        worth, curves = _worth(trace)
         yield Finding(
-            _sentence(trace, sizes, ratio, layers[0]),
+            f"{_sentence(trace, sizes, ratio, early, late)} {worth}".rstrip(),
             where=layers[0],
-            evidence=evidence,
+            evidence=(*evidence, *curves),
             limit=limit * float(np.median(sizes[-third:])),
             confidence=min(0.97, 0.8 + 0.03 * float(np.log10(limit / max(ratio, 1e-12)))),
+            explains=EFFECTS,
         )
     elif ratio >= healthy and max(moved * late, moves) <= early < 10:
         text = _(
             "Early layers learn: the gradient in the first layers is {ratio:.2g} times that in the last ones, and the "
-            "weights of {layer} moved by {moved:.0%}."
+            "weights of the first moved by {moved:.0%} of their size (median, less weight decay)."
         )
-        yield RuledOut(text.format(ratio=ratio, layer=layers[0], moved=distance[0]), evidence)
+        said = text.format(ratio=ratio, moved=early)
+        worth, curves = _worth(trace)
+        yield RuledOut(f"{said} {worth}".rstrip(), (*evidence, *curves))
 
 
-def _sentence(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], ratio: float, layer: str) -> str:
+def _worth(trace: Trace) -> tuple[str, tuple[Series, ...]]:
+    """What early layers give, by the exam `early-layers`; "" where it was not taken."""
+    fall = [trace.series("reinitialised_together_fall", each) for each in trace.places("reinitialised_together_fall")]
+    trained, first = trace.series("early_probe_trained"), trace.series("early_probe_initial")
+    if not fall or not len(trained) or not len(first):
+        return "", ()
+    text = _(
+        "With their first weights in place of the trained ones validation accuracy is {fall:.1f} points lower; a "
+        "linear classifier behind them reaches {trained:.1%}, with the first weights {first:.1%}."
+    )
+    said = text.format(fall=100 * max(0.0, fall[-1].last), trained=trained.last, first=first.last)
+    return said, (fall[-1], trained, first)
+
+
+def _sentence(
+    trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]], ratio: float, early: float, late: float
+) -> str:
     """The finding's sentence, with what the exam adds."""
     cures = {
         "he": _("With He initialisation the gradient would reach them."),
@@ -100,16 +124,18 @@ def _sentence(trace: Trace, sizes: np.ndarray[tuple[int], np.dtype[np.float64]],
         "residual": _("With shortcuts the gradient would reach them."),
         "norm": _("With a norm after every convolution the gradient would reach them."),
     }
-    added = cures.get(birth(trace).cure, "")
-    if ratio == 0:
-        return " ".join(
-            filter(None, [_("No gradient reaches the first layers, and {layer} does not learn."), added])
-        ).format(layer=layer)
     factor = per_layer(-depth_change(sizes), len(sizes))
     if factor != factor:  # nan: too few layers
         factor = ratio ** (1 / (len(sizes) - max(1, len(sizes) // 3)))
-    text = _(
-        "Only {ratio:.0e} of the gradient in the last layers reaches the first, {factor:.2g} per layer, and {layer} "
-        "does not learn."
-    ).format(ratio=ratio, factor=factor, layer=layer)
-    return f"{text} {added}".rstrip()
+    text = _("Only {ratio:.0e} of the gradient in the last layers reaches the first.")
+    if ratio == 0:
+        text = _("No gradient reaches the first layers.")
+    elif factor < 1:
+        text = _("Only {ratio:.0e} of the gradient in the last layers reaches the first, {factor:.2g} per layer.")
+    said = [text.format(ratio=ratio, factor=factor)]
+    if not scales_steps(trace) and np.isfinite(early + late):
+        moved = _(
+            "The weights of the first layers moved by {early:.1%} of their size (median), of the last by {late:.1%}."
+        )
+        said.append(moved.format(early=early, late=late))
+    return " ".join(filter(None, (*said, cures.get(birth(trace).cure, ""))))

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from netvet.locale import _
 from netvet.rules import Finding, rule
 from netvet.rules._chance import chance_accuracy, skill
-from netvet.rules._curve import kept, last_third, rise, upto
+from netvet.rules._curve import kept, last_third, rise, running, upto
 from netvet.trace import Trace
 
 
@@ -59,11 +59,18 @@ def check(trace: Trace, *, limit: float = 0.4, still: float = 0.05) -> Iterator[
     if max(rise(last_third(train)), rise(last_third(val))) >= still:
         return
     chance = chance_accuracy(trace)
+    text = _(
+        "Training accuracy has levelled off at {train:.1%}, validation accuracy at {val:.1%}; always predicting "
+        "the largest class would give {chance:.1%}."
+    )
+    if running(trace, train):
+        text = _(
+            "Training accuracy, taken from the batches while the network trained on them, has levelled off at "
+            "{train:.1%}, validation accuracy at {val:.1%}; always predicting the largest class would give "
+            "{chance:.1%}."
+        )
     yield Finding(
-        _(
-            "Training accuracy has levelled off at {train:.1%}, validation accuracy at {val:.1%}; always predicting "
-            "the largest class would give {chance:.1%}."
-        ).format(train=train.last, val=val.last, chance=chance),
+        text.format(train=train.last, val=val.last, chance=chance),
         evidence=(train, val),
         limit=chance + limit * (1 - chance),
         confidence=0.95,

@@ -43,6 +43,7 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
+from netvet.rules._curve import read
 from netvet.rules._loss import batch_loss
 from netvet.trace import Trace
 
@@ -59,25 +60,28 @@ def check(trace: Trace, *, above: float = 1.5) -> Iterator[Finding]:
             text = _("The loss is not finite from step {step} on: {origin}.")
         where = origin[0] if origin is not None else ""
         said = origin[1] if origin is not None else ""
-        yield Finding(text.format(step=step, origin=said), where, (loss,), limit=chance, confidence=1.0)
+        yield Finding(text.format(step=step, origin=said), where, (loss,), confidence=1.0)
         return
     loss = own
     window = max(5, len(loss) // 20)
     if len(loss) < 2 * window:
         return
-    medians = np.array([np.median(block) for block in np.array_split(loss.values, len(loss) // window)])
+    blocks = np.array_split(np.arange(len(loss)), len(loss) // window)
+    medians = np.array([np.median(loss.values[block]) for block in blocks])
     forgotten = medians.min() < 0.5 * chance and medians[-1] > 0.9 * chance
     limit = 0.9 * chance if forgotten else above * chance
     if medians[-1] <= limit or medians[-1] < 1.2 * medians.min():
         return
-    low = int(np.flatnonzero(loss.values <= limit).max(initial=-1))
-    step = int(loss.steps[min(low + 1, len(loss) - 1)])
+    first = int(np.flatnonzero(medians <= limit).max(initial=-1)) + 1
+    end = int(blocks[first][-1])
+    low = int(np.flatnonzero(loss.values[: end + 1] <= limit).max(initial=-1))
+    step = int(loss.steps[min(low + 1, end)])
     yield Finding(
         _(
-            "The loss rose at step {step} without recovering and ends at {last:.3g}; its lowest was {low:.3g}, and "
-            "guessing gives {chance:.2f}."
-        ).format(step=step, last=medians[-1], low=medians.min(), chance=chance),
-        evidence=(loss,),
+            "The loss rose around step {step} without recovering: by the median of {window} steps it ends at "
+            "{last:.3g}, its lowest was {low:.3g}, and guessing gives {chance:.2f}."
+        ).format(step=step, window=len(blocks[-1]), last=medians[-1], low=medians.min(), chance=chance),
+        evidence=(read(loss, medians[-1], _("median at the end")),),
         limit=limit,
         confidence=0.95,
     )

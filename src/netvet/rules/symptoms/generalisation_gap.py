@@ -38,13 +38,14 @@ https://pubmed.ncbi.nlm.nih.gov/9595617/
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from netvet.base.observed import Observed
-from netvet.locale import _
+from netvet.locale import _, later
 from netvet.rules import Finding, rule
 from netvet.rules._chance import seen, surely_more
-from netvet.rules._curve import kept, training_accuracy, upto
+from netvet.rules._curve import kept, read, running, training_accuracy, upto
 from netvet.trace import Series, Trace
 
 
@@ -54,16 +55,24 @@ def check(trace: Trace, *, limit: float = 0.15) -> Iterator[Finding]:
     at = kept(trace)
     train, val = upto(training_accuracy(trace), at), upto(trace.series("val_accuracy"), at)
     low = surely_more(train.last, seen(trace, train.name.removesuffix("_accuracy")), val.last, seen(trace, "val"))
-    if low <= limit:
+    if not low > limit:
         return
     n = min(len(train), len(val))
-    gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], Observed(unit="0..1"))
+    what = Observed(later("Accuracy gap"), "0..1", "share")
+    gap = Series("accuracy_gap", "", val.steps[:n], train.values[:n] - val.values[:n], what)
+    text = _(
+        "Training accuracy is {train:.1%}, validation accuracy only {val:.1%}: a gap of {gap:.1f} points, and surely "
+        "more than {low:.0f}."
+    )
+    if running(trace, train):
+        text = _(
+            "Training accuracy, taken from the batches while the network trained on them, is {train:.1%}, validation "
+            "accuracy only {val:.1%}: a gap of {gap:.1f} points, and surely more than {low:.0f}."
+        )
+    surely = math.floor(100 * low)  # not rounded: that would be more than is sure
     yield Finding(
-        _(
-            "Training accuracy is {train:.1%}, validation accuracy only {val:.1%}: a gap of {gap:.0f} points, and "
-            "surely more than {low:.0f}."
-        ).format(train=train.last, val=val.last, gap=100 * (train.last - val.last), low=100 * low),
-        evidence=(gap, train, val),
+        text.format(train=train.last, val=val.last, gap=100 * (train.last - val.last), low=surely),
+        evidence=(read(gap, low, _("at least")), train, val),
         limit=limit,
         confidence=0.95,
     )

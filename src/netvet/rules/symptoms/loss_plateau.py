@@ -63,15 +63,24 @@ def check(
     if len(loss) < 2 or not np.isfinite(loss.last) or not loss.last > limit * chance:
         return
     done = work(trace, loss.steps)
-    halfway = min(float(np.interp(0.5, done, loss.values)), chance)  # what a spike rose above guessing is no fall
+    half = float(np.interp(0.5, done, loss.values))
+    halfway = min(half, chance)  # what a spike rose above guessing is no fall
     fall = 2 * (halfway - loss.last)  # nats per run, at the pace of the second half
     if fall * patience > loss.last - target * chance:
         return
-    yield Finding(
-        _(
+    text = _("After {epochs} epochs the training loss is still {loss:.2f}, where guessing gives {chance:.2f}.")
+    if loss.last < half <= chance:
+        text = _(
             "After {epochs} epochs the training loss is still {loss:.2f}, where guessing gives {chance:.2f}, and the "
-            "second half of the training lowered it by only {fall:.2f}."
-        ).format(epochs=len(loss), loss=loss.last, chance=chance, fall=max(0.0, halfway - loss.last)),
+            "second half of the training, by the summed learning rate, lowered it by only {fall:.2f}."
+        )
+    elif half <= loss.last:
+        text = _(
+            "After {epochs} epochs the training loss is still {loss:.2f}, where guessing gives {chance:.2f}, and it "
+            "did not fall over the second half of the training, by the summed learning rate."
+        )
+    yield Finding(
+        text.format(epochs=len(loss), loss=loss.last, chance=chance, fall=half - loss.last),
         evidence=(loss,),
         limit=limit * chance,
         confidence=0.95,

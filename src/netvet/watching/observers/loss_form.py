@@ -7,7 +7,7 @@ was such (columns: it sums to 1 over the batch, by class), else 0. `output_low`,
 value; `output_zeros`: the share of exact zeros.
 
 Meta `loss_form`: the loss given to `vet.step`, recognised by its value at several steps among those that people write:
-`name` ("" where none fits), `scale`, `summed`, `smoothing`.
+`name` ("" where none fits), `scale`, `summed`, `smoothing`. Meta `maximize`: the optimiser was told to climb.
 
 ## Why it matters
 A loss on another scale cannot be held against that of guessing, and one that is minimised for nothing shows only here.
@@ -60,6 +60,8 @@ class LossForm(Observer):
         self._told = Form()
         self._last = -1
         loop.meta("optimizer_class", type(loop.optimizer).__name__)
+        if any(group.get("maximize") for group in loop.optimizer.param_groups):
+            loop.meta("maximize", True)
 
     def batch(self, loss: Tensor, images: Tensor | None, labels: Tensor | None, logits: Tensor | None) -> None:
         """Measure the batch, at some steps."""
