@@ -215,7 +215,7 @@ def examine(
     path = Path(run)
     trace = Trace.open(path)
     found = diagnose(trace, run=str(run), limits=limits)
-    wanted = [*_weighed_by_symptoms(trace), *found.exams]
+    wanted = list(dict.fromkeys([*_without_symptom(trace), *found.exams]))
     if trace.recipe is None or not (wanted or missing(trace, found.findings)):
         return found
     try:
@@ -234,10 +234,13 @@ def examine(
     return found
 
 
-def _weighed_by_symptoms(trace: Trace) -> list[str]:
-    """The exams that a symptom itself rests on, less those that were run: without them health cannot be judged."""
+def _without_symptom(trace: Trace) -> list[str]:
+    """The exams that are taken though no symptom shows, less those that were: those that a symptom itself rests on,
+    without which health cannot be judged, and those of causes that show none.
+    """
     done = trace.meta.get("exams", ())
-    return [exam for each in rules().values() if each.kind == "symptom" for exam in each.exams if exam not in done]
+    asked = [exam for each in rules().values() for exam in (each.exams if each.kind == "symptom" else each.always)]
+    return [exam for exam in asked if exam not in done]
 
 
 def run_exam_on(name: str, run: str | Path, images: ImageSet | None = None) -> str:

@@ -13,24 +13,47 @@ from numpy.typing import NDArray
 
 from netvet.audit import duplicates, features, image_stats
 from netvet.base.arrays import Floats32
+from netvet.base.errors import BadInput
+from netvet.images.sources import open_source
 
 if TYPE_CHECKING:
     from netvet.audit.features import Kind
     from netvet.images.dataset import ImageSet
 
 
-_last: tuple[weakref.ref[NDArray[np.uint8]], Floats32] | None = None
+SIDE, MOST = 128, 4_000  # pixels a side that features look at; images of which as many are held at that size
+_last: tuple[weakref.ref[NDArray[np.uint8]], str, Floats32] | None = None
+_stored: tuple[weakref.ref[NDArray[np.uint8]], str, NDArray[np.uint8]] | None = None
 
 
-def described(images: ImageSet) -> Floats32:
-    """(n, d) features as `netvet.audit.features` makes them: pretrained where the weights are there, else handmade."""
+def described(images: ImageSet, source: str = "") -> Floats32:
+    """(n, d) features as `netvet.audit.features` makes them: pretrained where the weights are there, else handmade; of
+    the images as they are stored where their `source` is named.
+    """
     global _last
-    if _last is not None and _last[0]() is images.images:
-        return _last[1]
-    values = describe(images.images)
+    if _last is not None and _last[0]() is images.images and _last[1] == source:
+        return _last[2]
+    values = describe(as_stored(images, source) if source else images.images)
     values.setflags(write=False)
-    _last = weakref.ref(images.images), values
+    _last = weakref.ref(images.images), source, values
     return values
+
+
+def as_stored(images: ImageSet, source: str) -> NDArray[np.uint8]:
+    """(n, size, size, 3): the images from their files at `SIDE` pixels a side, where the run's own are smaller and not
+    more than `MOST`; else, and where a file is no longer there, the run's own.
+    """
+    global _stored
+    if images.images.shape[1] >= SIDE or len(images.labels) > MOST:
+        return images.images
+    if _stored is None or _stored[0]() is not images.images or _stored[1] != source:
+        try:
+            origin = open_source(source)
+            found = None if origin.files() is None else origin.pixels(images.paths, SIDE)
+        except BadInput:
+            found = None
+        _stored = weakref.ref(images.images), source, images.images if found is None else found
+    return _stored[2]
 
 
 def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats32:

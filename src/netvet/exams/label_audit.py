@@ -15,6 +15,14 @@ class that cannot be told from its partner has half of its probability there). A
 images, the likeliest error first, by what `netvet inspect` makes of them; `label_suggested`: the class that fits each
 of them best; and `label_wrong`: the probability that its label is wrong, by the same.
 
+Of the core of each class, the images that the cross-validated regression takes for it most surely, a quarter as many as
+carry its label: `label_core_wrong`, the share with another label, `label_core_images`, how many they are,
+`label_core_class`, the index of the label that most of these have, `label_core_together`, the share of those with
+another label that have it, and `label_core_back`, the share of that class's own core that carries this label. Where
+groups are known: `label_torn`, of the pairs of images of one group in which at least one carries the label, the share
+in which the other carries another, and `label_torn_pairs`, how many pairs. Images are taken from their files at 128
+pixels a side where the network is shown fewer and they are at most 4,000.
+
 ## What it decides
 Whether wrong labels keep a class from being learnt, and, where labels are sound, whether its images hold what tells it
 from the others: where features that have never seen the run separate them and the network does not, the network lacks
@@ -41,7 +49,10 @@ from netvet.trace import Trace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from netvet.images.dataset import ImageSet
+
 MOST = 200  # suspects that are kept
+CORE = 6  # images: the fewest of a core, and of a class that has one
 
 
 @exam(
@@ -55,6 +66,13 @@ MOST = 200  # suspects that are kept
             later("AUC of the images' own features, against the class it is taken for"), "0..1", "auc"
         ),
         "image_rest_auc": Observed(later("AUC of the images' own features, against all others"), "0..1", "auc"),
+        "label_core_wrong": Observed(later("Other labels where the class is surest"), "0..1", "share"),
+        "label_core_images": Observed("", "images", "count"),
+        "label_core_class": Observed("", "index of the class", "index"),
+        "label_core_together": Observed("", "0..1", "share"),
+        "label_core_back": Observed("", "0..1", "share"),
+        "label_torn": Observed(later("Pairs of one group with different labels"), "0..1", "share"),
+        "label_torn_pairs": Observed("", "pairs", "count"),
         "label_errors": Observed(kind="index"),
         "label_suggested": Observed(kind="index"),
         "label_wrong": Observed(kind="index"),
@@ -66,7 +84,7 @@ def run_exam(context: ExamContext) -> str:
     from netvet.exams._frozen import auc
 
     images, record = context.images, context.record
-    found = labels.find(described(images), images.labels, member(images))
+    found = labels.find(described(images, context.recipe.data.source), images.labels, member(images))
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
     partner = most_confused_with(Trace.open(context.run).array("val_confusion"))
@@ -86,6 +104,9 @@ def run_exam(context: ExamContext) -> str:
         if other.any():
             pair = mine | other
             record.add(0, "image_pair_auc", auc((log[:, k] - log[:, partner[k]])[pair], mine[pair]), name)
+    for observed, of_class in {**cores(found.probabilities, images.labels), **torn(images)}.items():
+        for k, value in of_class.items():
+            record.add(0, observed, value, images.classes[k])
     suspects = np.flatnonzero(wrong)
     suspects = suspects[np.argsort(-found.doubt[suspects], kind="stable")][:MOST]
     record.add_array(0, "label_errors", suspects)
@@ -104,3 +125,47 @@ def confident(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> 
 
     wrong = find_label_issues(labels, probabilities, filter_by="confident_learning", n_jobs=1)
     return np.where(wrong, probabilities.argmax(axis=1), labels)
+
+
+def cores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, dict[int, float]]:
+    """Observation -> class -> value, of the core of each class: the images that are most surely of it, a quarter as
+    many as carry its label.
+    """
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    told = {
+        k: np.bincount(labels[np.argsort(-probabilities[:, k])[: max(CORE, n // 4)]], minlength=len(counts))
+        for k, n in enumerate(counts.tolist())
+        if n >= CORE
+    }
+    found: dict[str, dict[int, float]] = {
+        f"label_core_{name}": {} for name in ("wrong", "images", "class", "together", "back")
+    }
+    for k, given in told.items():
+        others = np.where(np.arange(len(given)) == k, 0, given)
+        most, total = int(others.argmax()), float(given.sum())
+        found["label_core_wrong"][k] = float(others.sum()) / total
+        found["label_core_images"][k] = total
+        if others.any():
+            found["label_core_class"][k] = float(most)
+            found["label_core_together"][k] = float(others[most] / others.sum())
+            found["label_core_back"][k] = float(told[most][k] / told[most].sum()) if most in told else 0.0
+    return found
+
+
+def torn(images: ImageSet) -> dict[str, dict[int, float]]:
+    """Observation -> class -> value: of the pairs of images of one known group in which at least one carries the label,
+    the share in which the other carries another; {} where no groups are known.
+    """
+    if images.known_groups is None:
+        return {}
+    number = np.unique(images.known_groups, return_inverse=True)[1]
+    votes = np.zeros((int(number.max()) + 1, len(images.classes)))
+    np.add.at(votes, (number, images.labels), 1)
+    alike = (votes * (votes - 1) / 2).sum(axis=0)
+    apart = (votes * (votes.sum(axis=1, keepdims=True) - votes)).sum(axis=0)
+    pairs = alike + apart
+    known = np.flatnonzero(pairs)
+    return {
+        "label_torn": {int(k): float(apart[k] / pairs[k]) for k in known},
+        "label_torn_pairs": {int(k): float(pairs[k]) for k in known},
+    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from netvet.rules._marked import marked
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut
-from netvet.rules._stuck import stuck
+from netvet.rules._stuck import Stuck, stuck
 from netvet.trace import Trace
 
 
@@ -55,8 +56,14 @@ def _asked(rule: Rule, trace: Trace, limits: Mapping[str, float]) -> Iterator[tu
         return
     if rule.about == "both":
         yield "", rule.check(trace, None, **limits)
-    for each in stuck(trace):
+    for each in concerned(trace, rule.name):
         yield each.place, rule.check(trace, each, **limits)
+
+
+def concerned(trace: Trace, rule: str) -> list[Stuck]:
+    """The classes that a rule about classes is asked for: those that an exam marked for it, then the stuck ones."""
+    found = list(marked(trace, rule))
+    return [*found, *(each for each in stuck(trace) if each.place not in {other.place for other in found})]
 
 
 def _counts(answer: Answer) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from netvet.rules._candidates import candidates, measured, missing
 from netvet.rules._health import Health, Outcome, judge
 from netvet.rules._limits import checked_limits
+from netvet.rules._marked import MARKS
 from netvet.rules._ranking import by_confidence, ranked
 from netvet.rules._rule import Answer, Finding, Rule, RuledOut, rules
 from netvet.rules._stuck import stuck
@@ -132,8 +133,8 @@ def answered(
 ) -> list[Answer]:
     """What these rules answer, each for itself, less what yields."""
     seen = seen_by(trace, limits)
-    places = [each.place for each in stuck(seen)]
-    return settled(list(candidates(known, seen, limits)), known, places)
+    places = [each.place for of in (*MARKS.values(), stuck) for each in of(seen)]
+    return settled(list(candidates(known, seen, limits)), known, list(dict.fromkeys(places)))
 
 
 def _suspects(found: Iterable[Finding], present: set[str]) -> list[Finding]:

@@ -116,6 +116,7 @@ class Rule(Paged):
     about: About = "run"
     yields_to: tuple[str, ...] = ()
     may_yield_to: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
 
     @property
     def limits(self) -> dict[str, float]:
@@ -151,6 +152,7 @@ def rule(
     about: About = "run",
     yields_to: Sequence[str] = (),
     may_yield_to: Sequence[str] = (),
+    always: Sequence[str] = (),
 ) -> Callable[[Check], Check]:
     """Register a rule.
 
@@ -166,6 +168,7 @@ def rule(
     the run first, with None for `stuck`; what it finds there is told alone. `yields_to`: causes that come
     before it where both would explain the same class, or the run. `may_yield_to`: causes that come before some of its
     findings, which say so; a finding's own word outweighs what the other rule yields to.
+    `always`: of the exams, those that are taken though no symptom shows, since the cause shows none.
     """
 
     def register(check: Check) -> Check:
@@ -185,6 +188,7 @@ def rule(
                 about,
                 tuple(yields_to),
                 tuple(may_yield_to),
+                tuple(always),
             ),
         )
         return check

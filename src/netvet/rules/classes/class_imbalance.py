@@ -7,9 +7,9 @@ Accuracy looks fine and balanced accuracy does not: the rare species are taken f
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
 largest class has more than `ratio` times the images of the smallest, recall follows the counts (rank correlation above
 `correlation`), and the rarer half of the classes is recognised surely more than `cost` (0..1) less often than the
-others; validation recall alone takes twice that. A single rare class fires where it is stuck. The
-`class-learning-curve` exam says whether twice the images surely raise its AUC by more than `rising`, or by less than
-`flat`.
+others; validation recall alone takes twice that. A single rare class fires where it is stuck, and without a symptom
+where fewer than 6 training images are left of it and it is not surely learnt. The `class-learning-curve` exam says
+whether twice the images surely raise its AUC by more than `rising`, or by less than `flat`.
 
 Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of training images, the others
 in 88 to 93 %.
@@ -51,8 +51,8 @@ from scipy.special import logit
 
 from netvet.locale import _
 from netvet.rules import Finding, rule
-from netvet.rules._chance import independent, surely_more
-from netvet.rules._curve import last_third, read
+from netvet.rules._chance import independent, interval, surely_more
+from netvet.rules._curve import last_third, quantile, read
 from netvet.rules._nearness import below
 from netvet.rules._stuck import AUC, stuck
 from netvet.trace import Trace
@@ -60,6 +60,7 @@ from netvet.trace import Trace
 MODERATE = 0.8  # up to twice the ratio: less than a cause that an exam has shown
 ALONE = 0.65  # confidence: less than any cause that an exam has shown
 NEAR = 0.7  # of `ratio`: from there on a class is nearly rare
+FEW, LEARNT = 6, 0.5  # training images, from which on a class may be judged; of the usual recall, surely reached
 DOUBLINGS = 3  # how far a learning curve is followed: as far as it was measured, from an eighth of the images to all
 
 
@@ -83,6 +84,9 @@ def check(
     counts = {name: trace.last("class_images", name) for name in trace.places("class_images")}
     counts = {name: count for name, count in sorted(counts.items(), key=lambda pair: pair[1]) if count > 0}
     if len(counts) < 3:
+        return
+    if (few := _too_few(trace, counts, ratio)) is not None:
+        yield few
         return
     if max(counts.values()) <= ratio * min(counts.values()):
         yield from _alone(trace, counts, ratio, rising, flat)
@@ -134,6 +138,35 @@ def check(
         )
         return
     yield from _alone(trace, counts, ratio, rising, flat)
+
+
+def _too_few(trace: Trace, counts: dict[str, float], ratio: float) -> Finding | None:
+    """A class of which a handful of images is left among classes with more than twice `ratio` times as many, and which
+    is not surely learnt: an illness without a symptom, since so few show none. None where there is no such class.
+    """
+    rarest, most = next(iter(counts)), max(counts, key=lambda name: counts[name])
+    if counts[rarest] >= FEW or counts[most] <= 2 * ratio * counts[rarest]:
+        return None
+    curves = {name: trace.series("val_recall", name) for name in counts}
+    recall = {name: float(np.median(last_third(curve))) for name, curve in curves.items() if len(curve)}
+    usual = quantile(np.array([value for name, value in recall.items() if name != rarest]), 0.5)
+    n, own = trace.last("val_images", rarest), recall.get(rarest, np.nan)
+    if n > 0 and 0 <= own <= 1 and interval(own, independent(trace, n, "val", rarest))[0] >= LEARNT * usual:
+        return None
+    text = _(
+        "{rarest} has {count:.0f} training images and {asked:.0f} in validation, where {most} has {most_count:.0f}: so "
+        "few are neither learnt nor show whether they are."
+    )
+    numbers = {"count": counts[rarest], "asked": n if n > 0 else 0, "most_count": counts[most]}
+    return Finding(
+        text.format(rarest=rarest, most=most, **numbers),
+        where=rarest,
+        evidence=(trace.series("class_images", rarest), *([curves[rarest]] if len(curves[rarest]) else [])),
+        limit=counts[most] / ratio,
+        confidence=0.9,
+        needed=_needed(trace, rarest, counts, ratio),
+        certain=True,
+    )
 
 
 def _alone(trace: Trace, counts: dict[str, float], ratio: float, rising: float, flat: float) -> Iterator[Finding]:

@@ -9,6 +9,12 @@ Of a stuck class: `label_error_share`, by confident learning the share of its la
 (exam `label-audit`), is at least `errors` and `above` times the other classes' median; at most `together` of them are
 of one other class; `image_rest_auc` lies below `rest`. Below `doubtful` it yields to scattered-class.
 
+Without a symptom, it fires on labels that contradict their images: where groups are known, a class of whose pairs of
+images of one group surely more than in other classes have two labels; a class that the audit's features know, and whose
+core (the quarter that is most surely of it) carries other labels in 0.4 or more, but for two classes that each have the
+other's; and a class of which neither they nor the network know anything, though they know the others, with 0.4 or more
+of likely errors that go to many classes.
+
 Of the run: validation accuracy is surely more than `lower` above training accuracy in evaluation mode; or colours and
 edges gain less than `told` of what they gain on validation labels when asked for the training labels they were learnt
 from (`augmented` where images do not come again as they were), by more than `spread` standard deviations.
@@ -48,8 +54,10 @@ import numpy as np
 
 from netvet.locale import _
 from netvet.rules import Finding, Stuck, rule
+from netvet.rules._marked import mislabelled
 from netvet.rules._nearness import at_least, at_most, below
 from netvet.rules.classes._audit import audited
+from netvet.rules.classes._contradicted import contradicted
 from netvet.rules.classes._training_noise import EFFECTS, in_training
 from netvet.trace import Trace
 
@@ -63,6 +71,7 @@ from netvet.trace import Trace
     remedies=["clean-labels", "early-stopping"],
     yields_to=["harmful-augmentation", "low-quality-images"],
     may_yield_to=["scattered-class"],
+    always=["label-audit"],
 )
 def check(
     trace: Trace,
@@ -83,6 +92,9 @@ def check(
     """
     if stuck is None:
         yield from in_training(trace, told=told, augmented=augmented, spread=spread, lower=lower)
+        return
+    if stuck in mislabelled(trace):
+        yield contradicted(trace, stuck)
         return
     place, share = stuck.place, trace.series("label_error_share", stuck.place)
     others = [trace.last("label_error_share", name) for name in trace.places("label_error_share") if name != place]

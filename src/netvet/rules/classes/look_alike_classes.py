@@ -10,6 +10,10 @@ the network's own features (`probe_pair_auc` of `class-features`) nor features t
 told well (`image_rest_auc` of at least `rest`). Of two such classes with equally many images neither is stuck: it takes
 a larger twin.
 
+Without a symptom, it fires on two classes that are taken for one another where the images tell neither from the other
+better than chance (`image_pair_auc` of at most 0.6) and each from the rest (`image_rest_auc` of at least 0.85): one
+kind under two names, or exchanged labels, which nothing in the images can tell apart.
+
 Proof: rendered species with the same look had pair AUCs of 0.52 and 0.40; at 15 % of the usual distance they had 0.80
 and 0.68, and no class was stuck. Sound pairs have 0.93 to 1.00.
 The runs behind these numbers: docs/evidence/look-alike-classes.md.
@@ -44,6 +48,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, Stuck, rule
+from netvet.rules._marked import interchangeable
 from netvet.rules._nearness import at_least, below
 from netvet.rules.classes._audit import audited
 from netvet.trace import Trace
@@ -62,6 +67,9 @@ def check(
     trace: Trace, stuck: Stuck, *, together: float = 0.6, pair: float = 0.85, rest: float = 0.9
 ) -> Iterator[Answer]:
     """`together`: share of the missed images, 0..1; `pair`, `rest`: AUC."""
+    if stuck in interchangeable(trace):
+        yield _at_chance(trace, stuck)
+        return
     place, partner = stuck.place, stuck.partner
     names = ("image_pair_auc", "probe_pair_auc", "image_rest_auc")
     image, probe, rest_auc = (trace.series(name, place) for name in names)
@@ -89,6 +97,26 @@ def check(
         confidence=0.85,
         nearness=nearness,
         needed=_needed(trace, place, partner),
+    )
+
+
+def _at_chance(trace: Trace, marked: Stuck) -> Finding:
+    """Nothing in the images tells the class from the other: an illness without a symptom."""
+    place, partner = marked.place, marked.partner
+    pair, rest = trace.series("image_pair_auc", place), trace.series("image_rest_auc", place)
+    text = _(
+        "Nothing in the images tells {name} from {partner}: features independent of the run separate the two with an "
+        "AUC of {pair:.2f} (0.5 is chance), and {name} from all other classes with {rest:.2f}. Either they are one "
+        "kind under two names, or their labels were exchanged: compare some images of either."
+    )
+    return Finding(
+        text.format(name=place, partner=partner, pair=pair.last, rest=rest.last),
+        where=place,
+        evidence=(pair, rest),
+        limit=marked.limit,
+        confidence=0.85,
+        needed=_needed(trace, place, partner),
+        certain=True,
     )
 
 
