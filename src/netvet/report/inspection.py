@@ -143,8 +143,8 @@ def _label_lines(found: Inspection) -> list[str]:
     lines = [
         _(
             "Judged by {source}: a linear model that never saw an image of the same group has a balanced accuracy of "
-            "{accuracy:.0%}. cleanlab alone counts {estimated} doubtful labels."
-        ).format(source=source, accuracy=errors.accuracy, estimated=errors.estimated)
+            "{accuracy:.0%}."
+        ).format(source=source, accuracy=errors.accuracy)
     ]
     if errors.grouped:
         lines.append(_("The labels of an image's group count as evidence too."))
