@@ -28,7 +28,7 @@ from netvet.base.arrays import Floats, Ints
 BLUNDER, BLUNDER_OF_GROUPS = 0.03, 0.1
 # Units of each class that count as rightly labelled beforehand (images without groups, with, groups as a whole), and
 # as wrong ones spread evenly: they decide where there is little to learn from.
-RIGHT, RIGHT_IN_GROUPS, RIGHT_GROUPS, EVEN = 5.0, 5.0, 20.0, 2.0
+RIGHT, RIGHT_IN_GROUPS, RIGHT_GROUPS, EVEN = 10.0, 5.0, 20.0, 2.0
 TEMPERATURES = np.geomspace(0.3, 4, 10)
 STEPS = 15
 LEAST_KNOWN = 0.3  # the mean that a class is divided by at least: one that is never recognised is not every image's

@@ -75,7 +75,14 @@ def _labels(found: Inspection) -> Iterator[Notice]:
     if errors is None:
         return
     n, total = len(errors.ranked), len(found.images.labels)
-    if n or errors.low:
+    if n and not errors.low:
+        text = ngettext(
+            "At most {high:,} of {total:,} labels may be wrong; the surest one is listed.",
+            "At most {high:,} of {total:,} labels may be wrong; the {n:,} surest are listed.",
+            n,
+        ).format(high=errors.high, total=total, n=n)
+        yield Notice("labels", min(0.95, 0.3 + 6 * n / total), text)
+    elif errors.low:
         text = ngettext(
             "About {wrong:,} of {total:,} labels may be wrong ({low:,} to {high:,}); the surest one is listed.",
             "About {wrong:,} of {total:,} labels may be wrong ({low:,} to {high:,}); the {n:,} surest are listed.",
@@ -84,10 +91,10 @@ def _labels(found: Inspection) -> Iterator[Notice]:
         yield Notice("labels", min(0.95, 0.3 + 6 * errors.number / total), text)
     if errors.unclear:
         text = ngettext(
-            "Most labels of {names} are in doubt, or it cannot be told from another class by its labels: a person has to "
-            "look at all of its images.",
-            "Most labels of {names} are in doubt, or they cannot be told from one another by their labels: a person has "
-            "to look at all of their images.",
+            "Most labels of {names} are in doubt, or it cannot be told from another class by its labels: a person has "
+            "to look at all of its images.",
+            "Most labels of {names} are in doubt, or they cannot be told from one another by their labels: a person "
+            "has to look at all of their images.",
             len(errors.unclear),
         ).format(names=", ".join(_pretty(found.images.classes[k]) for k in errors.unclear))
         yield Notice("labels", 0.9, text)
