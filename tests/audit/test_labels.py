@@ -10,7 +10,7 @@ from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from netvet.audit import labels
+from netvet.audit import labels, planted
 from netvet.audit.features import extract
 from netvet.images.dataset import load
 from tests.extras import needs_transfer
@@ -64,10 +64,64 @@ def test_planted_errors_rank_first(by_group: bool) -> None:
     assert auroc >= their_auroc
     assert precision > their_precision
     assert found.grouped
+    if by_group:
+        return  # a whole track labelled alike may be a track that the pixels mistake: it ranks high and is not listed
     right = (given != truth)[found.ranked]
-    assert right.mean() > 0.85
-    suggested = (found.suggested[found.ranked][right] == truth[found.ranked][right]).mean()
-    assert suggested > (0.75 if by_group else 0.9)  # a whole track labelled alike misleads its neighbours: 0.83
+    assert right.mean() > 0.9
+    assert (found.suggested[found.ranked][right] == truth[found.ranked][right]).mean() > 0.9
+    assert found.number == pytest.approx(np.count_nonzero(given != truth), rel=1 / 3)
+    assert found.low <= np.count_nonzero(given != truth) <= found.high
+
+
+def exchange(truth: Ints, share: float, *, back: bool) -> Ints:
+    """A share of class 0 called class 1, and as many of class 1 called class 0 if `back`."""
+    random, given = np.random.default_rng(0), truth.copy()
+    for one, other in ((0, 1), (1, 0)) if back else ((0, 1),):
+        mine = np.flatnonzero(truth == one)
+        given[random.choice(mine, round(share * len(mine)), replace=False)] = other
+    return given
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_most_of_a_class_called_by_another_name_is_found_by_what_is_left_of_it(known: bool) -> None:
+    values, truth, groups = tracks(spread=1.0)
+    given = exchange(truth, 0.6, back=False)
+    found = labels.find(values, given, groups, known=known)
+    assert roc_auc_score(given != truth, found.doubt) > 0.9
+    assert found.swapped[0, 1] > 0.4
+
+
+def test_of_two_classes_exchanged_nearly_by_halves_nothing_is_listed() -> None:
+    values, truth, groups = tracks(spread=1.0)
+    for share in (0.4, 0.6):
+        found = labels.find(values, exchange(truth, share, back=True), groups)
+        assert set(found.unlisted) == {0, 1}
+        assert not len(found.ranked)
+        assert found.number > 0.2 * np.count_nonzero(truth <= 1)
+
+
+def test_three_tenths_of_all_labels_wrong_leave_the_groups_their_vote() -> None:
+    values, truth, groups = tracks()
+    given = spoil(truth, 0.3)
+    found = labels.find(values, given, groups)
+    assert found.grouped
+    assert (found.suggested == truth).mean() > 0.97
+    assert found.number == pytest.approx(np.count_nonzero(given != truth), rel=0.1)
+
+
+def test_planting_in_the_set_tells_what_its_list_is_worth() -> None:
+    values, truth, groups = tracks(spread=1.0)
+    found = labels.find(values, truth, groups)
+    told = planted.measure(values, truth, groups, found)
+    assert told is not None
+    assert told.planted >= planted.FEWEST
+    assert told.recall > 0.8
+    assert told.precision > 0.8
+    nothing = np.random.default_rng(0).normal(size=values.shape).astype(np.float32)
+    alone = np.arange(len(truth))
+    blind = planted.measure(nothing, truth, alone, labels.find(nothing, truth, alone))
+    assert blind is not None
+    assert blind.recall < 0.3
 
 
 def test_clean_labels_are_left_alone() -> None:

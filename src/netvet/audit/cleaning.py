@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit import duplicates, features, files, image_stats, quality
-from netvet.audit.labels import MOST_OF_A_CLASS, weigh
+from netvet.audit.labels import SUSPECT
 from netvet.audit.labels import find as find_errors
 from netvet.audit.parts import usual_spread
 from netvet.images.dataset import ImageSet
@@ -25,11 +25,7 @@ from netvet.locale import _, ngettext
 FINE, COARSE = 128, 64  # pixels a side that the audit looks at; the finer for at most `MANY` training images
 MANY = 5_000  # 128 px of these take 250 MB of memory
 FEWEST = 20  # training images below which nothing can be cross-validated
-# The probability of a wrong label from which a training image is treated. The audit's list for people starts at 0.5: an
-# accusation must be right. In training a missed error costs as much as a right label lost. On 2,899 photographs of 23
-# species with 10 % of the labels replaced, 0.3 finds 271 of 290 (groups known) and 247 of 292 (ignored) at a precision
-# of 0.92 and 0.95; 0.5 finds 191 where they are ignored. Of the photographs as they are it treats 2.8 and 0.7 %.
-DOUBTFUL = 0.3
+MOST_OF_A_CLASS = 0.5  # is left out for poor quality at most
 OUT = -1  # the split of an image that is in none
 
 Labels = Literal["none", "correct", "leave-out"]
@@ -62,7 +58,10 @@ def clean(
         drop_low_quality: take blurred, dark, glaring, flat and tiny images out, by the measures of
             `netvet.audit.quality`.
 
-    An image that is left out keeps its row, and is in no split. No class loses more than half of its training images.
+    An image that is left out keeps its row, and is in no split. Where most labels of a class are wrong, or two classes
+    are exchanged so often that nobody can say which name is whose, its images stay as they are, and a note asks for a
+    person.
+    No class loses more than half of its training images.
     """
     train = images.indices("train")
     if len(train) < FEWEST:
@@ -70,7 +69,8 @@ def clean(
     seen = _see(images, at)
     given, split, notes = images.labels.copy(), images.split.copy(), list(images.notes)
     if labels != "none":
-        wrong, better = _wrong(seen)
+        wrong, better, unclear = _wrong(seen)
+        notes += [_left_to_a_person(images.classes[k]) for k in unclear]
         if labels == "correct":
             given[wrong] = better
         else:
@@ -100,21 +100,21 @@ def _see(images: ImageSet, at: Callable[[int], ImageSet]) -> _Seen:
     return _Seen(rows, pixels, images.labels[rows], image_stats.look(pixels), groups, paths)
 
 
-def _wrong(seen: _Seen) -> tuple[Rows, Rows]:
-    """Rows of the set whose label is likely wrong, and the classes that fit better; groups stay together."""
+def _wrong(seen: _Seen) -> tuple[Rows, Rows, tuple[int, ...]]:
+    """Rows of the set whose label is likely wrong, and the classes that fit better; and the classes that are left to a
+    person.
+    """
     member = duplicates.members(
         seen.groups, seen.labels, lambda: duplicates.find(seen.looks, seen.labels, None, seen.pixels)
     )
     if len(np.unique(member)) < FEWEST or len(np.unique(seen.labels)) < 2:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    errors = find_errors(features.extract(seen.pixels).values, seen.labels, member)
-    posterior, _grouped = weigh(errors.probabilities, seen.labels, member)
-    others = posterior.copy()
-    others[np.arange(len(others)), seen.labels] = 0
-    doubtful = (errors.wrong > DOUBTFUL) & (errors.probabilities.argmax(axis=1) != seen.labels)
-    share = np.bincount(seen.labels, doubtful) / np.maximum(np.bincount(seen.labels), 1)
-    chosen = np.flatnonzero(doubtful & (share[seen.labels] <= MOST_OF_A_CLASS))
-    return seen.rows[chosen], others[chosen].argmax(axis=1).astype(np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), ()
+    known = seen.groups is not None
+    errors = find_errors(features.extract(seen.pixels).values, seen.labels, member, known=known)
+    touched = np.isin(seen.labels, errors.unclear) | np.isin(errors.suggested, errors.unclear)
+    doubtful = (errors.wrong > SUSPECT) & (errors.suggested != seen.labels) & ~touched
+    chosen = np.flatnonzero(doubtful)
+    return seen.rows[chosen], errors.suggested[chosen], errors.unclear
 
 
 def _poor(seen: _Seen, source: str, labels: Rows) -> Rows:
@@ -175,6 +175,13 @@ def _levels(seen: image_stats.ImageStats, headers: files.Headers | None) -> dict
         "glare": seen.glare > quality.GLARING,
     }
     return levels if headers is None else {**levels, "tiny": headers.side < quality.TINY}
+
+
+def _left_to_a_person(name: str) -> str:
+    return _(
+        "Most labels of {name} are in doubt, or it cannot be told from another class: none of its images is "
+        "relabelled. A person has to look at them: netvet inspect shows them."
+    ).format(name=" ".join(name.replace("_", " ").split()))
 
 
 def _reported(images: ImageSet, rows: Rows, total: int, *, corrected: bool) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, image_stats, labels, quality, shift
+from netvet.audit import duplicates, features, files, image_stats, labels, planted, quality, shift
 from netvet.audit.leakage import leakage
 from netvet.audit.notices import Notice, notices
 from netvet.images.splits import NAMES, group_counts
@@ -150,7 +150,10 @@ class Inspection:
         if self.labels is not None:
             tree["labels"] = {
                 "suspects": len(self.labels.ranked),
-                "estimated": self.labels.estimated,
+                "estimated": round(self.labels.number, 1),
+                "estimated_range": [self.labels.low, self.labels.high],
+                "planted": None if self.labels.told is None else asdict(self.labels.told),
+                "unclear_classes": [classes[k] for k in self.labels.unclear],
                 "balanced_accuracy": self.labels.accuracy,
                 "groups_weighed": self.labels.grouped,
                 "ranked": [
@@ -219,7 +222,10 @@ def inspect(
         finish("features")
         member = duplicates.members(known, images.labels, lambda: twins)
         on_fold = (lambda done, of: on_step("labels", done, of)) if on_step is not None else None
-        errors = labels.find(described.values, images.labels, member, on_fold=on_fold)
+        grouped = known is not None
+        errors = labels.find(described.values, images.labels, member, known=grouped, on_fold=on_fold)
+        told = planted.measure(described.values, images.labels, member, errors, known=grouped)
+        errors = replace(errors, told=told)
         finish("labels")
         shifts = shift.compare(described.values, images.labels, images.split, member)
         finish("shift")

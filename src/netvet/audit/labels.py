@@ -1,26 +1,15 @@
 """Labels that are likely wrong: the given one against what the features of the image and of its group say.
 
-Predicted probabilities come from a logistic regression on the features, cross-validated so that no image is judged by
-a model that has seen another of its group (or, where no groups are known, a near-duplicate). cleanlab (confident
-learning, Northcutt et al. 2021, https://doi.org/10.1613/jair.1.12125) ranks labels by these alone. Where groups hold
-more than one image, their labels are evidence too, and the two are weighed by Bayes' rule:
+Predicted probabilities come from two models of the features, a logistic regression and linear discriminants with a
+shrunk covariance (right on 2 to 10 points more images of classes of few animals), cross-validated so that no image is
+judged by a model that has seen another of its group (or, where no groups are known, a near-duplicate); their geometric
+mean counts. What the labels are worth beside it is fitted: see `netvet.audit.noise`. Where groups hold more than one
+image, their labels are evidence too: a group whose labels disagree outvotes the odd ones, and one that is labelled
+wrong throughout is still found by the pixels. Groups that are no single animals (a site, a camera) are recognised by
+their labels, which agree little more than by chance (`AGREEMENT`), or are told apart by the pixels where they do not;
+then every image is a group by itself.
 
-- a group shows one animal, whose class is t;
-- the group as a whole was labelled as t but for a share of errors e2, and each image as its group but for e1;
-- wrong labels of a class go to some classes more than to others (its look-alikes), by shares that are two thirds even;
-- e1 follows from how often two images of a group agree (1 - sqrt(agreement)); e2 and these shares are fitted to the
-  predicted probabilities by expectation and maximisation.
-
-A group whose labels disagree so outvotes the odd ones, and one that is labelled wrong throughout is still found by the
-pixels: with e1 near 0 a vote says nothing about the image that is not said about its group. Groups that are no single
-animals (a site, a camera) are recognised by their labels, which agree on less than `AGREEMENT` of the pairs or
-contradict the pixels where they disagree, and then count for nothing: every image is a group by itself, e1 is next to
-0, and e2 says how often a label is wrong. A model that is often wrong itself so accuses few.
-
-On 4,179 photographs of 1,348 tracks of 23 species with 10 % of the labels replaced (medians of three seeds: average
-precision and, in brackets, AUROC; cleanlab's better method on the same probabilities after it): by any other species
-0.992 (0.999), 0.917 (0.989); by the species that it is taken for most 0.948 (0.988), 0.730 (0.946); all labels of a
-track so 0.831 (0.978), 0.766 (0.952). Where no groups are known, 0.971 (0.996), 0.906 (0.986) and 0.827 (0.967).
+Figures: docs/audit.md, by `python -m benchmarks.audit labels planted`.
 """
 
 from __future__ import annotations
@@ -28,26 +17,45 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.audit import noise
 from netvet.base.arrays import Floats, Ints
 
-AGREEMENT = 0.6  # of pairs of one group: below it (e1 above 23 %) groups are taken for something else than animals
-# The least that e1 and e2 are taken for together. The model has seen the wrong labels of other groups, so that e2 alone
-# comes out near 0; with this, 0.3 % of the labels of the photographs as they are were listed (groups ignored, errors
-# taken to go everywhere alike), and of 10 % of wrong ones 48 % at a precision of 0.99. cleanlab
-# lists 7.8 %, and 92 % at a precision of 0.50.
-PRIOR = 0.2
+# Of pairs of one group: how much more often than by chance their labels agree (Cohen's kappa, 0..1), below which
+# groups are taken for something else than animals. Of seven species, 30 % of all labels wrong leave 0.4.
+AGREEMENT = 0.35
 FEWEST_PAIRS = 20  # of images of one group, for their agreement to be known
-STEPS = 12  # of expectation and maximisation
-# Where wrong labels go is by one part what the images say, by this many even. With 0.1 average precision fell by up to
-# 0.09 where they go everywhere and rose by up to 0.12 where they go to one class; even alone lost up to 0.21 there.
-SPREAD = 2.0
-FOLDS, STRENGTH, MOST_FITTED = 5, 0.3, 20_000
-MOST_OF_A_CLASS = 0.5  # accused: beyond it the model does not know the class, and none of it is listed
-SUSPECT = 0.5  # probability that the given label is wrong from which it is listed
+FOLDS, STRENGTH, SHRINKAGE, MOST_FITTED = 5, 0.3, 0.3, 20_000
+# Where the labels of a group disagree: how often the pixels may tell the odd images from the others, 0.5..1. Wrong
+# labels of single animals gave 0.39 to 0.79, sites with two species each 1.0 (the sixteen rarer species of f4k23).
+TOLD_APART, MOST_ODD = 0.9, 2_000
+# Share of the labels of a class that are wrong from which the model does not know the class: none of them is listed.
+MOST_OF_A_CLASS = 0.4
+# Share of each of two classes that carries the other's name, from which nobody can say from the labels which of the two
+# names is whose: 40 % exchanged looks as 60 % does.
+EXCHANGED = 0.33
+# Probability that the given label is wrong from which it is listed: where groups vote, and where they do not. On the
+# plantings that the model of noise was set on, without groups: 0.97 of the list were wrong at SURE where both models
+# say so, and to accept it broke more labels than it mended in 1 of 60 (one image); 0.84, and 8 of 60 (up to 21), at 0.5.
+SUSPECT, SURE = 0.5, 0.9
+# The true number lies between `number` less and more these shares of it, and this share of all labels: see `planted`.
+BELOW, ABOVE, BASE = 0.3, 0.4, 0.01
+FAIR = 0.75  # balanced accuracy below which, without groups, the pixels' own errors may be all of the number
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of labels that were replaced on purpose: how many, the share of them that was listed, and the share of what was
+    listed besides the suspects that were replaced ones; 0..1.
+    """
+
+    planted: int
+    recall: float
+    precision: float
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,13 @@ class LabelErrors:
 
     `wrong`: the probability that the given label is wrong, 0..1. `doubt`: the same as log-odds of the best other class,
     which order the labels finer. `suggested`: the class that fits best. `ranked`: rows
-    that are suspects, the worst first. `probabilities`: (n, classes) by cross-validation. `margin`: cleanlab's score of
-    the same probabilities, 0..1, low where a label is doubtful. `estimated`: cleanlab's count of label issues.
-    `accuracy`: balanced, of the cross-validated predictions, 0..1. `grouped`: whether the labels of groups counted.
+    that are suspects, the worst first. `probabilities`: (n, classes) by the cross-validated logistic regression.
+    `margin`: cleanlab's score of the same probabilities, 0..1, low where a label is doubtful. `number`: how many labels
+    are likely wrong, between `low` and `high`, whether they are listed or not. `accuracy`: balanced, of the
+    cross-validated predictions, 0..1. `grouped`: whether the labels of groups counted. `swapped`: (classes, classes)
+    the share of the images of each class that carry each label. `unclear`: classes of which a person must look at every
+    image, because most of their labels, or most of their images' labels, are wrong or it cannot be told from another;
+    none of the labels of those in `unlisted` is listed. `told`: what planting in the set itself says of the list.
     """
 
     wrong: Floats
@@ -67,9 +79,15 @@ class LabelErrors:
     ranked: Ints
     probabilities: Floats
     margin: Floats
-    estimated: int
+    number: float
+    low: int
+    high: int
     accuracy: float
     grouped: bool
+    swapped: Floats
+    unclear: tuple[int, ...]
+    unlisted: tuple[int, ...]
+    told: Told | None = None
 
 
 def find(
@@ -77,36 +95,62 @@ def find(
     labels: Ints,
     member: Ints,
     *,
+    known: bool = True,
     seed: int = 0,
     on_fold: Callable[[int, int], None] | None = None,
 ) -> LabelErrors:
-    """Judge every label. `values`: (n, d) features. `member`: (n,) number of the group of each image."""
+    """Judge every label. `values`: (n, d) features. `member`: (n,) number of the group of each image; `known`: whether
+    groups are, so that their labels are evidence. Clusters of near-duplicates only stay together in a fold.
+    """
     from cleanlab.rank import get_label_quality_scores
 
     classes = int(labels.max()) + 1
     predicted = cross_validate(values, labels, member, classes, seed=seed, on_fold=on_fold)
     margin = get_label_quality_scores(labels, predicted, method="normalized_margin")
-    posterior, grouped = weigh(predicted, labels, member)
-    rows = np.arange(len(labels))
+    second = cross_validate(values, labels, member, classes, seed=seed, model="discriminants")
+    both = np.sqrt(predicted * second)
+    both /= both.sum(axis=1, keepdims=True)
+    grouped = known and are_animals(both, labels, member)
+    found = noise.fit(both, labels, member if grouped else None)
+    posterior, rows = found.posterior, np.arange(len(labels))
     wrong = 1 - posterior[rows, labels]
-    others = posterior.copy()
+    others = found.order.copy()
     others[rows, labels] = 0
-    doubt = np.log(others.max(axis=1) + 1e-12) - np.log(posterior[rows, labels] + 1e-12)
-    accused = (wrong > SUSPECT) & (posterior.argmax(axis=1) != labels)
-    share = np.bincount(labels, accused, classes) / np.maximum(np.bincount(labels, minlength=classes), 1)
-    suspects = np.flatnonzero(accused & (share[labels] <= MOST_OF_A_CLASS))
+    doubt = np.log(others.max(axis=1) + 1e-12) - np.log(found.order[rows, labels] + 1e-12)
+    unclear, unlisted = _unclear(labels, wrong, found.swapped)
+    best = posterior.argmax(axis=1).astype(np.int64)
+    accused = (wrong > SUSPECT) & (best != labels) & ~np.isin(labels, unlisted) & ~np.isin(best, unlisted)
+    if not grouped:  # the pixels alone accuse: surely, and by both models
+        accused &= (wrong > SURE) & (predicted.argmax(axis=1) == best) & (second.argmax(axis=1) == best)
+    suspects = np.flatnonzero(accused)
     recall = [float((predicted[labels == k].argmax(axis=1) == k).mean()) for k in np.unique(labels)]
+    number, total = float(wrong.sum()), len(labels)
     return LabelErrors(
         wrong=wrong,
         doubt=np.asarray(doubt, np.float64),
-        suggested=posterior.argmax(axis=1).astype(np.int64),
+        suggested=best,
         ranked=suspects[np.argsort(-doubt[suspects], kind="stable")],
         probabilities=predicted,
         margin=np.asarray(margin, np.float64),
-        estimated=_estimated(labels, predicted),
+        number=number,
+        low=max(0, int((1 - BELOW) * number - BASE * total)) if grouped or np.mean(recall) >= FAIR else 0,
+        high=int(np.ceil((1 + ABOVE) * number + BASE * total)),
         accuracy=float(np.mean(recall)),
         grouped=grouped,
+        swapped=found.swapped,
+        unclear=unclear,
+        unlisted=unlisted,
     )
+
+
+def _unclear(labels: Ints, wrong: Floats, swapped: Floats) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Classes that take a person, and those of them of which nothing is listed."""
+    known = np.unique(labels)
+    foreign = np.bincount(labels, wrong, len(swapped)) / np.maximum(np.bincount(labels, minlength=len(swapped)), 1)
+    exchanged = np.minimum(swapped, swapped.T) * (1 - np.eye(len(swapped))) > EXCHANGED
+    unlisted = {int(k) for k in known if foreign[k] > MOST_OF_A_CLASS or exchanged[k].any()}
+    unclear = unlisted | {int(k) for k in known if swapped[k, k] < 0.5}
+    return tuple(sorted(unclear)), tuple(sorted(unlisted))
 
 
 def cross_validate(
@@ -116,10 +160,10 @@ def cross_validate(
     classes: int,
     *,
     seed: int = 0,
+    model: Literal["regression", "discriminants"] = "regression",
     on_fold: Callable[[int, int], None] | None = None,
 ) -> Floats:
     """(n, classes): each image by a model that has seen none of its group."""
-    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     found = np.zeros((len(labels), classes))
@@ -136,12 +180,21 @@ def cross_validate(
             continue
         with warnings.catch_warnings(), threadpool_limits(1):  # the matrices are too small to share
             warnings.simplefilter("ignore")  # that it stopped at max_iter: the last digits do not matter here
-            model = LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=100).fit(values[seen], labels[seen])
-        found[np.ix_(held, known)] = model.predict_proba(values[held])
+            fitted = _model(model, len(seen) > len(known)).fit(values[seen], labels[seen])
+            found[np.ix_(held, known)] = fitted.predict_proba(values[held])
         if on_fold is not None:
             on_fold(fold + 1, count)
     found = found + 1e-6
     return np.asarray(found / found.sum(axis=1, keepdims=True), np.float64)
+
+
+def _model(name: Literal["regression", "discriminants"], enough: bool) -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+
+    if name == "regression" or not enough:  # discriminants need more images than classes
+        return LogisticRegression(C=STRENGTH, tol=1e-3, max_iter=100)
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
 
 
 def _folds(labels: Ints, member: Ints, seed: int) -> Ints:
@@ -166,86 +219,36 @@ def _folds(labels: Ints, member: Ints, seed: int) -> Ints:
     return folds
 
 
-def weigh(predicted: Floats, labels: Ints, member: Ints) -> tuple[Floats, bool]:
-    """(n, classes): the probability of each class given the pixels and the labels of the group; and whether the groups
-    counted. See the module.
-    """
+def are_animals(predicted: Floats, labels: Ints, member: Ints) -> bool:
+    """Whether the groups show one animal each: see the module."""
     classes = predicted.shape[1]
-    number = np.unique(member, return_inverse=True)[1]
-    sizes, votes = _votes(number, labels, classes)
-    pairs = float((sizes * (sizes - 1)).sum())
-    agreeing = float((votes * (votes - 1)).sum())
-    grouped = pairs >= FEWEST_PAIRS and agreeing / pairs >= AGREEMENT
-    if grouped and _pixels_side_with(votes[number], predicted, labels):
-        e1 = float(np.clip(1 - np.sqrt((agreeing + 1) / (pairs + 2)), 1e-3, 0.5))
-    else:
-        grouped, e1, number = False, 1e-3, np.arange(len(labels))
-        sizes, votes = _votes(number, labels, classes)
-    log = np.log(predicted) / _temperature(predicted, labels)
-    mean = np.zeros((len(sizes), classes))
-    np.add.at(mean, number, log)
-    own = 0.5 * log + 0.5 * (mean / sizes[:, None])[number]
-    own = np.exp(own - own.max(axis=1, keepdims=True))
-    fit = votes * np.log(1 - e1) + (sizes[:, None] - votes) * np.log(e1 / max(1, classes - 1))
-    fit = np.exp(fit - fit.max(axis=1, keepdims=True))[number]
-    apart = 1 - np.eye(classes)
-    goes = apart / max(1, classes - 1)  # (true class, label): where the wrong labels of a class go
-    e2 = 0.05
-    for _step in range(STEPS):
-        right, all_ = (1 - e2) * own * fit, own * ((1 - e2) * fit + e2 * (fit @ goes.T))
-        whole = 1 / (sizes[number] * all_.sum(axis=1))  # a group counts once
-        wrong = goes * ((own * whole[:, None]).T @ fit)
-        spread = wrong.sum(axis=1, keepdims=True) + 1e-9
-        goes = wrong + SPREAD * spread / max(1, classes - 1) * apart
-        goes /= np.maximum(goes.sum(axis=1, keepdims=True), 1e-9)
-        e2 = float(np.clip(1 - (right.sum(axis=1) * whole).sum() / len(sizes), max(1e-4, PRIOR - e1), 0.5))
-    posterior = own * ((1 - e2) * fit + e2 * (fit @ goes.T))
-    return np.asarray(posterior / posterior.sum(axis=1, keepdims=True), np.float64), grouped
-
-
-def _votes(number: Ints, labels: Ints, classes: int) -> tuple[Ints, Floats]:
-    """(groups,) images of each group, and (groups, classes) how many of them carry each label."""
+    number = np.unique(member, return_inverse=True)[1].reshape(-1)
     votes = np.zeros((int(number.max()) + 1, classes))
     np.add.at(votes, (number, labels), 1)
-    return np.bincount(number), votes
+    sizes = votes.sum(axis=1)
+    pairs, agreeing = float((sizes * (sizes - 1)).sum()), float((votes * (votes - 1)).sum())
+    chance = float(((votes.sum(axis=0) / len(labels)) ** 2).sum())
+    if pairs < FEWEST_PAIRS or agreeing / pairs - chance < AGREEMENT * (1 - chance):
+        return False
+    return _told_apart(votes, number, predicted, labels) < TOLD_APART
 
 
-def _temperature(predicted: Floats, labels: Ints) -> float:
-    """What the log-probabilities are divided by so that they fit the labels best (Guo et al. 2017); 1 or more.
-
-    https://arxiv.org/abs/1706.04599. With few images a regression on 128 features is far too sure of itself.
+def _told_apart(votes: Floats, number: Ints, predicted: Floats, labels: Ints) -> float:
+    """How often the pixels tell an image whose label is not that of most of its group from one whose label is: 0..1,
+    0.5 where they cannot, as of one animal, and where no labels disagree.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    log, rows = np.log(predicted), np.arange(len(labels))
-
-    def loss(temperature: float) -> float:
-        scaled = log / temperature
-        return float((logsumexp(scaled, axis=1) - scaled[rows, labels]).mean())
-
-    return float(minimize_scalar(loss, bounds=(1.0, 20.0), method="bounded", options={"xatol": 0.01}).x)
-
-
-def _pixels_side_with(votes: Floats, predicted: Floats, labels: Ints) -> bool:
-    """Whether images whose label is not that of most of their group look more like the group's label than like their
-    own; true where there are none.
-    """
-    rows = np.arange(len(labels))
     majority = votes.argmax(axis=1)
-    odd = votes[rows, labels] < votes[rows, majority]
-    if not odd.any():
-        return True
-    return float(np.log(predicted[rows, majority] / predicted[rows, labels])[odd].mean()) > 0
-
-
-def _estimated(labels: Ints, predicted: Floats) -> int:
-    """The count of label issues of cleanlab, from its confident joint; 0 where it cannot say."""
-    from cleanlab.count import num_label_issues
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return int(num_label_issues(labels, predicted))
-    except (ValueError, ZeroDivisionError, IndexError):
-        return 0
+    odd = np.flatnonzero(majority[number] != labels)
+    odd = odd[np.linspace(0, len(odd) - 1, min(len(odd), MOST_ODD)).astype(np.int64)] if len(odd) else odd
+    order = np.argsort(number, kind="stable")
+    ends = np.cumsum(np.bincount(number))
+    log, found = np.log(predicted), []
+    for row in odd.tolist():
+        group = int(number[row])
+        mates = order[ends[group - 1] if group else 0 : ends[group]]
+        mates = mates[labels[mates] == majority[group]]
+        own, most = int(labels[row]), int(majority[group])
+        apart = log[mates, own] - log[mates, most]
+        mine = log[row, own] - log[row, most]
+        found.append(float((apart < mine).mean() + 0.5 * (apart == mine).mean()))
+    return float(np.mean(found)) if found else 0.5

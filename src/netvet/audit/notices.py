@@ -76,13 +76,32 @@ def _splits(found: Inspection) -> Iterator[Notice]:
 
 def _labels(found: Inspection) -> Iterator[Notice]:
     errors = found.labels
-    if errors is None or not len(errors.ranked):
+    if errors is None:
         return
     n, total = len(errors.ranked), len(found.images.labels)
-    text = ngettext(
-        "{n} label is likely wrong ({share:.1%} of all).", "{n} labels are likely wrong ({share:.1%} of all).", n
-    ).format(n=n, share=n / total)
-    yield Notice("labels", min(0.95, 0.3 + 6 * n / total), text)
+    if n and not errors.low:
+        text = ngettext(
+            "At most {high:,} of {total:,} labels may be wrong; the surest one is listed.",
+            "At most {high:,} of {total:,} labels may be wrong; the {n:,} surest are listed.",
+            n,
+        ).format(high=errors.high, total=total, n=n)
+        yield Notice("labels", min(0.95, 0.3 + 6 * n / total), text)
+    elif errors.low:
+        text = ngettext(
+            "About {wrong:,} of {total:,} labels may be wrong ({low:,} to {high:,}); the surest one is listed.",
+            "About {wrong:,} of {total:,} labels may be wrong ({low:,} to {high:,}); the {n:,} surest are listed.",
+            n,
+        ).format(wrong=max(1, round(errors.number)), total=total, low=errors.low, high=errors.high, n=n)
+        yield Notice("labels", min(0.95, 0.3 + 6 * errors.number / total), text)
+    if errors.unclear:
+        text = ngettext(
+            "Most labels of {names} are in doubt, or it cannot be told from another class by its labels: a person has "
+            "to look at all of its images.",
+            "Most labels of {names} are in doubt, or they cannot be told from one another by their labels: a person "
+            "has to look at all of their images.",
+            len(errors.unclear),
+        ).format(names=", ".join(_pretty(found.images.classes[k]) for k in errors.unclear))
+        yield Notice("labels", 0.9, text)
 
 
 def _duplicates(found: Inspection) -> Iterator[Notice]:

@@ -84,7 +84,8 @@ def run_exam(context: ExamContext) -> str:
     from netvet.exams._frozen import auc
 
     images, record = context.images, context.record
-    found = labels.find(described(images, context.recipe.data.source), images.labels, member(images))
+    known = images.known_groups is not None
+    found = labels.find(described(images, context.recipe.data.source), images.labels, member(images), known=known)
     likely = confident(found.probabilities, images.labels)
     wrong = likely != images.labels
     partner = most_confused_with(Trace.open(context.run).array("val_confusion"))

@@ -36,6 +36,7 @@ _NOT_IMAGES = frozenset(
 )  # fmt: skip
 _NOT_IMAGE_NAMES = frozenset({"thumbs.db", "desktop.ini", "license", "licence", "readme", "notice", "__macosx"})
 
+_YES, _NO = frozenset({"yes", "y", "ya", "true", "1", "x"}), frozenset({"", "no", "n", "tidak", "false", "0"})
 _ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"})
 
 
@@ -193,7 +194,10 @@ def list_csv(path: Path) -> Listing:
 
 
 def read_paths(path: str, *, label: bool = False) -> dict[str, str]:
-    """Reads path -> label (or "") of a CSV that names images of a source to leave out or to give another label."""
+    """Reads path -> label (or "") of a CSV that names images of a source to leave out or to give another label.
+
+    Where there is a column `accept`, the rows count that say yes in it.
+    """
     file = Path(path).expanduser()
     if not file.is_file():
         raise BadInput(_("{path} does not exist: give a CSV file with a path column.").format(path=path))
@@ -201,12 +205,26 @@ def read_paths(path: str, *, label: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for line, row in table:
         row = [cell.strip() for cell in row] + [""] * (len(header) - len(row))
+        if "accept" in header and not _accepted(path, line, row[header.index("accept")]):
+            continue
         name = row[header.index("path")]
         value = _class_name(row[header.index("label")]) if label else ""
         if not name or (label and not value):
             raise BadInput(_("{path}, line {line}: an entry is empty.").format(path=path, line=line))
         found[_printable(name)] = value
     return found
+
+
+def _accepted(path: str, line: int, value: str) -> bool:
+    if value.lower() in _YES:
+        return True
+    if value.lower() in _NO:
+        return False
+    raise BadInput(
+        _("{path}, line {line}: accept is {value}; write yes, or leave it empty.").format(
+            path=path, line=line, value=repr(value)
+        )
+    )
 
 
 def _read_csv(path: Path, needed: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netvet import __version__
+from netvet.audit import suspects
 from netvet.audit.notices import words as quality_words
 from netvet.base import words
 from netvet.base.files import put
@@ -39,17 +41,17 @@ class ClassLine:
     marks: str
 
 
-def render(found: Inspection) -> str:
-    """The page as one string of HTML."""
-    return html._environment().get_template("inspection.html.jinja").render(_page(found))
+def render(found: Inspection, folder: Path | None = None) -> str:
+    """The page as one string of HTML; `folder`: where its tables are, for the commands that it prints."""
+    return html._environment().get_template("inspection.html.jinja").render(_page(found, folder))
 
 
 def write(found: Inspection, folder: Path) -> Path:
     """Write `inspection.html` into the folder, atomically."""
-    return put(folder / FILE, render(found))
+    return put(folder / FILE, render(found, folder))
 
 
-def _page(found: Inspection) -> dict[str, Any]:
+def _page(found: Inspection, folder: Path | None) -> dict[str, Any]:
     said = found.notices
     page: dict[str, Any] = {
         "language": language(),
@@ -58,6 +60,7 @@ def _page(found: Inspection) -> dict[str, Any]:
         "version": __version__,
         "made": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "headline": _headline(found),
+        "now": _now(found, folder or Path()),
         "grave": any(each.severity >= GRAVE for each in said),
         "notices": [(each.message, each.severity >= GRAVE) for each in said],
         "tiles": _tiles(found),
@@ -120,6 +123,38 @@ def _tiles(found: Inspection) -> list[Tile]:
     return tiles
 
 
+def _shown(found: Inspection, row: int) -> str:
+    """The image in the aspect of its file."""
+    files = found.headers
+    aspect = 1.0 if files is None or not files.height[row] else float(files.width[row] / files.height[row])
+    return _uri(found.images.images[row], min(8.0, max(0.125, aspect)))
+
+
+def _now(found: Inspection, folder: Path) -> tuple[str, str]:
+    """What to do now: a sentence and a command, "" where there is nothing to do."""
+    certain = sum(1 for row in suspects.certainties(found) if not row[2].startswith("unusable"))
+    guesses = 0 if found.labels is None else len(found.labels.ranked)
+    fixing = f"--relabel {shlex.quote(str(folder / suspects.FIXES))}"
+    leaving = f"--exclude {shlex.quote(str(folder / suspects.SUSPECTS))}"
+    if certain:
+        text = ngettext(
+            "Leave out {n} file that is certain: a copy of another.",
+            "Leave out {n} files that are certain: copies of others.",
+            certain,
+        ).format(n=certain)
+        return text, f"netvet inspect {shlex.quote(found.source or 'DATA')} {leaving}"
+    if guesses:
+        text = ngettext(
+            "Look at {n} image whose label is likely wrong, and write yes into the column accept of fixes.csv where "
+            "the other label is right.",
+            "Look at {n} images whose labels are likely wrong, and write yes into the column accept of fixes.csv where "
+            "the other label is right.",
+            guesses,
+        ).format(n=guesses)
+        return text, f"netvet inspect {shlex.quote(found.source or 'DATA')} {fixing}"
+    return _("Train and have it diagnosed."), f"netvet checkup {shlex.quote(found.source or 'DATA')}"
+
+
 def _labels(found: Inspection) -> list[ShownGallery]:
     if found.labels is None or not len(found.labels.ranked):
         return []
@@ -132,7 +167,7 @@ def _labels(found: Inspection) -> list[ShownGallery]:
             path=images.paths[row], given=given, better=better
         )
         line = f"→ {better} {words.percent(float(errors.wrong[row]), 0)}"
-        pictures.append(Picture((_uri(images.images[row]),), (given, line), text))
+        pictures.append(Picture((_shown(found, row),), (given, line), text))
     return [ShownGallery(_("Given label, and the one that fits better"), pictures, len(errors.ranked))]
 
 
@@ -147,9 +182,16 @@ def _label_lines(found: Inspection) -> list[str]:
     lines = [
         _(
             "Judged by {source}: a linear model that never saw an image of the same group has a balanced accuracy of "
-            "{accuracy:.0%}. cleanlab alone counts {estimated} doubtful labels."
-        ).format(source=source, accuracy=errors.accuracy, estimated=errors.estimated)
+            "{accuracy:.0%}."
+        ).format(source=source, accuracy=errors.accuracy)
     ]
+    if errors.told is not None:
+        lines.append(
+            _(
+                "Of {n} labels replaced on purpose, {recall:.0%} were listed; of what was listed then, {precision:.0%} "
+                "had been replaced."
+            ).format(n=errors.told.planted, recall=errors.told.recall, precision=errors.told.precision)
+        )
     if errors.grouped:
         lines.append(_("The labels of an image's group count as evidence too."))
     if not len(errors.ranked):
@@ -160,18 +202,32 @@ def _label_lines(found: Inspection) -> list[str]:
 def _duplicates(found: Inspection) -> list[ShownGallery]:
     twins, images = found.duplicates, found.images
     conflicting, across = twins.conflicting(images.labels), twins.across(images.split)
-    rest = np.setdiff1d(np.flatnonzero(twins.exact), np.union1d(conflicting, across))
+    near = np.flatnonzero(~twins.exact)
+    conflicting, across = np.intersect1d(conflicting, near), np.intersect1d(across, near)
     groups = [
-        (_("Copies and near-duplicates with different labels"), conflicting),
+        (_("Near-duplicates with different labels"), conflicting),
         (_("Held-out image, and its twin in training"), np.setdiff1d(across, conflicting)),
-        (_("Exact copies"), rest),
+        (_("Near-duplicates within one split"), suspects.near_within(found)),
     ]
     made = []
+    same = suspects.copies(found)
+    if same:
+        made.append(ShownGallery(_("Exact copies"), [_copies(found, each) for each in same[:MOST_PAIRS]], len(same)))
     for title, which in groups:
         if len(which):
             shown = [_pair(found, at) for at in which[:MOST_PAIRS].tolist()]
             made.append(ShownGallery(title, shown, len(which), pairs=True))
     return made
+
+
+def _copies(found: Inspection, group: suspects.Copies) -> Picture:
+    """One picture with how often it is there, and by what names."""
+    images = found.images
+    names = [words.pretty(images.classes[label]) for label in group.labels]
+    count = _("{n} equal files").format(n=len(group.rows))
+    return Picture(
+        (_shown(found, group.rows[0]),), (_listed(names), count), _listed([images.paths[r] for r in group.rows])
+    )
 
 
 def _pair(found: Inspection, at: int) -> Picture:
@@ -183,7 +239,7 @@ def _pair(found: Inspection, at: int) -> Picture:
     first = labels[0] if labels[0] == labels[1] else _("{one} and {other}").format(one=labels[0], other=labels[1])
     close = _("same pixels") if twins.exact[at] else _("correlation {r:.2f}").format(r=float(twins.similarity[at]))
     text = _("{path} next to {other}").format(path=images.paths[one], other=images.paths[other])
-    return Picture((_uri(images.images[one]), _uri(images.images[other])), (first, close), text)
+    return Picture((_shown(found, one), _shown(found, other)), (first, close), text)
 
 
 def _duplicate_lines(found: Inspection) -> list[str]:
@@ -217,7 +273,7 @@ def _odd(found: Inspection, each: Outlier) -> Picture:
         line = f"{found.headers.width[each.row]} × {found.headers.height[each.row]}"
     if each.kind == "glare":
         line = _("{share:.0%} white").format(share=each.value)
-    return Picture((_uri(images.images[each.row]),), (name, line), f"{images.paths[each.row]}: {each.kind}")
+    return Picture((_shown(found, each.row),), (name, line), f"{images.paths[each.row]}: {each.kind}")
 
 
 def _kinds(found: Inspection) -> list[str]:
@@ -274,7 +330,7 @@ def _strange(found: Inspection) -> list[ShownGallery]:
 
 def _plain(found: Inspection, row: int) -> Picture:
     name = words.pretty(found.images.classes[int(found.images.labels[row])])
-    return Picture((_uri(found.images.images[row]),), (name,), found.images.paths[row])
+    return Picture((_shown(found, row),), (name,), found.images.paths[row])
 
 
 def _classes(found: Inspection) -> list[ClassLine]:

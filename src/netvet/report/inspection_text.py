@@ -40,8 +40,9 @@ def print_inspection(console: Console, found: Inspection, page: Path) -> None:
         console.print(_("Labels and splits were not judged: that takes features."))
     console.print(_("Page: {page}").format(page=escape(str(page))), soft_wrap=True)
     console.print(
-        _("Edit {suspects} and {fixes} there, then: --exclude suspects.csv --relabel fixes.csv").format(
-            suspects="suspects.csv", fixes="fixes.csv"
-        ),
+        _(
+            "{suspects} and {fixes} there: what is certain says yes in the column accept, guesses wait for yours. "
+            "Then: --exclude {suspects} --relabel {fixes}"
+        ).format(suspects="suspects.csv", fixes="fixes.csv"),
         soft_wrap=True,
     )

@@ -90,11 +90,15 @@ def _number(value: object) -> float:
         return math.nan
 
 
-def _uri(image: NDArray[np.uint8]) -> str:
+def _uri(image: NDArray[np.uint8], aspect: float = 1.0, side: int = SIDE) -> str:
+    """A data URI; `aspect`: width over height of the file, of which the image was stretched to a square."""
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8), "RGB")
-    picture.thumbnail((SIDE, SIDE))
+    if aspect != 1.0:
+        long = min(side, max(picture.size))
+        picture = picture.resize((max(1, round(long * min(1.0, aspect))), max(1, round(long / max(1.0, aspect)))))
+    picture.thumbnail((side, side))
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=82, method=4)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
