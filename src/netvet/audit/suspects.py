@@ -45,7 +45,15 @@ def suspects(found: Inspection) -> Iterator[Sequence[str]]:
     yield from _pairs(found)
     for each in images.rejected:
         yield each.path, f"unusable: {each.reason}", "", "", "", ""
+    yield from _off_topic(found)
     yield from _quality(found, doubtful=False)
+
+
+def _off_topic(found: Inspection) -> Iterator[Sequence[str]]:
+    """Images of another kind, the farthest from every class first; the score in robust standard deviations."""
+    if found.off_topic is not None:
+        for row in found.off_topic.rows.tolist():
+            yield found.images.paths[row], "off-topic", _label(found, row), "", f"{found.off_topic.score[row]:.1f}", ""
 
 
 def _pairs(found: Inspection) -> Iterator[Sequence[str]]:
