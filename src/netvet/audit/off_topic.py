@@ -8,7 +8,7 @@ are in the set themselves and would widen it, so in each of some rounds only the
 round the distance is that of robust standard scores, which a pack of like foreigners cannot bend.
 
 The limit is the set's own: so many robust standard deviations (`DEVIATIONS`) of the logarithm of all distances above
-their median. FILL
+their median. What it finds of foreign images in four sets, and in clean ones: docs/audit.md.
 """
 
 from __future__ import annotations
