@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from netvet.audit import parts, quality
+from netvet.audit.files import Headers
 from netvet.audit.image_stats import ImageStats, look
 from netvet.images.dataset import ImageSet, load
 from netvet.reef import Reef, render
@@ -225,3 +226,17 @@ def test_groups_widen_the_interval() -> None:
     _d, low, high = quality.effect(column, mine, np.arange(500))
     _d, group_low, group_high = quality.effect(column, mine, groups)
     assert group_high - group_low > 1.5 * (high - low)
+
+
+def test_a_long_picture_is_not_listed_and_a_large_one_is_not_tiny() -> None:
+    looks = look(render(Reef(species=3, n=40), 64).images)
+    labels, width, height = np.arange(120) % 3, np.full(120, 400), np.full(120, 300)
+    width[7], height[7] = 4000, 100
+    width[8], height[8] = 300, 290
+    width[9], height[9] = 30, 20
+    headers = Headers(width, height, ("RGB",) * 120, ("PNG",) * 120)
+    found = quality.assess(looks, headers, labels, None)
+    listed = {(each.row, each.kind): each.deviations for each in found.outliers}
+    assert "shape" not in {kind for _row, kind in listed}
+    assert [row for row, kind in listed if kind == "tiny"] == [9]
+    assert listed[9, "tiny"] < 20

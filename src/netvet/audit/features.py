@@ -41,11 +41,12 @@ Describe = Callable[[NDArray[np.uint8]], Floats32]
 @dataclass(frozen=True)
 class Features:
     """`values`: (n, at most 128) principal components; the first has a standard deviation of 1. `kind`: what they come
-    from.
+    from. `whole`: (n, d) what the components are of; None of a large set, where it is not kept.
     """
 
     values: Floats32
     kind: Literal["pretrained", "handmade"]
+    whole: Floats32 | None = None
 
 
 def weights_there() -> bool:
@@ -68,12 +69,14 @@ def extract(
     if kind == "auto":
         chosen = "pretrained" if weights_there() and len(images) <= MOST_PRETRAINED else "handmade"
     if chosen == "handmade":
-        return Features(_components(images, handmade, workers, advance), "handmade")
+        values, whole = _components(images, handmade, workers, advance)
+        return Features(values, "handmade", whole)
     import torch
 
     describe, threads = _network(), torch.get_num_threads()
     try:
-        return Features(_components(images, describe, workers, advance, _alone), "pretrained")
+        values, whole = _components(images, describe, workers, advance, _alone)
+        return Features(values, "pretrained", whole)
     finally:
         torch.set_num_threads(threads)
 
@@ -90,9 +93,10 @@ def _components(
     workers: int,
     advance: Advance | None,
     begin: Callable[[], None] | None = None,
-) -> Floats32:
-    """The principal components of an even sample. Of a set that is not large all images are described once; of a large
-    one the sample first, and then all, of which only the components are kept.
+) -> tuple[Floats32, Floats32 | None]:
+    """The principal components of an even sample, and what they are of, where all of it was held. Of a set that is not
+    large all images are described once; of a large one the sample first, and then all, of which only the components
+    are kept.
     """
     n = len(images)
     every = np.arange(n)
@@ -105,7 +109,8 @@ def _components(
     values, vectors = np.linalg.eigh(sample.T @ sample / len(sample))
     axes = vectors[:, ::-1][:, : min(DIMENSIONS, len(sample))] / np.sqrt(max(float(values[-1]), 1e-6))
     parts = [described] if n <= _KEPT else _described(images, every, describe, workers, advance, begin)
-    return np.concatenate([((part - mean) / scale) @ axes for part in parts]).astype(np.float32)
+    components = np.concatenate([((part - mean) / scale) @ axes for part in parts]).astype(np.float32)
+    return components, described if n <= _KEPT else None
 
 
 def _described(

@@ -101,7 +101,7 @@ def quality(block: NDArray[np.uint8], frame: NDArray[np.bool_] | None = None) ->
     scales: list[NDArray[np.float32]] = [luma[:, :side, :side]]
     for _step in range(3):
         scales.append(shrink(scales[-1][..., None], scales[-1].shape[1] // 2)[..., 0])
-    energy = [_laplacian(scale).var(axis=(1, 2)) if scale.shape[1] >= 3 else np.zeros(len(block)) for scale in scales]
+    energy = [_energy(scale, frame) if scale.shape[1] >= 3 else np.zeros(len(block)) for scale in scales]
     # white noise of variance v gives the Laplacian 20 v, and a quarter of that after each halving
     middle, low = energy[1] - energy[0] / 4, energy[3] - energy[0] / 64
     light, contrast, glare = _levels(luma, frame, np.asarray((block >= WHITE).all(axis=-1), np.bool_))
@@ -147,6 +147,17 @@ def shrink(block: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     total = np.add.reduceat(np.add.reduceat(block, edges[:-1], axis=1), edges[:-1], axis=2)
     lengths = np.diff(edges).astype(np.float32)
     return np.asarray(total / (lengths[:, None] * lengths)[..., None], np.float32)
+
+
+def _energy(luma: NDArray[np.float32], frame: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The variance of the Laplacian of each picture, (k,), where it is no frame; of all, where little else is there."""
+    edges = _laplacian(luma)
+    found = edges.var(axis=(1, 2))
+    for row in np.flatnonzero(frame.any(axis=(1, 2))).tolist():
+        share = shrink(frame[row : row + 1, ..., None].astype(np.float32), luma.shape[1])[0, 1:-1, 1:-1, 0]
+        if (share < 0.5).sum() >= 4:
+            found[row] = edges[row][share < 0.5].var()
+    return np.asarray(found, np.float32)
 
 
 def _laplacian(luma: NDArray[np.float32]) -> NDArray[np.float32]:

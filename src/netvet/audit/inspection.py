@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvet.audit import duplicates, features, files, image_stats, labels, planted, quality, shift
+from netvet.audit import duplicates, features, files, image_stats, labels, off_topic, planted, quality, shift
 from netvet.audit.leakage import leakage
 from netvet.audit.notices import Notice, notices
 from netvet.images.splits import NAMES, group_counts
@@ -36,6 +36,7 @@ class Inspection:
         headers: sizes, channels and formats; None where the images come from no files.
         duplicates: copies and near-duplicates.
         quality: blurred, dark... images and classes.
+        off_topic: images of another kind than the set; None without pretrained features, or of a small or large set.
         labels: likely label errors; None where no features were asked for.
         shifts: training against validation and test; None where no features were asked for.
         features: "pretrained", "handmade" or "none".
@@ -55,6 +56,7 @@ class Inspection:
     features: Literal["pretrained", "handmade", "none"]
     leaked: dict[str, dict[str, float]]
     seconds: dict[str, float]
+    off_topic: off_topic.OffTopic | None = None
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -163,6 +165,17 @@ class Inspection:
                     for row in self.labels.ranked[:MOST_LISTED].tolist()
                 ],
             }  # fmt: skip
+        if self.off_topic is not None:
+            rows = self.off_topic.rows
+            tree["off_topic"] = {
+                "images": len(rows),
+                "ranked": [
+                    {"path": paths[row], "class": classes[int(images.labels[row])],
+                     "nearest": classes[int(self.off_topic.nearest[row])],
+                     "deviations": round(float(self.off_topic.score[row]), 2)}
+                    for row in rows[:MOST_LISTED].tolist()
+                ],
+            }  # fmt: skip
         if self.shifts is not None:
             tree["shift"] = [
                 {"split": each.split, "class": "" if each.where < 0 else classes[each.where], "auc": each.auc,
@@ -214,7 +227,7 @@ def inspect(
     finish("duplicates")
     assessed = quality.assess(seen, headers, images.labels, known)
     finish("quality")
-    errors, shifts = None, None
+    errors, shifts, foreign = None, None, None
     kind: Literal["pretrained", "handmade", "none"] = "none"
     if features_from != "none":
         described = features.extract(images.images, kind=features_from, workers=workers, advance=counter("features"))
@@ -227,8 +240,12 @@ def inspect(
         told = planted.measure(described.values, images.labels, member, errors, known=grouped)
         errors = replace(errors, told=told)
         finish("labels")
+        if kind == "pretrained" and described.whole is not None:
+            foreign = off_topic.find(described.whole, images.labels, member)
+            finish("off-topic")
         shifts = shift.compare(described.values, images.labels, images.split, member)
         finish("shift")
+    leaked = leakage(images, twins).shares
     return Inspection(
-        source, images, seen, headers, twins, assessed, errors, shifts, kind, leakage(images, twins).shares, seconds
+        source, images, seen, headers, twins, assessed, errors, shifts, kind, leaked, seconds, foreign
     )  # fmt: skip

@@ -23,8 +23,8 @@ _LEAKED, _IMBALANCE, _WHOLE = 0.02, 10.0, 0.5
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence. `kind`: leakage, labels, conflicts, copies, corrupt, quality, shift, imbalance. `severity`: 0..1,
-    for the order.
+    """One sentence. `kind`: leakage, labels, conflicts, copies, corrupt, off-topic, quality, shift, imbalance.
+    `severity`: 0..1, for the order.
     """
 
     kind: str
@@ -34,7 +34,8 @@ class Notice:
 
 def notices(found: Inspection) -> tuple[Notice, ...]:
     """The sentences, the worst first."""
-    said = [*_splits(found), *_labels(found), *_duplicates(found), *_files(found), *_quality(found), *_shift(found)]
+    said = [*_splits(found), *_labels(found), *_duplicates(found), *_files(found)]
+    said += [*_off_topic(found), *_quality(found), *_shift(found)]
     if found.imbalance >= _IMBALANCE:
         totals = found.counts.sum(axis=1)
         text = _("The smallest class, {name}, has {n} images; the largest has {ratio:.0f} times as many.").format(
@@ -132,6 +133,19 @@ def _files(found: Inspection) -> Iterator[Notice]:
             n,
         ).format(n=n, path=rejected[0].path, reason=_(rejected[0].reason))
         yield Notice("corrupt", min(0.85, 0.3 + 5 * n / (n + len(found.images.labels))), text)
+
+
+def _off_topic(found: Inspection) -> Iterator[Notice]:
+    if found.off_topic is None or not len(found.off_topic.rows):
+        return
+    n, total = len(found.off_topic.rows), len(found.images.labels)
+    text = ngettext(
+        "{n} image is of another kind than the others, whatever its label: a drawing, a print, goods or text, perhaps.",
+        "{n} images are of another kind than the others, whatever their labels: drawings, prints, goods or text, "
+        "perhaps.",
+        n,
+    ).format(n=n)
+    yield Notice("off-topic", min(0.85, 0.3 + 5 * n / total), text)
 
 
 def _quality(found: Inspection) -> Iterator[Notice]:

@@ -38,6 +38,7 @@ BEYOND = 0.05  # an image of a class that is named counts where it is worse than
 IN_PART = ("blur", "dark")  # kinds in which a part of a class is looked for
 # Levels from which a single image counts whatever its class is like; all images beyond them are reported as such.
 DARK, FLAT, GLARING, TINY = 0.2, 0.04, 0.25, 32
+SMALL = 64  # pixels: what a network is shown by default; a larger picture is not tiny, whatever the others are
 RARE = 0.05  # share of the images up to which such levels single images out: more is how the set is
 
 
@@ -251,6 +252,8 @@ def _far(kind: str, column: Floats, looks: ImageStats, files: Headers | None, la
     """Images far beyond their class, and beyond all but 1 % of the set: what is odd for its class alone is no fault."""
     spread = 1.4826 * float(np.median(np.abs(column - np.median(column))))
     far = np.zeros(len(column), np.bool_)
+    if kind == "shape":  # a long fish on a long picture: no fault of it
+        return []
     for k in np.unique(labels):
         mine = np.flatnonzero(labels == k)
         middle = np.median(column[mine])
@@ -259,7 +262,11 @@ def _far(kind: str, column: Floats, looks: ImageStats, files: Headers | None, la
     far &= column >= np.quantile(column, 0.99)
     level = {"dark": looks.light < DARK, "flat": looks.contrast < FLAT, "glare": looks.glare > GLARING}.get(kind)
     if kind == "tiny" and files is not None:
-        level = files.side < TINY
+        level, far = files.side < TINY, far & (files.side < SMALL)
+    if kind == "dark":
+        far &= looks.light < 2 * DARK
+    if kind == "flat":
+        far &= looks.contrast < 2 * FLAT
     if kind == "glare":  # most images have none at all: a trace of it is far from the median and no fault
         far &= looks.glare > GLARING / 5
     if level is not None and level.mean() < RARE:
@@ -270,7 +277,8 @@ def _far(kind: str, column: Floats, looks: ImageStats, files: Headers | None, la
 def _outlier(
     row: int, kind: str, column: Floats, median: float, origin: float, *, of_class: bool, of_part: bool = False
 ) -> Outlier:
-    spread = max(1.4826 * float(np.median(np.abs(column - np.median(column)))), 1e-3)
+    spread = 1.4826 * float(np.median(np.abs(column - np.median(column))))
+    spread = max(spread if spread > 1e-2 else float(column.std()), 1e-3)  # most are the same: the median says nothing
     return Outlier(row, kind, float(column[row]), median, float((column[row] - origin) / spread), of_class, of_part)
 
 

@@ -94,9 +94,9 @@ def certainties(found: Inspection) -> Iterator[Row]:
 
 
 def fixes(found: Inspection) -> Iterator[Row]:
-    """Rows of `fixes.csv`: the likely label errors, without those that leave as copies."""
+    """Rows of `fixes.csv`: the likely label errors, without those that leave as copies or as off topic."""
     errors, images = found.labels, found.images
-    gone = _gone(found)
+    gone = _gone(found) | _foreign(found)
     for row in errors.ranked.tolist() if errors is not None else ():
         if row not in gone:
             assert errors is not None
@@ -107,7 +107,7 @@ def fixes(found: Inspection) -> Iterator[Row]:
 def suspects(found: Inspection) -> Iterator[Row]:
     """Rows of `suspects.csv` that are guesses: no likely label error, and nothing that leaves as a copy."""
     twins, images, gone = found.duplicates, found.images, _gone(found)
-    fixed = set() if found.labels is None else set(found.labels.ranked.tolist())
+    fixed = set() if found.labels is None else set(found.labels.ranked.tolist()) - _foreign(found)
     conflicting = set(twins.conflicting(images.labels).tolist())
     listed: set[tuple[int, str]] = set()
     for at in sorted(conflicting | set(twins.across(images.split).tolist())):
@@ -123,7 +123,22 @@ def suspects(found: Inspection) -> Iterator[Row]:
                 suggested = _label(found, twin) if at in conflicting else ""
                 score = f"{twins.similarity[at]:.3f}"
                 yield _line(found, row, reason, suggested, score, images.paths[twin], accept=False)
+    yield from _off_topic(found)
     yield from _quality(found, doubtful=False)
+
+
+def _off_topic(found: Inspection) -> Iterator[Row]:
+    """Images of another kind, the farthest from every class first; the score in robust standard deviations."""
+    gone = _gone(found)
+    for row in found.off_topic.rows.tolist() if found.off_topic is not None else ():
+        if row not in gone:
+            assert found.off_topic is not None
+            yield _line(found, row, "off-topic", "", f"{found.off_topic.score[row]:.1f}", "", accept=False)
+
+
+def _foreign(found: Inspection) -> set[int]:
+    """Positions of images of another kind."""
+    return set() if found.off_topic is None else set(found.off_topic.rows.tolist())
 
 
 def within(found: Inspection) -> Iterator[Row]:
