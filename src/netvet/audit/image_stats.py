@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit.colours import BINS, histogram
-from netvet.audit.frames import content, framed, smoothed
+from netvet.audit.frames import content, framed
 
 SIDE = 16  # of a thumbnail
 COARSE = 32  # pixels a side at which colours are counted
@@ -38,7 +38,7 @@ class ImageStats:
 
     Attributes:
         thumbnails: (n, 16, 16, 3) RGB 0..255, means of blocks (fewer pixels a side where the images are smaller), of
-            the pictures without their frames (`netvet.audit.frames`), as all measures below.
+            the pictures without their frames (`netvet.audit.frames`), as light, contrast and glare.
         colours: (n, 216) histogram, as `netvet.audit.colours` makes it.
         hashes: (n,) of the decoded pixels; equal for exact copies.
         detail: log10 of the energy of the Laplacian at 64 px over that at 32 px. Falls where the finest detail is gone;
@@ -90,18 +90,18 @@ def look(images: NDArray[np.uint8], *, workers: int = 2, advance: Advance | None
 
 
 def quality(block: NDArray[np.uint8], frame: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """`detail`, `outline`, `light`, `contrast`, `glare` of (k, size, size, 3), as (5, k); of what is not `frame`,
-    (k, size, size).
+    """`detail`, `outline`, `light`, `contrast`, `glare` of (k, size, size, 3), as (5, k); the last three of what
+    is not `frame`, (k, size, size).
     """
     size = block.shape[1]
     frame = framed(block) if frame is None else frame
-    pixels = smoothed(np.asarray(block @ LUMA, np.float32), frame)[..., None]
+    pixels = np.asarray(block @ LUMA, np.float32)[..., None]
     luma = shrink(pixels, min(SHARP, size))[..., 0] / np.float32(255)
     side = luma.shape[1] // 8 * 8
     scales: list[NDArray[np.float32]] = [luma[:, :side, :side]]
     for _step in range(3):
         scales.append(shrink(scales[-1][..., None], scales[-1].shape[1] // 2)[..., 0])
-    energy = [_energy(scale, frame) if scale.shape[1] >= 3 else np.zeros(len(block)) for scale in scales]
+    energy = [_laplacian(scale).var(axis=(1, 2)) if scale.shape[1] >= 3 else np.zeros(len(block)) for scale in scales]
     # white noise of variance v gives the Laplacian 20 v, and a quarter of that after each halving
     middle, low = energy[1] - energy[0] / 4, energy[3] - energy[0] / 64
     light, contrast, glare = _levels(luma, frame, np.asarray((block >= WHITE).all(axis=-1), np.bool_))
@@ -147,17 +147,6 @@ def shrink(block: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     total = np.add.reduceat(np.add.reduceat(block, edges[:-1], axis=1), edges[:-1], axis=2)
     lengths = np.diff(edges).astype(np.float32)
     return np.asarray(total / (lengths[:, None] * lengths)[..., None], np.float32)
-
-
-def _energy(luma: NDArray[np.float32], frame: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The variance of the Laplacian of each picture, (k,), where it is no frame; of all, where little else is there."""
-    edges = _laplacian(luma)
-    found = edges.var(axis=(1, 2))
-    for row in np.flatnonzero(frame.any(axis=(1, 2))).tolist():
-        share = shrink(frame[row : row + 1, ..., None].astype(np.float32), luma.shape[1])[0, 1:-1, 1:-1, 0]
-        if (share < 0.5).sum() >= 4:
-            found[row] = edges[row][share < 0.5].var()
-    return np.asarray(found, np.float32)
 
 
 def _laplacian(luma: NDArray[np.float32]) -> NDArray[np.float32]:
