@@ -15,6 +15,8 @@ from netvet.trace import Trace
 CORE, SURELY = 0.4, 0.24  # share of a core with other labels, and the lower end of its interval
 KNOWN = 0.85  # AUC of the images' own features: a class that they know, so that its core is its own
 BACK = 0.12  # share of the partner's core with this label, up to which the two do not merely look alike
+LEAST = 8  # images of a core: of a class of fewer than 32 it is a few tracks
+ONE_WAY = 2.0  # times the likely errors among its own labels: of classes that overlap, errors go both ways
 UNKNOWN, BEYOND, UNLEARNT = 0.65, 0.2, 0.7  # AUC of a class whose labels say nothing; below the others'; the network's
 GIVEN, EVEN = 0.4, 0.6  # share of likely errors there; of these, to one class
 TORN, TIMES, FEWEST = 0.15, 1.5, 20  # share of pairs of one group with different labels, beyond times the usual; pairs
@@ -58,8 +60,8 @@ def interchangeable(trace: Trace) -> tuple[Stuck, ...]:
 
 
 MARKS = {
+    "low-quality-images": shortcuts,  # first: an experiment on the network itself
     "label-noise": mislabelled,
-    "low-quality-images": shortcuts,
     "look-alike-classes": interchangeable,
 }
 
@@ -78,8 +80,9 @@ def _contradicted(trace: Trace, name: str) -> Stuck | None:
         return Stuck(name, torn, torn.last, usual, TORN + TIMES * usual, *others)
     auc, count = trace.last("image_auc", name), trace.last("label_core_images", name)
     common = _median(trace, "label_core_wrong", name)
-    known = auc >= KNOWN and trace.last("label_core_back", name) <= BACK
-    if known and count > 0 and core.last >= CORE and interval(core.last, count)[0] >= max(SURELY, common):
+    one_way = core.last >= ONE_WAY * trace.last("label_error_share", name)
+    known = auc >= KNOWN and one_way and trace.last("label_core_back", name) <= BACK
+    if known and count >= LEAST and core.last >= CORE and interval(core.last, count)[0] >= max(SURELY, common):
         return Stuck(name, core, core.last, common, CORE, *others)
     share = trace.series("label_error_share", name)
     spread = trace.last("label_error_together", name) <= EVEN
