@@ -9,7 +9,7 @@ wrong throughout is still found by the pixels. Groups that are no single animals
 their labels, which agree little more than by chance (`AGREEMENT`), or are told apart by the pixels where they do not;
 then every image is a group by itself.
 
-Figures: docs/audit.md, by `python -m benchmarks.audit labels planted`.
+Figures: docs/audit.md, by `python -m benchmarks.audit labels` and `python -m benchmarks.audit.planted`.
 """
 
 from __future__ import annotations
