@@ -9,7 +9,7 @@ wrong throughout is still found by the pixels. Groups that are no single animals
 their labels, which agree little more than by chance (`AGREEMENT`), or are told apart by the pixels where they do not;
 then every image is a group by itself.
 
-Figures: docs/audit.md, by `python -m benchmarks.audit labels planted`.
+Figures: docs/audit.md, by `python -m benchmarks.audit labels` and `python -m benchmarks.audit.planted`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_OF_A_CLASS = 0.4
 EXCHANGED = 0.33
 # Probability that the given label is wrong from which it is listed: where groups vote, and where they do not. On the
 # plantings that the model of noise was set on, without groups: 0.97 of the list were wrong at SURE where both models
-# say so, and to accept it broke more labels than it mended in 1 of 60 (one image); 0.84, and 8 of 60 (up to 21), at 0.5.
+# say so, and to accept it broke more than it mended in 1 of 60 (by one image); at 0.5 0.84, and 8 of 60 (by up to 21).
 SUSPECT, SURE = 0.5, 0.9
 # The true number lies between `number` less and more these shares of it, and this share of all labels: see `planted`.
 BELOW, ABOVE, BASE = 0.3, 0.4, 0.01
