@@ -81,6 +81,7 @@ def test_every_section_is_there(full: str) -> None:
     parsed = sound(full)
     wanted = {
         "cause",
+        "next",
         "treatment",
         "not-assessed",
         "training",
@@ -254,13 +255,13 @@ def test_a_watched_loop_without_recipe_classes_or_examples(tmp_path: Path) -> No
     rows = [Observation(step, "loss", 2.0 - 0.01 * step) for step in range(50)]
     trace = Trace(rows, meta={})
     parsed = page(Report(tmp_path, None, trace, Diagnosis((), {"x": ("recipe",)}, "undecided")))
-    assert sections(parsed) == {"not-assessed", "training"}
+    assert sections(parsed) == {"next", "not-assessed", "training"}
     assert "optimiser step" in " ".join(parsed.text)
 
 
 def test_an_empty_trace(tmp_path: Path) -> None:
     parsed = page(Report(tmp_path, None, Trace(), Diagnosis((), {}, "undecided")))
-    assert sections(parsed) == set()
+    assert sections(parsed) == {"next"}
     assert "Undecided." in " ".join(parsed.text)
 
 

@@ -126,7 +126,7 @@ def _in_own_loop(report: Report) -> Advice:
 def _changes(report: Report, remedy: str) -> Mapping[str, Any]:
     """What a remedy sets in the recipe of the run, at full size."""
     assert report.recipe is not None
-    found = prescribe(report.recipe, report.diagnosis, names=[remedy])
+    found = prescribe(report.recipe, report.diagnosis, names=[remedy]) if remedy in remedies() else []
     return {path: after for p in found for path, (_before, after) in report.recipe.differences(p.recipe).items()}
 
 

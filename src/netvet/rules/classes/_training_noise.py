@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netvet.locale import _
+from netvet.base.observed import Observed
+from netvet.locale import _, later
 from netvet.rules import Finding
 from netvet.rules._chance import seen, surely_more
-from netvet.rules._curve import kept, training_accuracy, upto
+from netvet.rules._curve import kept, single, training_accuracy, upto
 from netvet.rules._health import WELL, balanced_skill
 from netvet.trace import Series, Trace
 
 Sign = tuple[float, str, tuple[Series, ...], float]  # share of wrong labels, 0..1; message; evidence; limit
 EFFECTS = ("generalisation-gap", "accuracy-plateau", "loss-plateau", "under-performance", "late-stopping")
+WRONG = Observed(later("Training labels that are likely wrong"), "0..1", "share")
 REPEATED = 0.5  # share of the images that come again as they were, from which augmentation is no explanation
 
 
@@ -24,10 +26,10 @@ def in_training(trace: Trace, *, told: float, augmented: float, spread: float, l
         "The training labels need a person's check: about {share:.0%} of them are likely wrong. netvet inspect lists "
         "the likeliest with what they should be, and data.relabel takes the list."
     )
-    for share, message, evidence, limit in (*_by_features(trace, told, augmented, spread), *_by_net(trace, lower)):
+    for share, message, curves, limit in (*_by_features(trace, told, augmented, spread), *_by_net(trace, lower)):
         yield Finding(
             message,
-            evidence=evidence,
+            evidence=(*curves, single("wrong_labels", share, WRONG)),
             limit=limit,
             confidence=0.92,
             explains=EFFECTS,

@@ -8,7 +8,7 @@ help.
 `broken_images`: how many images with a value that is not finite were fed so far, and of the first its step, its place
 in the batch and how many of its values are so. It fires on the first one: there is no limit. Where the loss was already
 no number before that step the image is not what broke it, and it is not named.
-The runs behind it: docs/evidence/broken-input.md.
+The runs behind these numbers: docs/evidence/broken-input.md.
 
 ## Example
     >>> from netvet.testing import altered, assert_fires, assert_silent, healthy_trace

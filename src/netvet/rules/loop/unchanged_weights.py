@@ -231,7 +231,3 @@ def _barely(trace: Trace, turn: float, limit: float) -> Finding:
         confidence=0.9,
         fix=_("a learning rate at which weights move: 0.001 for Adam, 0.05 for SGD with momentum"),
     )
-
-
-def _first(trace: Trace) -> str:
-    return next(iter(trace.places("weight_turn")), "")

@@ -4,13 +4,12 @@
 The loss falls, or is 0 from the start, or falls below 0 without end, and accuracy does not follow.
 
 ## Evidence
-The loss given to `vet.step` is recognised by its value, to a thousandth at every compared step: a minus before it, the
-likelihood of raw outputs or of probabilities, one column where classes are wanted, squared and absolute errors, a sum
-over the batch where steps grow with it. What each image weighs is read off the gradient (`loss_weight`): fires where a
-class weighs `favour` times another though it has as many times its images. A loss without a name is told by its
-gradient, where it pushes the label's class down on a share of `away` of the images that are wrong (`label_pushed`;
-sound losses: 0), or the class that is named instead on at most `idle` of them (`answer_pushed`; sound losses: most).
-Or the optimiser maximises it; or the first loss is not finite, the output is.
+The loss given to `vet.step` is recognised by its value, to a thousandth at every compared step: a minus, the
+likelihood of raw outputs or probabilities, one column where classes are wanted, squared and absolute errors, a sum over
+the batch where steps grow with it. Its gradient shows what images weigh (`loss_weight`): fires where a class weighs
+`favour` times another though it has as many times its images; where it pushes the label's class down on a share of
+`away` of the wrong images (`label_pushed`; sound: 0), or the class named instead on at most `idle` (`answer_pushed`;
+sound: most). Or the optimiser maximises it, an output is always 1, or the first loss is not finite.
 The runs behind these numbers: docs/evidence/unsuited-loss.md.
 
 ## Example

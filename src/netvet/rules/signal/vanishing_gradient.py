@@ -4,13 +4,12 @@
 A deep network learns slowly or not at all; removing layers makes it better.
 
 ## Evidence
-Compares the median `grad_rms` of the first third of the weight layers with that of the last third; the head is left
-out. Fires when the ratio is below `limit` and the early weights did not move: their `weight_distance`, less what weight
-decay alone moves, is below `moved` times the largest of the late layers. With Adam, which scales every step up, the
-gradient alone decides. Where early layers do learn (a ratio above `healthy`, a distance above `moves`), the rule says
-so. Why 1e-3: sigmoid nets of seven to thirty layers without a norm have 2e-4 to 0; other runs have 5e-3 and more,
-except where another cause is the root. The `initial-signal` exam tells what would help; `early-layers` what the early
-layers give, in accuracy: a gap is theirs only where early features that were learnt are better than the first ones.
+Compares the median `grad_rms` of the first third of the weight layers with that of the last third, the head left out.
+Fires when the ratio is below `limit` and the early weights did not move: their `weight_distance`, less what decay alone
+moves, is below `moved` times the largest of the late layers; with Adam the gradient alone decides. Where early layers
+learn (a ratio above `healthy`, a distance above `moves`), the rule says so. Why 1e-3: sigmoid nets of seven to thirty
+layers without a norm have 2e-4 to 0; other runs 5e-3 and more, except where another cause is the root. The exam
+`initial-signal` tells what would help, `early-layers` what the early layers give, in accuracy.
 The runs behind these numbers: docs/evidence/vanishing-gradient.md.
 
 ## Example
