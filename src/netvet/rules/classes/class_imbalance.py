@@ -2,14 +2,15 @@
 
 ## Symptom
 Accuracy looks fine and balanced accuracy does not: the rare species are taken for the common ones.
+Of a class of fewer than 6 training images no symptom shows: it is told unless it is surely learnt.
 
 ## Evidence
 `class_images` and, over the last third of the run, `train_recall` and `val_recall` by class. The rule fires when the
 largest class has more than `ratio` times the images of the smallest, recall follows the counts (rank correlation above
 `correlation`), and the rarer half of the classes is recognised surely more than `cost` (0..1) less often than the
-others; validation recall alone takes twice that. A single rare class fires where it is stuck, and without a symptom
-where fewer than 6 training images are left of it and it is not surely learnt. The `class-learning-curve` exam says
-whether twice the images surely raise its AUC by more than `rising`, or by less than `flat`.
+others; validation recall alone takes twice that. A single rare class fires where it is stuck. The
+`class-learning-curve` exam says whether twice the images surely raise its AUC by more than `rising`, or by less than
+`flat`.
 
 Proof: rendered species with 40 times fewer images than the largest are recognised in 0 % of training images, the others
 in 88 to 93 %.

@@ -3,17 +3,12 @@
 ## Symptom
 One species is missed again and again, in training too, and what it is taken for changes from image to image. Or all
 of them: accuracy is lower on the images that the network trains on than on new ones, or the gap is wide.
+Or none: the labels contradict the images, or those of one group one another, whatever is measured.
 
 ## Evidence
 Of a stuck class: `label_error_share`, by confident learning the share of its labels that are surely of another class
 (exam `label-audit`), is at least `errors` and `above` times the other classes' median; at most `together` of them are
 of one other class; `image_rest_auc` lies below `rest`. Below `doubtful` it yields to scattered-class.
-
-Without a symptom, it fires on labels that contradict their images: where groups are known, a class of whose pairs of
-images of one group surely more than in other classes have two labels; a class that the audit's features know, and whose
-core (the quarter that is most surely of it) carries other labels in 0.4 or more, twice its own labels' likely errors,
-but for two classes that each have the other's; and a class of which neither they nor the network know anything, though
-they know the others, with 0.4 or more of likely errors that go to many classes.
 
 Of the run: validation accuracy is surely more than `lower` above training accuracy in evaluation mode; or colours and
 edges gain less than `told` of what they gain on validation labels when asked for the training labels they were learnt
