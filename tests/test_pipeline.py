@@ -104,7 +104,8 @@ def test_an_exam_that_cannot_be_taken_hides_no_diagnosis(
     monkeypatch.setattr(pipeline, "run_exam_on", take)
     found = pipeline.examine(run, images=images)
     assert found.verdict in ("sick", "undecided")
-    assert asked == ["reference", *found.exams]
+    assert {"reference", *found.exams} <= set(asked)
+    assert len(asked) == len(set(asked))  # none twice
 
 
 def test_an_answer_that_cannot_be_written(

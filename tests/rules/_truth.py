@@ -98,6 +98,8 @@ BELOW_BY_CURVE = {
     *(("unchanged-weights", name) for name in ("optimizer_steps", "shared_parameters", "weight_turn")),
     *(("small-batch-norm", "batch_images"), ("misplaced-schedule", "learning_rate")),
     *(("unshuffled-batches", "batch_classes"), ("bad-initialisation", "unit_spread")),
+    *(("label-noise", name) for name in ("label_information", "train_eval_accuracy", "train_accuracy")),
+    *(("unsuited-loss", "answer_pushed"), ("mismatched-classes", "val_images")),
 }
 EITHER = {
     *(("unnormalised-input", name) for name in ("input_std", "input_mean")),

@@ -162,7 +162,11 @@ def _too_few(trace: Trace, counts: dict[str, float], ratio: float) -> Finding | 
     return Finding(
         text.format(rarest=rarest, most=most, **numbers),
         where=rarest,
-        evidence=(trace.series("class_images", rarest), *([curves[rarest]] if len(curves[rarest]) else [])),
+        evidence=(
+            trace.series("class_images", rarest),
+            trace.series("class_images", most),
+            *(each for each in (trace.series("val_images", rarest), curves[rarest]) if len(each)),
+        ),
         limit=counts[most] / ratio,
         confidence=0.9,
         needed=_needed(trace, rarest, counts, ratio),
