@@ -16,6 +16,7 @@ from netvet.audit import suspects
 from netvet.audit.notices import words as quality_words
 from netvet.base import words
 from netvet.base.files import put
+from netvet.images.grouping import split_by
 from netvet.locale import _, language, ngettext
 from netvet.report import html
 from netvet.report.html import Tile
@@ -136,6 +137,10 @@ def _now(found: Inspection, folder: Path) -> tuple[str, str]:
     guesses = 0 if found.labels is None else len(found.labels.ranked)
     fixing = f"--relabel {shlex.quote(str(folder / suspects.FIXES))}"
     leaving = f"--exclude {shlex.quote(str(folder / suspects.SUSPECTS))}"
+    by = _torn_by(found)
+    if by:
+        text = _("Split by what the names of the files tell: images of one subject lie in training and in validation.")
+        return text, f"netvet inspect {shlex.quote(found.source)} --group {shlex.quote(by)}"
     if certain:
         text = ngettext(
             "Leave out {n} file that is certain: a copy of another.",
@@ -153,6 +158,12 @@ def _now(found: Inspection, folder: Path) -> tuple[str, str]:
         ).format(n=guesses)
         return text, f"netvet inspect {shlex.quote(found.source or 'DATA')} {fixing}"
     return _("Train and have it diagnosed."), f"netvet checkup {shlex.quote(found.source or 'DATA')}"
+
+
+def _torn_by(found: Inspection) -> str:
+    """How to split, where twins lie on both sides and the names of the files tell of groups; "" elsewhere."""
+    torn = any(notice.kind == "leakage" for notice in found.notices)
+    return (split_by(found.source) or "") if torn and found.source and found.images.known_groups is None else ""
 
 
 def _labels(found: Inspection) -> list[ShownGallery]:
