@@ -39,10 +39,11 @@ MOST_OF_A_CLASS = 0.4
 # names is whose: 40 % exchanged looks as 60 % does.
 EXCHANGED = 0.33
 # Probability that the given label is wrong from which it is listed: where groups vote, and where they do not. On the
-# plantings that the model of noise was set on, without groups, where both models say so: 0.97 of the list were wrong at
-# 0.9, and to accept it broke more than it mended in 1 of 60 (by one image); at 0.5 0.84, and 8 of 60 (by up to 21). In 26
-# more plantings each, in the sixteen rarer species of f4k23 and in two reefs, 0.95, 0.98 and 0.92 of the list were wrong
-# at 0.9, and 4, 6 and 6 lists empty; at 0.8 0.92, 0.96 and 0.90, half as many again were listed, and 1, 2 and 5 empty.
+# plantings that the model of noise was set on, without groups, where both models say so: 0.97 of the list were wrong
+# at 0.9, and to accept it broke more than it mended in 1 of 60 (by one image); at 0.5 0.84, and 8 of 60 (by up to 21).
+# In 26 more plantings each, in the sixteen rarer species of f4k23 and in two reefs, 0.95, 0.98 and 0.92 of the list
+# were wrong at 0.9, and 4, 6 and 6 lists empty; at 0.8 0.92, 0.96 and 0.90, half as many again were listed, and 1, 2
+# and 5 empty.
 SUSPECT, SURE = 0.5, 0.8
 # The true number lies between `number` less and more these shares of it, and this share of all labels: see `planted`.
 BELOW, ABOVE, BASE = 0.3, 0.4, 0.01

@@ -6,7 +6,7 @@ from netvet.faults import fault
 from netvet.recipe import Recipe
 
 
-@fault("dead-relu")
+@fault("dead-relu", on={"model.depth": 8})
 def biases(recipe: Recipe, severity: int) -> Recipe | None:
     """First biases of -1, -2 or -3 and no norm: most units are negative on every image, or soon will be.
 
