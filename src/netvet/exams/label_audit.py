@@ -13,7 +13,8 @@ one. Of the cross-validated predictions, 0..1: `image_auc`, the class against th
 class that the network takes it for most; `image_rest_auc`, against all but that one, by the probability of either (a
 class that cannot be told from its partner has half of its probability there). Arrays `label_errors`: rows of the
 images, the likeliest error first, by what `netvet inspect` makes of them; `label_suggested`: the class that fits each
-of them best; and `label_wrong`: the probability that its label is wrong, by the same.
+of them best; and `label_wrong`: the probability that its label is wrong, by the same. Of all images `label_noise`, the
+share (0..1) whose label is likely wrong, listed or not, between `label_noise_low` and `label_noise_high`.
 
 Of the core of each class, the images that the cross-validated regression takes for it most surely, a quarter as many as
 carry its label: `label_core_wrong`, the share with another label, `label_core_images`, how many they are,
@@ -73,6 +74,9 @@ CORE = 6  # images: the fewest of a core, and of a class that has one
         "label_core_back": Observed("", "0..1", "share"),
         "label_torn": Observed(later("Pairs of one group with different labels"), "0..1", "share"),
         "label_torn_pairs": Observed("", "pairs", "count"),
+        "label_noise": Observed(later("Labels that are likely wrong, of all"), "0..1", "share"),
+        "label_noise_low": Observed(later("Labels that are likely wrong, at least"), "0..1", "share"),
+        "label_noise_high": Observed(later("Labels that are likely wrong, at most"), "0..1", "share"),
         "label_errors": Observed(kind="index"),
         "label_suggested": Observed(kind="index"),
         "label_wrong": Observed(kind="index"),
@@ -108,6 +112,8 @@ def run_exam(context: ExamContext) -> str:
     for observed, of_class in {**cores(found.probabilities, images.labels), **torn(images)}.items():
         for k, value in of_class.items():
             record.add(0, observed, value, images.classes[k])
+    for observed, number in (("", found.number), ("_low", found.low), ("_high", found.high)):
+        record.add(0, f"label_noise{observed}", min(1.0, number / len(images.labels)))
     suspects = np.flatnonzero(wrong)
     suspects = suspects[np.argsort(-found.doubt[suspects], kind="stable")][:MOST]
     record.add_array(0, "label_errors", suspects)

@@ -74,3 +74,12 @@ def test_the_network_does_better_on_new_images_than_on_its_own() -> None:
 
 def test_netvets_own_trainer_asks_plain_images() -> None:
     assert_fires(RULE, healthy_trace(train_accuracy=0.5, val_accuracy=0.75), where="")
+
+
+def test_the_audit_counts_wrong_labels_of_validation_too() -> None:
+    counted: dict[str, Curve] = {"label_noise": 0.22, "label_noise_low": 0.15, "label_noise_high": 0.32}
+    poor = healthy_trace(train_accuracy=0.95, val_accuracy=0.62)
+    found = assert_fires(RULE, altered(poor, counted), where="")
+    assert "About 22% of all labels are likely wrong (15% to 32%)" in found.message
+    assert "generalisation-gap" in found.explains
+    assert_silent(RULE, altered(poor, {**counted, "label_noise_low": 0.04}))

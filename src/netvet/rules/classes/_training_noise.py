@@ -1,5 +1,5 @@
-"""Wrong labels all over the training images, which two signs show: simple features, or the network itself, tell the
-labels of validation better than those of the training images that they were learnt from.
+"""Wrong labels all over the images, which three signs show: simple features, or the network itself, tell the labels of
+validation better than those of the training images that they were learnt from; or the audit of the labels counts them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ WRONG = Observed(later("Training labels that are likely wrong"), "0..1", "share"
 REPEATED = 0.5  # share of the images that come again as they were, from which augmentation is no explanation
 
 
-def in_training(trace: Trace, *, told: float, augmented: float, spread: float, lower: float) -> Iterator[Finding]:
+def in_training(
+    trace: Trace, *, told: float, augmented: float, spread: float, lower: float, noisy: float
+) -> Iterator[Finding]:
     """Wrong labels of the training images, not of one class: the limits are explained on the page of label-noise."""
     needed = _(
-        "The training labels need a person's check: about {share:.0%} of them are likely wrong. netvet inspect lists "
+        "The labels need a person's check: about {share:.0%} of them are likely wrong. netvet inspect lists "
         "the likeliest with what they should be, and data.relabel takes the list."
     )
-    for share, message, curves, limit in (*_by_features(trace, told, augmented, spread), *_by_net(trace, lower)):
+    signs = (*_by_features(trace, told, augmented, spread), *_by_net(trace, lower), *_by_audit(trace, noisy))
+    for share, message, curves, limit in signs:
         yield Finding(
             message,
             evidence=(*curves, single("wrong_labels", share, WRONG)),
@@ -76,3 +79,15 @@ def _by_net(trace: Trace, lower: float) -> Iterator[Sign]:
         (train, val),
         val.last - lower,
     )
+
+
+def _by_audit(trace: Trace, noisy: float) -> Iterator[Sign]:
+    """By the exam label-audit, in which the labels of validation count too."""
+    share, low, high = (trace.series(f"label_noise{end}") for end in ("", "_low", "_high"))
+    if not low.last >= noisy:
+        return
+    text = _(
+        "About {share:.0%} of all labels are likely wrong ({low:.0%} to {high:.0%}), by features that owe nothing to "
+        "the run."
+    )
+    yield share.last, text.format(share=share.last, low=low.last, high=high.last), (low, share, high), noisy

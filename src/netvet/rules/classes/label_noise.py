@@ -6,13 +6,14 @@ of them: accuracy is lower on the images that the network trains on than on new 
 Or none: the labels contradict the images, or those of one group one another, whatever is measured.
 
 ## Evidence
-Of a stuck class: `label_error_share`, by confident learning the share of its labels that are surely of another class
-(exam `label-audit`), is at least `errors` and `above` times the other classes' median; at most `together` of them are
-of one other class; `image_rest_auc` lies below `rest`. Below `doubtful` it yields to scattered-class.
+Of a stuck class: `label_error_share`, by confident learning the share of its labels surely of another class (exam
+`label-audit`), is at least `errors` and `above` times the other classes' median; at most `together` of them are of one
+class; `image_rest_auc` lies below `rest`. Below `doubtful` it yields to scattered-class.
 
-Of the run: validation accuracy is surely more than `lower` above training accuracy in evaluation mode; or colours and
-edges gain less than `told` of what they gain on validation labels when asked for the training labels they were learnt
-from (`augmented` where images do not come again as they were), by more than `spread` standard deviations.
+Of the run: the audit counts at least `noisy` of all labels (`label_noise_low`); validation accuracy is surely `lower`
+above training accuracy in evaluation mode; or colours and edges gain less than `told` of what they gain on validation
+labels when asked for those they were learnt from (`augmented` where images do not come again as they were), by more
+than `spread` standard deviations.
 The runs behind these numbers: docs/evidence/label-noise.md.
 
 ## Example
@@ -29,7 +30,7 @@ its first frame.
 ## Not to be confused with
 look-alike-classes: there the errors go to one class, and relabelling does not help. Two classes whose labels are
 swapped only with each other are reported as look-alikes. shuffled-labels: there
-no label says anything. Wrong labels in validation too: no sign of the run shows them, `netvet inspect` does.
+no label says anything. Wrong labels in validation too: of a watched loop no sign shows them, `netvet inspect` does.
 
 ## Remedies
 clean-labels (corrects the likely errors among the training labels, at most half of any class), early-stopping (wrong
@@ -81,12 +82,13 @@ def check(
     augmented: float = 0.5,
     spread: float = 5.0,
     lower: float = 0.05,
+    noisy: float = 0.1,
 ) -> Iterator[Finding]:
-    """`errors`, `together`, `doubtful`, `told`, `augmented`: shares, 0..1; `above`: times the other classes' median;
-    `rest`: AUC; `spread`: standard deviations; `lower`: accuracy, 0..1.
+    """`errors`, `together`, `doubtful`, `told`, `augmented`, `noisy`: shares, 0..1; `above`: times the other classes'
+    median; `rest`: AUC; `spread`: standard deviations; `lower`: accuracy, 0..1.
     """
     if stuck is None:
-        yield from in_training(trace, told=told, augmented=augmented, spread=spread, lower=lower)
+        yield from in_training(trace, told=told, augmented=augmented, spread=spread, lower=lower, noisy=noisy)
         return
     if stuck in mislabelled(trace):
         yield contradicted(trace, stuck)
