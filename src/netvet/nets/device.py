@@ -51,6 +51,9 @@ def choose(recipe: Recipe) -> Machine:
 
 
 def _cpu_has_bfloat16() -> bool:
+    """Whether the CPU has such instructions, and PyTorch is not kept from them (by ATEN_CPU_CAPABILITY)."""
+    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "DEFAULT"):
+        return False
     known = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
     return any(ask() for ask in known if ask is not None)
 
