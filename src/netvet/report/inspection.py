@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netvet import __version__
 from netvet.audit import suspects
@@ -17,6 +18,7 @@ from netvet.audit.notices import words as quality_words
 from netvet.base import words
 from netvet.base.files import put
 from netvet.images.grouping import split_by
+from netvet.images.splits import group_counts
 from netvet.locale import _, language, ngettext
 from netvet.report import html
 from netvet.report.html import Tile
@@ -33,10 +35,12 @@ GRAVE = 0.5  # severity from which a sentence is set off as a warning
 
 @dataclass(frozen=True)
 class ClassLine:
-    """One row of the table of classes; `width` of its bar in per cent; `marks`: what is the matter with it."""
+    """One row of the table of classes; `counts`: images of training, validation and test, with their groups where these
+    are known; `width` of its bar in per cent; `marks`: what is the matter with it.
+    """
 
     name: str
-    counts: tuple[int, int, int]
+    counts: tuple[str, str, str]
     width: float
     suspects: int
     marks: str
@@ -346,7 +350,10 @@ def _plain(found: Inspection, row: int) -> Picture:
 
 def _classes(found: Inspection) -> list[ClassLine]:
     counts = found.counts
-    totals = counts.sum(axis=1)
+    totals, images = counts.sum(axis=1), found.images
+    groups = None
+    if images.known_groups is not None:
+        groups = group_counts(images.labels, images.known_groups, images.split, len(images.classes))
     doubts = np.zeros(len(totals), np.int64)
     if found.labels is not None:
         np.add.at(doubts, found.images.labels[found.labels.ranked], 1)
@@ -359,13 +366,22 @@ def _classes(found: Inspection) -> list[ClassLine]:
     return [
         ClassLine(
             found.images.classes[k],
-            (int(counts[k, 0]), int(counts[k, 1]), int(counts[k, 2])),
+            (_of(counts, groups, k, 0), _of(counts, groups, k, 1), _of(counts, groups, k, 2)),
             round(100 * float(totals[k]) / max(1, int(totals.max())), 1),
             int(doubts[k]),
             ", ".join(marks.get(k, [])),
         )
         for k in np.argsort(-totals, kind="stable").tolist()
     ]
+
+
+def _of(counts: NDArray[np.int64], groups: NDArray[np.int64] | None, k: int, split: int) -> str:
+    """How many images, and of how many groups, a class has in a split."""
+    number = words.numeral(int(counts[k, split]), ",")
+    if groups is None or not counts[k, split]:
+        return number
+    n = int(groups[k, split])
+    return ngettext("{images}, {n} group", "{images}, {n} groups", n).format(images=number, n=n)
 
 
 def _file_lines(found: Inspection) -> list[str]:
