@@ -119,10 +119,9 @@ def _tiles(found: Inspection) -> list[Tile]:
         share = len(found.labels.ranked) / max(1, len(images.labels))
         tiles.append(Tile(words.percent(share), _("of labels in doubt"), "warn" if share >= 0.02 else ""))
     leaked = [shares["leaked_share"] for shares in found.leaked.values()]
+    told = any(notice.kind == "leakage" for notice in found.notices)
     if leaked:
-        tiles.append(
-            Tile(words.percent(max(leaked), 0), _("of held-out images leaked"), "warn" if max(leaked) >= 0.02 else "")
-        )
+        tiles.append(Tile(words.percent(max(leaked), 0), _("of held-out images leaked"), "warn" if told else ""))
     if images.rejected:
         tiles.append(Tile(words.numeral(len(images.rejected), ","), _("files unusable"), "warn"))
     return tiles
