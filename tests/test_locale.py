@@ -15,9 +15,10 @@ from types import ModuleType
 import pytest
 
 from netvet import locale
-from netvet.base.pages import page, title
+from netvet.base.pages import called, page, title
 from netvet.base.words import metric
 from netvet.cli.app import _main
+from netvet.rules import rules
 
 ROOT = Path(__file__).parent.parent
 LEAF_FOLDERS = ("rules", "watching/probes", "exams", "remedies", "galleries", "faults")
@@ -132,6 +133,20 @@ def test_an_example_is_the_same_in_both_languages(name: str) -> None:
     english = inspect.cleandoc(sys.modules[tool.leaves()[name]].__doc__ or "")
     translated = (tool.PAGES / f"{name}.md").read_text(encoding="utf-8")
     assert _indented(translated) == _indented(english)
+
+
+@pytest.mark.parametrize("name", sorted(rules()))
+def test_what_a_rule_finds_has_an_indonesian_name(name: str, indonesian: None) -> None:
+    """The first line of its page, `# kelas macet`; where there is no page yet, the id alone is shown."""
+    there = (tool.PAGES / f"{name}.md").is_file()
+    assert called(name).startswith(f"{name} (") is there
+    assert not page(rules()[name].module, name).startswith("#")
+
+
+def test_a_headline_has_both_names_in_indonesian_alone(indonesian: None) -> None:
+    assert called("dead-relu") == "dead-relu (ReLU mati)"
+    locale.use("en")
+    assert called("dead-relu") == "dead-relu"
 
 
 def _indented(page: str) -> list[str]:

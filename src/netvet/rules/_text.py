@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from netvet.base.console import block, draws, say, sparkline
+from netvet.base.pages import called
 from netvet.base.words import clean, grouped, listed, number, percent
 from netvet.locale import _, ngettext
 from netvet.trace import Series
@@ -21,7 +22,7 @@ def headline(diagnosis: Diagnosis) -> str:
     """The verdict in one or two words, with the root cause."""
     root = diagnosis.root
     if diagnosis.verdict == "sick" and root is not None:
-        return _("Sick: {rule}.").format(rule=clean(root.rule))
+        return _("Sick: {rule}.").format(rule=clean(called(root.rule)))
     return {
         "healthy": _("Healthy."),
         "unfinished": _("Unfinished."),
@@ -101,8 +102,12 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
         _("Notes"): list(diagnosis.notes),
     }
     for title, findings in groups.items():
-        block(console, title, [(f.rule, f"{f.message} {to_mend(f.fix)}" if f.fix else f.message) for f in findings])
-    block(console, _("Ruled out"), [(r.rule, r.message) for r in diagnosis.ruled_out])
+        block(
+            console,
+            title,
+            [(called(f.rule), f"{f.message} {to_mend(f.fix)}" if f.fix else f.message) for f in findings],
+        )
+    block(console, _("Ruled out"), [(called(r.rule), r.message) for r in diagnosis.ruled_out])
     lacking = grouped(list(diagnosis.not_assessed.items()))
     block(
         console, _("Not assessed"), [(names, _("needs {observations}").format(observations=n)) for names, n in lacking]
