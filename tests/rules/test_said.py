@@ -49,7 +49,7 @@ def test_every_finding_says_finite_numbers_and_a_limit_of_a_curve_that_is_there(
 @pytest.mark.parametrize(
     ("rule", "changes", "name"),
     [
-        ("learning-rate-too-high", {"update_ratio@*": 0.4}, "update_ratio"),
+        ("learning-rate-too-high", {"update_ratio@*": 0.4, "loss": 1.9}, "update_ratio"),
         ("learning-rate-too-high", {"loss": [2.1, 2.0, 40.0, 40.0]}, "loss"),
         ("dead-relu", {"dead_fraction@features.2.act": 0.8}, "dead_fraction"),
         ("divergence", {"loss": [2.1, 0.6, 40.0, 40.0]}, "loss"),

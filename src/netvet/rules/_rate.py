@@ -151,18 +151,26 @@ def _blown_up(trace: Trace, wild: float) -> Judgement | None:
 
 def _came_back(loss: Series, guessing: float, at: int) -> bool:
     """Whether the run ended well below what the loss was before this leap, or below half that of guessing."""
-    window = max(5, len(loss) // 20)
-    end, before = loss.values[at + 1 :][-window:], quantile(loss.values[:at][-window:], 0.5)
-    if not len(end) or not np.isfinite(end).all():
-        return False
-    return bool(np.median(end) < max(BACK * min(before, guessing), HALF * guessing))
+    before = quantile(loss.values[:at][-_window(loss) :], 0.5)
+    return _end(loss, at + 1) < max(BACK * min(before, guessing), HALF * guessing)
+
+
+def _end(loss: Series, start: int = 0) -> float:
+    """The median of the last losses from a position on; infinite where one of them is no number, or there is none."""
+    end = loss.values[start:][-_window(loss) :]
+    return float(np.median(end)) if len(end) and np.isfinite(end).all() else math.inf
+
+
+def _window(loss: Series) -> int:
+    return max(5, len(loss) // 20)
 
 
 def _long_steps(trace: Trace, peak: float, fast: float) -> Judgement:
-    """Too high by how far a step moves the median layer at most."""
+    """Too high by how far a step moves the median layer at most, where the loss did not come down all the same."""
     value, curve = _median_layer(trace, 1.0)
     limit = fast / KILLED if _killed(trace) else fast
-    if math.isfinite(value) and _sane(trace) and value > limit:
+    loss, guessing = batch_loss(trace)
+    if math.isfinite(value) and _sane(trace) and value > limit and not _end(loss) < HALF * guessing:
         return Judgement("high", peak, 0.7, "update", value=value, limit=limit, evidence=(highest(curve),))
     return Judgement("unknown", peak, source="update")
 

@@ -17,6 +17,7 @@ from netvet.trace import Trace
 Array = NDArray[np.float64]
 CAREFUL = Recipe().change({"optimizer.lr": 0.0002})
 LOW, HIGH = "learning-rate-too-low", "learning-rate-too-high"
+FLAT: dict[str, Curve] = {"loss": 1.9}  # above half of guessing to the end
 
 
 def _examined(trace: Trace, low: float, best: float, high: float, *, flat: bool = False) -> Trace:
@@ -53,7 +54,7 @@ def test_a_flat_exam_does_not_excuse_a_rate_that_wrecked_the_run() -> None:
     """Where no rate helps in the ramps, what the run itself shows still counts: at its rate the net broke."""
     broken = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 26, old, np.nan)})
     assert "finite" in assert_fires(HIGH, _examined(broken, 1, 1, 1, flat=True)).message
-    killed = altered(healthy_trace(), {"update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
+    killed = altered(healthy_trace(), {**FLAT, "update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
     assert_fires(HIGH, _examined(killed, 1, 1, 1, flat=True))
     assert_silent(HIGH, _examined(healthy_trace(), 1, 1, 1, flat=True))
 
@@ -82,7 +83,7 @@ def test_a_leap_from_which_the_loss_comes_back_is_not_the_fault_of_the_rate() ->
 
 
 def test_the_limit_that_is_shown_is_the_one_that_was_used() -> None:
-    killed = altered(healthy_trace(), {"update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
+    killed = altered(healthy_trace(), {**FLAT, "update_ratio@*": 0.05, "dead_fraction@features.2.act": [0.0, 0.9, 1.0]})
     assert assert_fires(HIGH, killed).limit == pytest.approx(0.1 / 3)
     assert assert_fires(HIGH, _examined(healthy_trace(), 1e-5, 1e-4, 1e-3)).limit == pytest.approx(2e-3)
     assert assert_fires(LOW, _examined(healthy_trace(), 0.5, 1.0, 3.0)).limit == pytest.approx(0.25)
@@ -145,7 +146,8 @@ def test_weights_that_only_decay_say_nothing_of_the_learning_rate() -> None:
 
 
 def test_high_by_the_trace_alone() -> None:
-    assert_fires(HIGH, altered(healthy_trace(), {"update_ratio@*": 0.4}))
+    assert_fires(HIGH, altered(healthy_trace(), {**FLAT, "update_ratio@*": 0.4}))
+    assert_silent(HIGH, altered(healthy_trace(), {"update_ratio@*": 0.4}))  # the loss came down all the same
     spiked = altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) == 60, 90.0, 2.07)})
     assert "90" in assert_fires(HIGH, spiked).message
     assert_fires(HIGH, altered(healthy_trace(), {"loss": lambda old: np.where(np.arange(len(old)) < 60, old, np.nan)}))

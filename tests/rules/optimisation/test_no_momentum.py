@@ -36,7 +36,7 @@ def test_ruled_out_where_a_higher_rate_does_as_well() -> None:
 def test_by_the_trace_alone_it_is_a_guess_that_others_outweigh() -> None:
     assert assert_fires(RULE, _stalled()).confidence < 0.6
     assert_silent(RULE, altered(_stalled(), {"update_ratio@*": 1e-4}))  # too low a rate
-    assert_silent(RULE, altered(_stalled(), {"update_ratio@*": 0.4}))  # too high a rate
+    assert_silent(RULE, altered(_stalled(), {"update_ratio@*": 0.4, "loss": 2.0}))  # too high a rate
     assert_silent(RULE, altered(_stalled(), {"dead_fraction@*": 1.0}))
 
 
