@@ -166,11 +166,12 @@ def _window(loss: Series) -> int:
 
 
 def _long_steps(trace: Trace, peak: float, fast: float) -> Judgement:
-    """Too high by how far a step moves the median layer at most, where the loss did not come down all the same."""
-    value, curve = _median_layer(trace, 1.0)
-    limit = fast / KILLED if _killed(trace) else fast
+    """Too high by how far a step moves the median layer at most, where units died or the loss did not come down."""
+    (value, curve), killed = _median_layer(trace, 1.0), _killed(trace)
+    limit = fast / KILLED if killed else fast
     loss, guessing = batch_loss(trace)
-    if math.isfinite(value) and _sane(trace) and value > limit and not _end(loss) < HALF * guessing:
+    harmed = killed or not _end(loss) < HALF * guessing
+    if math.isfinite(value) and _sane(trace) and value > limit and harmed:
         return Judgement("high", peak, 0.7, "update", value=value, limit=limit, evidence=(highest(curve),))
     return Judgement("unknown", peak, source="update")
 
