@@ -33,3 +33,12 @@ def test_judges_the_epoch_that_early_stopping_yields() -> None:
     last = altered(healthy_trace(), {**curves, "val_balanced_accuracy": curves["val_accuracy"]})
     assert_fires(RULE, last)
     assert_silent(RULE, altered(last, {}, recipe=Recipe().change({"stop.early_stopping": 20})))
+
+
+def test_a_log_that_counts_no_images_needs_a_wider_gap() -> None:
+    """Nothing says how sure the gap is."""
+    uncounted = {"val_images@*": None, "class_images@*": None}
+    assert_silent(RULE, altered(healthy_trace(train_accuracy=0.97, val_accuracy=0.77), uncounted))
+    found = assert_fires(RULE, altered(healthy_trace(train_accuracy=0.98, val_accuracy=0.62), uncounted))
+    assert found.limit == 0.25
+    assert "surely" not in found.message
