@@ -65,6 +65,10 @@ RATES = (
         "lr_range_loss": Observed(later("Lowest loss in the range test"), "nats", "nats", "lowest"),
         "lr_range_guess": Observed(kind="nats"),
         **dict.fromkeys(RATES, Observed()),
+        "lr_range_low": Observed(later("Lowest rate at which the loss falls")),
+        "lr_range_best": Observed(later("Rate at which the loss falls fastest")),
+        "lr_range_high": Observed(later("Highest rate at which the loss falls")),
+        "lr_range_stretch": Observed(later("Loss at the end of a short run"), "nats", "nats"),
     },
     cost="330 to 490 optimiser steps",
 )
