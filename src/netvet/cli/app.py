@@ -63,7 +63,7 @@ MAIN, LOOK = Group.create_ordered("Train and treat"), Group.create_ordered("Look
 
 
 @app.command(group=MAIN)
-def demo(*, out: Out = None, budget: Budget = "3m", json: Json = False, lang: Lang = None) -> int:
+def demo(*, out: Out = None, budget: Budget = "4m", json: Json = False, lang: Lang = None) -> int:
     """Render a small reef, train on it with a planted fault, and run a full checkup.
 
     Example: netvet demo
