@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 ASKED = [
     ("rule", "fallen-leaf", "signal"),
     ("rule", "fallen-class-of-a-long-name", "classes"),
+    ("rule", "fallen-loop", "loop"),
     ("probe", "leaf_size", ""),
     ("exam", "leaf-count", ""),
     ("remedy", "water", ""),
@@ -53,7 +54,7 @@ def test_what_is_written_passes_ruff(kind: str, name: str, family: str, tmp_path
 @each_kind
 def test_each_test_that_is_written_says_what_to_fill_in(kind: str, name: str, family: str) -> None:
     made = tool.files(kind, name, family)
-    tests = [text for path, text in made.items() if path.startswith("tests/")]
+    tests = [text for path, text in made.items() if Path(path).name.startswith("test_")]
     assert len(tests) == (kind != "fault")
     assert all("def test_fill_in()" in text for text in tests)
     assert all("fill in" in text.lower() for text in made.values())

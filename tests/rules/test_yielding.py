@@ -162,7 +162,7 @@ def test_the_guess_at_missing_momentum_yields_to_a_rate_that_is_wrong() -> None:
     stalled = altered(plain, {"train_loss": 1.9})
     assert causes(diagnose(stalled)) == ["no-momentum"]
     assert causes(diagnose(altered(stalled, {"update_ratio@*": 2e-5}))) == ["learning-rate-too-low"]
-    assert causes(diagnose(altered(stalled, {"update_ratio@*": 0.4}))) == ["learning-rate-too-high"]
+    assert causes(diagnose(altered(stalled, {"update_ratio@*": 0.4, "loss": 1.9}))) == ["learning-rate-too-high"]
 
 
 LARGE: dict[str, Curve] = {
