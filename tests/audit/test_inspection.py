@@ -259,3 +259,15 @@ def test_bad_input_is_a_sentence(netvet: Netvet, reef: Path, tmp_path: Path) -> 
         code, _out, err = netvet("inspect", *arguments)
         assert code == 2
         assert said in err
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_handful_of_images_is_inspected_without_judging_their_labels(alike: bool, tmp_path: Path) -> None:
+    painted = render(Reef(species=2, n=2), 48)
+    for i, (image, label) in enumerate(zip(painted.images, painted.labels.tolist(), strict=True)):
+        folder = tmp_path / painted.classes[label]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(painted.images[0] if alike else image).save(folder / f"{i}.png")
+    there = inspect(load(str(tmp_path), image_size=64), str(tmp_path), features_from="handmade")
+    assert there.labels is None
+    assert inspection.render(there)

@@ -24,6 +24,8 @@ MOST_LISTED = 200  # of each kind in the JSON; the CSV has all
 FeatureKind = Literal["auto", "pretrained", "handmade", "none"]
 OnStep = Callable[[str, int, int], None]
 
+FEWEST = 20  # images, or groups, below which no label can be judged by the others
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -235,11 +237,12 @@ def inspect(
         finish("features")
         member = duplicates.members(known, images.labels, lambda: twins)
         on_fold = (lambda done, of: on_step("labels", done, of)) if on_step is not None else None
-        grouped = known is not None
-        errors = labels.find(described.values, images.labels, member, known=grouped, on_fold=on_fold)
-        told = planted.measure(described.values, images.labels, member, errors, known=grouped)
-        errors = replace(errors, told=told)
-        finish("labels")
+        if len(np.unique(member)) >= FEWEST:
+            grouped = known is not None
+            errors = labels.find(described.values, images.labels, member, known=grouped, on_fold=on_fold)
+            told = planted.measure(described.values, images.labels, member, errors, known=grouped)
+            errors = replace(errors, told=told)
+            finish("labels")
         if kind == "pretrained" and described.whole is not None:
             foreign = off_topic.find(described.whole, images.labels, member)
             finish("off-topic")

@@ -37,7 +37,7 @@ def print_inspection(console: Console, found: Inspection, page: Path) -> None:
     for note in images.notes:
         console.print(f"[dim]○ {escape(clean(note))}[/]", soft_wrap=True)
     if found.labels is None:
-        console.print(_("Labels and splits were not judged: that takes features."))
+        console.print(_("Labels were not judged: that takes features, of 20 images or groups at least."))
     console.print(_("Page: {page}").format(page=escape(str(page))), soft_wrap=True)
     console.print(
         _(
