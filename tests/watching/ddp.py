@@ -9,6 +9,7 @@ PyTorch's own hooks saw of the gradients and the outputs.
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from pathlib import Path
 from typing import cast
@@ -65,7 +66,9 @@ def main(out: Path, rank: int, processes: int, watched: bool, compiled: bool) ->
         vet.close()
     distributed.barrier()
     torch.save({"model": inner.state_dict(), "norms": norms, "means": means}, out / f"{int(watched)}-{rank}.pt")
-    distributed.destroy_process_group()
+    os._exit(
+        0
+    )  # gloo's threads now and then abort a process that takes itself down, watched or not, after all is saved
 
 
 if __name__ == "__main__":
