@@ -66,9 +66,8 @@ def main(out: Path, rank: int, processes: int, watched: bool, compiled: bool) ->
         vet.close()
     distributed.barrier()
     torch.save({"model": inner.state_dict(), "norms": norms, "means": means}, out / f"{int(watched)}-{rank}.pt")
-    os._exit(
-        0
-    )  # gloo's threads now and then abort a process that takes itself down, watched or not, after all is saved
+    # gloo's threads now and then abort a process that takes itself down, watched or not, after all is saved
+    os._exit(0)
 
 
 if __name__ == "__main__":
