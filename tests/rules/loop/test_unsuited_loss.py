@@ -113,6 +113,9 @@ def test_an_optimiser_that_climbs() -> None:
     negated = loop("cross-entropy", scale=-1.0, label_pushed=1.0)  # minus the loss, maximised: as it should be
     negated.meta["maximize"] = True
     assert_silent(RULE, negated)
+    turned = loop("cross-entropy", scale=-1.0, label_pushed=1.0, answer_pushed=0, pushed_images=200)
+    turned.meta["maximize"] = True
+    assert_silent(RULE, turned)
 
 
 def test_a_softmax_over_one_column_comes_before_weights_that_never_change() -> None:

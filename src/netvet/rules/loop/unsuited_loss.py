@@ -96,7 +96,8 @@ def _found(trace: Trace, favour: float, away: float, idle: float) -> Iterator[Fi
     form = loss_form(trace)
     climbs = bool(trace.meta.get("maximize"))
     turned = (_climbs(trace, away),) if climbs else (_minus(trace, form), _away(trace, away))
-    for told in (_unbegun(trace), *turned, _likelihood(trace, form), _column(trace, form), _idle(trace, idle)):
+    idles = None if climbs else _idle(trace, idle)  # to climb turns every gradient round
+    for told in (_unbegun(trace), *turned, _likelihood(trace, form), _column(trace, form), idles):
         if told is not None:
             yield told
             return
