@@ -44,7 +44,7 @@ class BrokenImages(Observer):
         """Count those of a training batch."""
         del loss, labels, logits
         found = None if images is None else _sums(images)
-        if found is None or images is None:
+        if images is None or found is None:
             return
         broken = ~torch.isfinite(found)
         count, at = broken.sum().double(), broken.int().argmax()
@@ -52,7 +52,7 @@ class BrokenImages(Observer):
             self._train = torch.tensor([0.0, -1.0, -1.0, 0.0], dtype=torch.float64, device=found.device)
         if found.device.type == "cpu" and not count:
             return
-        values = (~torch.isfinite(images[at])).sum().double()
+        values = (~torch.isfinite(images.index_select(0, at[None]))).sum().double()  # images[at] would wait for a GPU
         first = torch.stack([count, count * 0 + self.loop.at(), at.double(), values])
         known = self._train.clone()
         known[0] += count
