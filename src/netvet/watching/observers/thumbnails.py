@@ -120,8 +120,8 @@ class Thumbnails(Observer):
             return
         self._told = True
         (train, train_labels), (val, val_labels) = self._train.taken(), self._val.taken()
-        shared = self._shared(train, val)
-        if shared is not None and len(val) * self._train.kept >= LEAKED:
+        shared = self._shared(train, val, LEAKED)
+        if shared is not None:
             self.loop.add("leaked_share", shared, "val")
             self.loop.add("leaked_by_look", shared, "val")
         for name, images, labels in (("training", train, train_labels), ("validation", val, val_labels)):
@@ -140,14 +140,16 @@ class Thumbnails(Observer):
     def _compare(self) -> None:
         """How many images of the second epoch came in the first, of as many as would where all of them come again."""
         (train, _train), (again, _again) = self._train.taken(), self._again.taken()
-        shared = self._shared(train, again)
+        shared = self._shared(train, again, EXPECTED)
         if shared is not None:
             self.loop.add("repeated_images", shared)
 
-    def _shared(self, train: NDArray[np.float64], others: NDArray[np.float64]) -> float | None:
-        """Which share of others are among all training images, by those that are kept of these; None for few."""
+    def _shared(self, train: NDArray[np.float64], others: NDArray[np.float64], least: float) -> float | None:
+        """Which share of others are among all training images, by those that are kept of these; None where fewer than
+        `least` would be found, were all of them there.
+        """
         expected = len(others) * self._train.kept
-        if expected < EXPECTED or train.shape[1:] != others.shape[1:]:
+        if expected < least or train.shape[1:] != others.shape[1:]:
             return None
         known = {each.tobytes() for each in train}
         return min(1.0, sum(each.tobytes() in known for each in others) / expected)
