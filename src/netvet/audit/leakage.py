@@ -77,8 +77,9 @@ def audit_size(source: str) -> int:
     return FINE if count is None or count <= MANY else COARSE
 
 
-def as_inspected(images: ImageSet, source: str) -> ImageSet:
-    """A set with the pixels that `netvet inspect` sees, where its images are files of the source; as it is otherwise.
+def as_inspected(images: ImageSet, source: str, size: int | None = None) -> ImageSet:
+    """A set with the pixels that `netvet inspect` sees, or with so many a side, where its images are files of the
+    source; as it is otherwise.
 
     Raises BadInput where the files are no longer there.
     """
@@ -86,7 +87,7 @@ def as_inspected(images: ImageSet, source: str) -> ImageSet:
     files = reader.files()
     if files is None or not all(path in files for path in images.paths):
         return images
-    size = audit_size(source)
+    size = size or audit_size(source)
     if images.images.shape[1] == size:
         return images
     raw = reader.read(size, progress=False)

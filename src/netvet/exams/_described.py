@@ -5,16 +5,16 @@ one animal, for the exams that judge the data: described once, though several ex
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netvet.audit import duplicates, features, image_stats
+from netvet.audit.leakage import as_inspected
 from netvet.base.arrays import Floats32
 from netvet.base.errors import BadInput
-from netvet.images.sources import open_source
 
 if TYPE_CHECKING:
     from netvet.audit.features import Kind
@@ -22,38 +22,56 @@ if TYPE_CHECKING:
 
 
 SIDE, MOST = 128, 4_000  # pixels a side that features look at; images of which as many are held at that size
-_last: tuple[weakref.ref[NDArray[np.uint8]], str, Floats32] | None = None
-_stored: tuple[weakref.ref[NDArray[np.uint8]], str, NDArray[np.uint8]] | None = None
+_kept: tuple[weakref.ref[NDArray[np.uint8]], dict[tuple[str, str], Any]] | None = None
+Made = TypeVar("Made")
 
 
 def described(images: ImageSet, source: str = "") -> Floats32:
     """(n, d) features as `netvet.audit.features` makes them: pretrained where the weights are there, else handmade; of
     the images as they are stored where their `source` is named.
     """
-    global _last
-    if _last is not None and _last[0]() is images.images and _last[1] == source:
-        return _last[2]
-    values = describe(as_stored(images, source) if source else images.images)
-    values.setflags(write=False)
-    _last = weakref.ref(images.images), source, values
-    return values
+
+    def make() -> Floats32:
+        values = describe(as_stored(images, source) if source else images.images)
+        values.setflags(write=False)
+        return values
+
+    return _once(images, ("features", source), make)
+
+
+def looked_at(images: ImageSet, source: str) -> image_stats.ImageStats:
+    """What one look at the images as they are stored tells."""
+    return _once(images, ("looks", source), lambda: image_stats.look(as_stored(images, source)))
 
 
 def as_stored(images: ImageSet, source: str) -> NDArray[np.uint8]:
     """(n, size, size, 3): the images from their files at `SIDE` pixels a side, where the run's own are smaller and not
     more than `MOST`; else, and where a file is no longer there, the run's own.
     """
-    global _stored
     if images.images.shape[1] >= SIDE or len(images.labels) > MOST:
         return images.images
-    if _stored is None or _stored[0]() is not images.images or _stored[1] != source:
-        try:
-            origin = open_source(source)
-            found = None if origin.files() is None else origin.pixels(images.paths, SIDE)
-        except BadInput:
-            found = None
-        _stored = weakref.ref(images.images), source, images.images if found is None else found
-    return _stored[2]
+    found = _once(images, ("pixels", source), lambda: _from_files(images, source))
+    return images.images if found is None else found
+
+
+def _from_files(images: ImageSet, source: str) -> NDArray[np.uint8] | None:
+    """None where the images are not those of files that are there: the run's own are not to be kept here."""
+    try:
+        found = as_inspected(images, source, SIDE)
+    except BadInput:
+        return None
+    return None if found is images else found.images
+
+
+def _once(images: ImageSet, key: tuple[str, str], make: Callable[[], Made]) -> Made:
+    """What was made of these images, or is made now: kept until other images are asked about."""
+    global _kept
+    if _kept is None or _kept[0]() is not images.images:
+        _kept = weakref.ref(images.images), {}
+    made = _kept[1]
+    if key not in made:
+        made[key] = make()
+    return made[key]  # type: ignore[no-any-return]
 
 
 def describe(pixels: NDArray[np.uint8], kind: Kind = "auto") -> Floats32:

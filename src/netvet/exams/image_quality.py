@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvet.audit import files, image_stats, quality
+from netvet.audit import files, quality
 from netvet.audit.notices import words
 from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
-from netvet.exams._described import as_stored
+from netvet.exams._described import looked_at
 from netvet.locale import _, later
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run_exam(context: ExamContext) -> str:
     if images.known_groups is not None:
         member = np.unique(images.known_groups, return_inverse=True)[1]
     headers = files.headers(context.recipe.data.source, images.paths)
-    measured = quality.measures(image_stats.look(as_stored(images, context.recipe.data.source)), headers, images.labels)
+    measured = quality.measures(looked_at(images, context.recipe.data.source), headers, images.labels)
     if headers is not None and "tiny" in measured:  # a file that is larger than what the network is shown is no plight
         measured["tiny"] = (-np.log2(np.minimum(headers.side, context.recipe.data.image_size)),)
     poorest, at = (-2.0, ""), ""

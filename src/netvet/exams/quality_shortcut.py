@@ -30,7 +30,7 @@ from scipy.ndimage import gaussian_filter
 from netvet.audit import image_stats, quality
 from netvet.base.observed import Observed
 from netvet.exams import ExamContext, exam
-from netvet.exams._described import as_stored
+from netvet.exams._described import looked_at
 from netvet.locale import _, later
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def standing_out(context: ExamContext) -> dict[int, str]:
     member = np.arange(len(images.labels))
     if images.known_groups is not None:
         member = np.unique(images.known_groups, return_inverse=True)[1]
-    measured = quality.measures(image_stats.look(as_stored(images, context.recipe.data.source)), None, images.labels)
+    measured = quality.measures(looked_at(images, context.recipe.data.source), None, images.labels)
     found: dict[int, tuple[float, str]] = {}
     for kind in ("blur", "dark"):
         for column in measured[kind]:
