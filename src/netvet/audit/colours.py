@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from netvet.audit.pairs import cosines
+
 BINS = 6
-_BLOCK = 8_192
 
 Rows = NDArray[np.int64]
 
@@ -39,12 +40,7 @@ def histogram(pixels: NDArray[np.float32], frame: NDArray[np.float32]) -> NDArra
 
 def likeness(histograms: NDArray[np.uint8], pairs: Rows) -> NDArray[np.float32]:
     """The Bhattacharyya coefficient of the two of each pair of rows, 0..1."""
-    found = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        one, other = (_unit(histograms[pairs[part, k]]) for k in (0, 1))
-        found[part] = np.einsum("ij,ij->i", one, other)
-    return found
+    return cosines(histograms, pairs, _unit)
 
 
 def _unit(roots: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -40,6 +40,7 @@ from scipy.spatial import cKDTree
 from netvet.audit.colours import likeness
 from netvet.audit.detail import detail_correlation
 from netvet.audit.image_stats import ImageStats
+from netvet.audit.pairs import BLOCK, cosines
 
 IN_GROUP = 0.75
 APART = 0.92
@@ -56,7 +57,7 @@ RARE = 0.05
 MANY, CHAINED, ONE_CLASS = 20, 0.05, 0.8
 FEWEST = 20  # pairs that a share is taken of
 DIMENSIONS, NEAREST, WHOLE_GROUP, LOOKED_AT = 16, 48, 64, 3
-_SAMPLE, _BLOCK = 5_000, 8_192
+_SAMPLE = 5_000
 
 Rows = NDArray[np.int64]
 
@@ -158,13 +159,8 @@ def members(groups: NDArray[np.str_] | None, labels: Rows, search: Callable[[], 
 
 
 def correlation(thumbnails: NDArray[np.uint8], pairs: Rows) -> NDArray[np.float32]:
-    """The correlation of the thumbnails of each pair of rows, -1..1; block by block."""
-    found = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        one, other = (_centred(thumbnails[pairs[part, k]]) for k in (0, 1))
-        found[part] = np.einsum("ij,ij->i", one, other)
-    return found
+    """The correlation of the thumbnails of each pair of rows, -1..1."""
+    return cosines(thumbnails, pairs, _centred)
 
 
 def _centred(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -179,7 +175,7 @@ def _codes(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     sample = _centred(thumbnails[np.linspace(0, len(thumbnails) - 1, min(_SAMPLE, len(thumbnails))).astype(np.int64)])
     _values, vectors = np.linalg.eigh(sample.T @ sample)
     axes = vectors[:, ::-1][:, :DIMENSIONS]
-    parts = [_centred(thumbnails[at : at + _BLOCK]) @ axes for at in range(0, len(thumbnails), _BLOCK)]
+    parts = [_centred(thumbnails[at : at + BLOCK]) @ axes for at in range(0, len(thumbnails), BLOCK)]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -188,8 +184,8 @@ def _neighbours(codes: NDArray[np.float32]) -> Rows:
     reach = float(np.sqrt(2 - 2 * SIMILAR))
     tree = cKDTree(codes)
     found = []
-    for start in range(0, len(codes), _BLOCK):
-        part = codes[start : start + _BLOCK]
+    for start in range(0, len(codes), BLOCK):
+        part = codes[start : start + BLOCK]
         _distance, there = tree.query(part, k=min(NEAREST + 1, len(codes)), distance_upper_bound=reach, workers=-1)
         there = there.reshape(len(part), -1)
         here = np.broadcast_to(np.arange(start, start + len(part))[:, None], there.shape)
