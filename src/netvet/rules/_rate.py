@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from netvet.locale import _
+from netvet.locale import _, written
 from netvet.rules._curve import current, highest, quantile, read
 from netvet.rules._loss import batch_loss
 from netvet.trace import Series, Trace
@@ -60,6 +60,21 @@ class Judgement:
     def aim(self) -> float:
         """The rate of the exam's stretch at the best: no higher than half of what the loss still falls at."""
         return min(self.best, self.high / 2)
+
+
+def compared(found: Judgement, form: str) -> str:
+    """That the loss falls fastest at another rate, with what short runs at either end at; the run's own by `form`."""
+    text = _(
+        "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test run at "
+        "{aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own}."
+    )
+    if not math.isfinite(found.own):
+        text = _(
+            "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
+            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is finite."
+        )
+    own = written(format(found.own, form))
+    return text.format(rate=found.rate, best=found.best, aim=found.aim, reached=found.reached, own=own)
 
 
 def too_high(trace: Trace, *, fast: float, wild: float) -> Judgement:

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, rule
-from netvet.rules._rate import too_high
+from netvet.rules._rate import compared, too_high
 from netvet.trace import Trace
 
 
@@ -64,18 +64,7 @@ def check(trace: Trace, *, fast: float = 0.1, wild: float = 3.0) -> Iterator[Ans
     if found.side != "high":
         return
     if found.source == "exam" and math.isfinite(found.reached):
-        text = _(
-            "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
-            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own:.3g}."
-        )
-        if not math.isfinite(found.own):
-            text = _(
-                "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short "
-                "test run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is "
-                "finite."
-            )
-        numbers = {"rate": found.rate, "best": found.best, "aim": found.aim, "reached": found.reached}
-        message = text.format(own=found.own, **numbers)
+        message = compared(found, ".3g")
     elif found.source == "exam":
         text = _(
             "The learning rate peaks at {rate:.2g}, but this model's loss falls only at rates up to about {high:.2g}."

@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from netvet.locale import _
 from netvet.rules import Answer, Finding, RuledOut, rule
-from netvet.rules._rate import Judgement, too_low
+from netvet.rules._rate import Judgement, compared, too_low
 from netvet.trace import Trace
 
 
@@ -57,18 +57,7 @@ def check(trace: Trace, *, slow: float = 3e-4) -> Iterator[Answer]:
     """`slow`: update over weight."""
     found = too_low(trace, slow=slow)
     if found.side == "low" and found.source == "exam" and math.isfinite(found.reached):
-        text = _(
-            "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short test "
-            "run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at {own:.2f}."
-        )
-        if not math.isfinite(found.own):
-            text = _(
-                "The learning rate peaks at {rate:.2g}, but this model's loss falls fastest at {best:.2g}: a short "
-                "test run at {aim:.2g} ends at a loss of {reached:.2f}, one at the run's own rate at none that is "
-                "finite."
-            )
-        numbers = {"rate": found.rate, "best": found.best, "aim": found.aim, "reached": found.reached}
-        message = text.format(own=found.own, **numbers)
+        message = compared(found, ".2f")
         yield Finding(message, evidence=found.evidence, limit=found.limit, confidence=found.confidence)
     elif found.side == "low" and found.source == "exam":
         text = _(
