@@ -12,17 +12,9 @@ from netvet.recipe import NO_AUGMENT, Recipe
 from netvet.rules import Finding, diagnose, rules
 from netvet.testing import Curve, altered, healthy_trace
 from netvet.trace import Series, Trace
+from tests.rules._traces import FLAT
 
 OVERFIT: Mapping[str, Curve] = {"train_accuracy": [0.2, 0.9, 1.0], "val_accuracy": [0.2, 0.6, 0.62]}
-FLAT: Mapping[str, Curve] = {
-    "train_loss": 2.07,
-    "loss": 2.07,
-    "train_accuracy": 0.125,
-    "val_accuracy": 0.125,
-    "val_auc@*": 0.5,
-    "val_auc_high@*": 0.55,
-    "val_recall@*": 0.125,
-}
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -10,16 +10,8 @@ import pytest
 from netvet.rules import Diagnosis, diagnose
 from netvet.testing import Curve, altered, healthy_trace
 from netvet.trace import Trace
+from tests.rules._traces import FLAT
 
-FLAT: Mapping[str, Curve] = {
-    "train_loss": 2.07,
-    "loss": 2.07,
-    "train_accuracy": 0.125,
-    "val_accuracy": 0.125,
-    "val_auc@*": 0.5,
-    "val_auc_high@*": 0.55,
-    "val_recall@*": 0.125,
-}
 SLIPS: Mapping[str, Mapping[str, Curve]] = {
     "wrong-mode": {"eval_trained": [0.0, 1.0, 1.0], "mode_layers": 5.0, "train_checked": 0.0},
     "uncleared-gradients": {f"kept_gradient@features.{i}.conv": 1.0 for i in range(6)},
