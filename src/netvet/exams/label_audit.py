@@ -112,16 +112,21 @@ def run_exam(context: ExamContext) -> str:
     for observed, of_class in {**cores(found.probabilities, images.labels), **torn(images)}.items():
         for k, value in of_class.items():
             record.add(0, observed, value, images.classes[k])
-    for observed, number in (("", found.number), ("_low", found.low), ("_high", found.high)):
-        record.add(0, f"label_noise{observed}", min(1.0, number / len(images.labels)))
+    noise = [min(1.0, number / len(images.labels)) for number in (found.number, found.low, found.high)]
+    for end, value in zip(("", "_low", "_high"), noise, strict=True):
+        record.add(0, f"label_noise{end}", value)
     suspects = np.flatnonzero(wrong)
     suspects = suspects[np.argsort(-found.doubt[suspects], kind="stable")][:MOST]
     record.add_array(0, "label_errors", suspects)
     record.add_array(0, "label_suggested", likely[suspects])
     record.add_array(0, "label_wrong", found.wrong[suspects])
     worst = max(shares, key=lambda name: shares[name])
-    text = _("{share:.0%} of the labels are likely wrong, most in {name}: {highest:.0%} of its images.")
-    return text.format(share=float(wrong.mean()), name=worst, highest=shares[worst])
+    text = _("At most {high:.0%} of the labels are likely wrong.")
+    if found.low:
+        text = _(
+            "About {share:.0%} of the labels are likely wrong ({low:.0%} to {high:.0%}), most often those of {name}."
+        )
+    return text.format(share=noise[0], low=noise[1], high=noise[2], name=worst)
 
 
 def confident(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
