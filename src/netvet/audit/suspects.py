@@ -96,10 +96,11 @@ def certainties(found: Inspection) -> Iterator[Row]:
 def fixes(found: Inspection) -> Iterator[Row]:
     """Rows of `fixes.csv`: the likely label errors, without those that leave as copies or as off topic."""
     errors, images = found.labels, found.images
+    if errors is None:
+        return
     gone = _gone(found) | _foreign(found)
-    for row in errors.ranked.tolist() if errors is not None else ():
+    for row in errors.ranked.tolist():
         if row not in gone:
-            assert errors is not None
             better, given = (images.classes[int(part[row])] for part in (errors.suggested, images.labels))
             yield "", images.paths[row], better, given, f"{errors.wrong[row]:.3f}"
 
@@ -129,10 +130,11 @@ def suspects(found: Inspection) -> Iterator[Row]:
 
 def _off_topic(found: Inspection) -> Iterator[Row]:
     """Images of another kind, the farthest from every class first; the score in robust standard deviations."""
+    if found.off_topic is None:
+        return
     gone = _gone(found)
-    for row in found.off_topic.rows.tolist() if found.off_topic is not None else ():
+    for row in found.off_topic.rows.tolist():
         if row not in gone:
-            assert found.off_topic is not None
             yield _line(found, row, "off-topic", "", f"{found.off_topic.score[row]:.1f}", "", accept=False)
 
 
